@@ -1,0 +1,1 @@
+"""Entropy Sums: does the ELBO converge to a sum of entropies?"""

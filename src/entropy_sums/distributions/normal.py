@@ -1,0 +1,126 @@
+"""The normal distribution: scalar or diagonal (`Normal`) and with full covariance (`FullNormal`)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from entropy_sums.distributions.family import Family, per_coordinate, sum_coordinates
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class Normal(Family):
+    r"""$\prod_d \mathcal N(x_d; \mu_d, \sigma_d^2)$ over the last axis, from means and $\log\sigma_d$.
+
+    Args:
+        mean: `(..., D)`.
+        log_std: `(..., D)` for a diagonal covariance, `(..., 1)` for the scalar covariance $\sigma^2 I$.
+            It is kept at the shape it was given: one shared scale costs one number.
+
+    Example:
+        >>> p = Normal(torch.zeros(1, 3), torch.zeros(1, 1))
+        >>> p.entropy()
+        tensor([4.2568])
+    """
+
+    def __init__(self, mean: Tensor, log_std: Tensor) -> None:
+        self.loc, self.log_std = mean, log_std
+        super().__init__(torch.broadcast_shapes(mean.shape, log_std.shape))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc.expand(self._extended_shape())
+
+    @property
+    def variance(self) -> Tensor:
+        return (2 * self.log_std).exp().expand(self._extended_shape())
+
+    def reparametrise(self, noise: Tensor) -> Tensor:
+        """Map standard normal noise `(..., D)` to samples, differentiably."""
+        return torch.addcmul(self.loc, self.log_std.exp(), noise)
+
+    def draw(self, samples: int, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(
+            self._extended_shape(torch.Size((samples,))),
+            generator=generator,
+            dtype=self.loc.dtype,
+            device=self.loc.device,
+        )
+        return self.reparametrise(noise)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        error = value - self.loc
+        if self.log_std.shape[-1] == 1:
+            squares = error.square().sum(-1) * (-2 * self.log_std.squeeze(-1)).exp()
+        else:
+            squares = (error * (-self.log_std).exp()).square().sum(-1)
+        return -0.5 * squares - sum_coordinates(self.log_std, self.dim) - 0.5 * self.dim * LOG_2PI
+
+    def entropies(self) -> Tensor:
+        return per_coordinate(0.5 + 0.5 * LOG_2PI + self.log_std, self.dim)
+
+    def entropy(self) -> Tensor:
+        return sum_coordinates(0.5 + 0.5 * LOG_2PI + self.log_std, self.dim)
+
+
+class FullNormal(Family):
+    r"""$\mathcal N(x; \mu, LL^\top)$ with full covariance, from its Cholesky factor.
+
+    Args:
+        mean: `(..., D)`.
+        scale_tril: `(..., D, D)`, lower triangular with a positive diagonal.
+
+    Example:
+        >>> p = FullNormal(torch.zeros(1, 2), torch.eye(2).expand(1, 2, 2))
+        >>> p.entropy()
+        tensor([2.8379])
+    """
+
+    def __init__(self, mean: Tensor, scale_tril: Tensor) -> None:
+        self.loc, self.scale_tril = mean, scale_tril
+        super().__init__(torch.broadcast_shapes(mean.shape, scale_tril.shape[:-1]))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc.expand(self._extended_shape())
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale_tril.square().sum(-1).expand(self._extended_shape())
+
+    @property
+    def covariance(self) -> Tensor:
+        """`(..., D, D)`."""
+        return self.scale_tril @ self.scale_tril.mT
+
+    @property
+    def log_determinant(self) -> Tensor:
+        r"""$\tfrac12 \log\det\Sigma$, shape `(...)`."""
+        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def reparametrise(self, noise: Tensor) -> Tensor:
+        """Map standard normal noise `(..., D)` to samples, differentiably."""
+        return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+
+    def draw(self, samples: int, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(
+            self._extended_shape(torch.Size((samples,))),
+            generator=generator,
+            dtype=self.loc.dtype,
+            device=self.loc.device,
+        )
+        return self.reparametrise(noise)
+
+    def whiten(self, value: Tensor) -> Tensor:
+        """$L^{-1}(x - \\mu)$, shape `(..., D)`."""
+        error = (value - self.loc).unsqueeze(-1)
+        return torch.linalg.solve_triangular(self.scale_tril, error, upper=False).squeeze(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return -0.5 * self.whiten(value).square().sum(-1) - self.log_determinant - 0.5 * self.dim * LOG_2PI
+
+    def entropy(self) -> Tensor:
+        return 0.5 * self.dim * (1 + LOG_2PI) + self.log_determinant
