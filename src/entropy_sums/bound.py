@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -69,5 +70,5 @@ class Bound:
         return _total(factor.gap for factor in self.factors.values())
 
 
-def _total(terms) -> Tensor:
-    return torch.stack(list(terms)).sum(0)
+def _total(terms: Iterable[Tensor]) -> Tensor:
+    return reduce(torch.add, terms)

@@ -1,0 +1,16 @@
+# A study from its file to its figures:  snakemake  |  snakemake --configfile config/studies/X.yaml
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/collect.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{FOLDER}/traces.nc",
+        rules.tables.output,
+        rules.report.output,
+        expand(f"{FOLDER}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=FIGURE_SUFFIXES),

@@ -1,0 +1,207 @@
+"""The command line: every step of the workflow, each of which also runs by itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+DEFAULT_STUDY = Path("config/config.yaml")
+
+EXAMPLES = """\
+examples:
+  entropy-sums plan config/config.yaml                     what a study will take
+  entropy-sums plan config/config.yaml --only vae1/pca/seed=0-7
+                                                           full settings of one job
+  entropy-sums train config/config.yaml vae1/pca/seed=0-7  train exactly that job
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; mistakes end in one line on standard error and exit status 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (ValueError, LookupError, OSError) as error:
+        print(f"entropy-sums {options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="entropy-sums",
+        description="Study whether the ELBO of deep generative models converges to a sum of entropies.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    def command(name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example: entropy-sums {name} {example}",
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    plan = command("plan", _plan, "print runs, jobs and predicted cost of a study", "config/config.yaml --cells")
+    _study(plan)
+    plan.add_argument("--cells", action="store_true", help="list every job with its runs")
+    plan.add_argument("--only", metavar="JOB", help="print the full settings of one job as JSON")
+
+    data = command(
+        "data", _data, "make one data file of a study", "config/config.yaml pca-b77efde9 --output data.nc"
+    )
+    _study(data)
+    data.add_argument("name", help="name of the data file, as `entropy-sums plan --cells` shows it")
+    data.add_argument("--output", type=Path, help="NetCDF file to write (default: where the study looks for it)")
+
+    train = command("train", _train, "train one job of a study", "config/config.yaml vae1/pca/seed=0-7")
+    _study(train)
+    train.add_argument("job", help="name of the job, as `entropy-sums plan --cells` shows it")
+    train.add_argument("--data", type=Path, help="data file (default: that of the study, made if it is not there)")
+    train.add_argument("--output", type=Path, help="trace to write (default: where the study looks for it)")
+    train.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where (default: GPU if any)")
+    train.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for packs)")
+    train.add_argument("--identity", help="refuse to train if the study file now asks for something else")
+    train.add_argument(
+        "--checkpoint-seconds", type=float, default=60.0, help="time between checkpoints (default: 60)"
+    )
+
+    collect = command("collect", _collect, "gather all traces of a study in one file", "config/config.yaml --partial")
+    _study(collect)
+    collect.add_argument("--output", type=Path, help="NetCDF file to write (default: traces.nc of the study)")
+    collect.add_argument("--partial", action="store_true", help="leave out jobs that have no trace yet, naming them")
+
+    figure = command("figure", _figure, "draw one figure of a collected file", "traces_pca results/quickstart/traces.nc")
+    figure.add_argument("name", help="name of the figure, `<figure>` or `<figure>_<dataset>`")
+    figure.add_argument("traces", type=Path, help="collected file")
+    figure.add_argument("--output", type=Path, help="path without suffix (default: figures/NAME beside the traces)")
+
+    tables = command("tables", _tables, "write the tables of a collected file", "results/quickstart/traces.nc")
+    tables.add_argument("traces", type=Path, help="collected file")
+    tables.add_argument("--output", type=Path, help="path without suffix (default: tables/final beside the traces)")
+
+    report = command("report", _report, "write report.html of a study", "config/config.yaml")
+    _study(report)
+    report.add_argument("--output", type=Path, help="HTML file to write (default: report.html of the study)")
+
+    schema = command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
+    del schema
+    return parser
+
+
+def _study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, nargs="?", default=DEFAULT_STUDY, help="study file (config/config.yaml)")
+
+
+def _grid(path: Path):
+    from entropy_sums.study.grid import Grid
+    from entropy_sums.study.schema import read
+
+    return Grid(read(path), path)
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from entropy_sums.study.plan import describe
+
+    grid = _grid(options.study)
+    if options.only:
+        print(json.dumps([run.configuration for run in grid.find(options.only).runs], indent=2))
+    else:
+        print(describe(grid, options.cells))
+
+
+def _data(options: argparse.Namespace) -> None:
+    from entropy_sums.data import load
+
+    grid = _grid(options.study)
+    output = options.output or grid.data_path(options.name)
+    load(grid.dataset(options.name), grid.study.data_dir).write(output)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from entropy_sums.data import load
+
+    grid = _grid(options.study)
+    job = grid.find(options.job)
+    if options.identity not in (None, job.identity):
+        raise ValueError(
+            f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
+            "the study file changed meanwhile; start the workflow again"
+        )
+    data = options.data or grid.data_path(job.data)
+    if options.data is None and not data.exists():
+        load(grid.dataset(job.data), grid.study.data_dir).write(data)
+    from entropy_sums.training.run import Interrupted, train
+
+    output = options.output or grid.trace_path(job.name)
+    try:
+        train(job, data, output, options.device, options.threads, options.checkpoint_seconds)
+    except Interrupted as interruption:
+        print(f"{job.name}: {interruption}; a checkpoint is kept, the same command goes on from it", file=sys.stderr)
+        return 143
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> None:
+    from entropy_sums.traces.collect import collect, write
+
+    grid = _grid(options.study)
+    jobs = list(grid.jobs.values())
+    absent = [job.name for job in jobs if not grid.trace_path(job.name).exists()]
+    if absent and not options.partial:
+        raise ValueError(
+            f"{len(absent)} of {len(jobs)} jobs have no trace yet, the first is {absent[0]}; "
+            "train them (`entropy-sums train`), or gather what there is with --partial"
+        )
+    for name in absent:
+        print(f"no trace of {name}", file=sys.stderr)
+    tree = collect(grid, [job for job in jobs if job.name not in absent])
+    write(tree, options.output or grid.study.folder / "traces.nc")
+
+
+def _figure(options: argparse.Namespace) -> None:
+    import xarray as xr
+
+    from entropy_sums.figures import render
+
+    output = options.output or options.traces.parent / "figures" / options.name
+    with xr.open_datatree(options.traces, engine="netcdf4") as tree:
+        render(options.name, tree, output)
+
+
+def _tables(options: argparse.Namespace) -> None:
+    import xarray as xr
+
+    from entropy_sums.tables import final_table, write
+
+    output = options.output or options.traces.parent / "tables" / "final"
+    with xr.open_datatree(options.traces, engine="netcdf4") as tree:
+        write(final_table(tree), output)
+
+
+def _report(options: argparse.Namespace) -> None:
+    import xarray as xr
+
+    from entropy_sums.figures import names
+    from entropy_sums.report import write
+    from entropy_sums.tables import final_table
+
+    study = _grid(options.study).study
+    figures = [study.folder / "figures" / name for name in names(study.figures, map(str, study.axes["dataset"]))]
+    with xr.open_datatree(study.folder / "traces.nc", engine="netcdf4") as tree:
+        write(tree, figures, final_table(tree), options.output or study.folder / "report.html")
+
+
+def _schema(options: argparse.Namespace) -> None:
+    from entropy_sums.study.schema import Study
+
+    print(json.dumps(Study.model_json_schema(), indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Files that are either complete or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkstemp
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, which takes its name when the block ends well and vanishes when it does not.
+
+    Two writers of one path do not harm each other: the last one to end wins.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with atomic(Path(folder) / "a.txt") as temporary:
+        ...         _ = temporary.write_text("whole")
+        ...     (Path(folder) / "a.txt").read_text()
+        'whole'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def source_digest(*parts: str) -> str:
+    """Digest of the source of parts of this package (files or folders), to notice that code was edited.
+
+    Example:
+        >>> source_digest("files.py") == source_digest("files.py") != source_digest("figures")
+        True
+    """
+    root = Path(__file__).parent
+    files = sorted(file for part in parts for file in [root / part, *(root / part).rglob("*.py")] if file.is_file())
+    content = b"".join(str(file.relative_to(root)).encode() + file.read_bytes() for file in files)
+    return hashlib.sha256(content).hexdigest()[:16]

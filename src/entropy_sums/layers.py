@@ -1,0 +1,156 @@
+"""Layers with a leading replica axis: one batched matrix product serves all runs of a pack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "leaky_relu": functional.leaky_relu,
+    "elu": functional.elu,
+    "silu": functional.silu,
+    "softplus": functional.softplus,
+    "tanh": torch.tanh,
+}
+
+
+def per_replica(values: Sequence[float]) -> Tensor:
+    """One number per replica, shaped `(replica, 1, 1)` to broadcast over points and coordinates.
+
+    Example:
+        >>> per_replica([0.1, 0.2]).shape
+        torch.Size([2, 1, 1])
+    """
+    return torch.tensor(values, dtype=torch.get_default_dtype()).reshape(-1, 1, 1)
+
+
+class Linear(nn.Module):
+    r"""$y = xW_r + b_r$ for every replica $r$.
+
+    Initial weights and biases are uniform in $\pm s_r/\sqrt{D_\text{in}}$, as in `torch.nn.Linear` for
+    $s_r = 1$; replica r draws from `generators[r]` alone.
+
+    Shapes: `(N, in)` or `(replica, N, in)` → `(replica, N, out)`.
+
+    Example:
+        >>> layer = Linear(3, 2, [torch.Generator().manual_seed(seed) for seed in range(4)])
+        >>> layer(torch.zeros(5, 3)).shape
+        torch.Size([4, 5, 2])
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, generators: Sequence[torch.Generator], scale: Tensor | float = 1.0
+    ) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        draws = [torch.rand(inputs + 1, outputs, generator=generator) for generator in generators]
+        initial = (2 * torch.stack(draws) - 1) * bound * scale
+        self.weight = nn.Parameter(initial[:, :-1].contiguous())
+        self.bias = nn.Parameter(initial[:, -1:].contiguous())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x.expand(self.weight.shape[0], *x.shape[-2:]), self.weight)
+
+
+class UnitNormLinear(Linear):
+    r"""A linear layer whose weights from each input have norm one: $\sum_o W_{io}^2 = 1$.
+
+    With `renormalise=False` the layer stores free weights and divides by their norm whenever it is used;
+    with `renormalise=True` it uses the stored weights, and `constrain()` renormalises them in place, to be
+    called after every update.
+
+    Example:
+        >>> layer = UnitNormLinear(3, 2, [torch.Generator()])
+        >>> layer.unit_weight.norm(dim=2).allclose(torch.ones(1, 3))
+        True
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        generators: Sequence[torch.Generator],
+        scale: Tensor | float = 1.0,
+        renormalise: bool = False,
+    ) -> None:
+        super().__init__(inputs, outputs, generators, scale)
+        self.renormalise = renormalise
+        with torch.no_grad():
+            self.weight /= self.weight.norm(dim=2, keepdim=True)
+
+    @property
+    def unit_weight(self) -> Tensor:
+        """The weights in use, `(replica, in, out)`."""
+        return self.weight if self.renormalise else functional.normalize(self.weight, dim=2)
+
+    def constrain(self) -> None:
+        """Project the stored weights back to unit norm, in place, so that the optimiser keeps its parameter."""
+        if self.renormalise:
+            with torch.no_grad():
+                self.weight /= self.weight.norm(dim=2, keepdim=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.unit_weight)
+
+
+class Trunk(nn.Module):
+    """The hidden layers of a network, each followed by the activation; no layers are the identity.
+
+    Shapes: `(N, in)` or `(replica, N, in)` → `(replica, N, out)`.
+
+    Example:
+        >>> trunk = Trunk([Linear(3, 8, [torch.Generator()] * 4)], "relu")
+        >>> trunk(torch.zeros(5, 3)).shape
+        torch.Size([4, 5, 8])
+    """
+
+    def __init__(self, layers: Sequence[Linear], activation: str) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = self.activation(layer(x))
+        return x
+
+
+def log_std(head: Tensor, kind: str) -> Tensor:
+    r"""Read the unconstrained output of a variance head as $\log\sigma$.
+
+    `log_variance`: $\log\sigma = h/2$. `softplus`: $\sigma = \log(1 + e^h)$, the set-up of Damm et al. (2023);
+    where $e^h$ underflows, $\log\log(1 + e^h) = h$.
+
+    Example:
+        >>> log_std(torch.tensor([2.0]), "log_variance")
+        tensor([1.])
+        >>> log_std(torch.tensor([0.0, -200.0]), "softplus")
+        tensor([  -0.3665, -200.0000])
+    """
+    return VARIANCE_HEADS[kind](head)
+
+
+def _log_softplus(head: Tensor) -> Tensor:
+    return torch.where(head < -15, head, functional.softplus(head.clamp(min=-15)).log())
+
+
+VARIANCE_HEADS: dict[str, Callable[[Tensor], Tensor]] = {
+    "log_variance": lambda head: 0.5 * head,
+    "softplus": _log_softplus,
+}
+
+
+def head_of_std(std: Sequence[float], kind: str) -> Tensor:
+    """The value `(replica, 1, 1)` of a variance head at which the standard deviation is `std`.
+
+    Example:
+        >>> log_std(head_of_std([0.5], "softplus"), "softplus").exp().item()
+        0.5
+    """
+    value = per_replica(std)
+    return 2 * value.log() if kind == "log_variance" else value.expm1().log()

@@ -1,0 +1,152 @@
+"""What VAEs are composed of: encoders, priors and decoders, each a module whose call returns a distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from entropy_sums.distributions import Bernoulli, Family, Normal
+from entropy_sums.layers import Linear, Trunk, UnitNormLinear, head_of_std, log_std, per_replica
+from entropy_sums.models.model import Model
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """All that a model is built from: the settings of each replica, the data size, a generator per replica."""
+
+    replicas: Sequence[Any]
+    observed_dim: int
+    generators: Sequence[torch.Generator]
+
+    @property
+    def shared(self) -> Any:
+        """The settings that all replicas have in common: read only unpacked ones from it."""
+        return self.replicas[0]
+
+    def packed(self, name: str) -> list[float]:
+        """A packed setting, one value per replica."""
+        return [getattr(settings, name) for settings in self.replicas]
+
+    def linear(self, inputs: int, outputs: int, kind: Callable[..., Linear] = Linear) -> Linear:
+        """A linear layer with initial weights drawn for each replica."""
+        return kind(inputs, outputs, self.generators, per_replica(self.packed("initial_scale")))
+
+    def layers(self, sizes: Sequence[int], first: Callable[..., Linear] = Linear) -> list[Linear]:
+        """Linear layers between the given sizes, the first one of another kind if need be."""
+        kinds = [first, *[Linear] * len(sizes)]
+        return [self.linear(a, b, kind) for kind, a, b in zip(kinds, sizes, sizes[1:], strict=False)]
+
+    def network_encoder(self) -> NormalHeads:
+        """A posterior whose means and variances are outputs of one network."""
+        s = self.shared
+        sizes = [self.observed_dim] + [s.encoder_width] * s.encoder_depth
+        return NormalHeads(self, Trunk(self.layers(sizes), s.activation), sizes[-1], s.latent_dim)
+
+    def network_decoder(self, first: Callable[..., Linear] = Linear) -> nn.Module:
+        """The decoder network up to its linear output."""
+        s = self.shared
+        sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth + [self.observed_dim]
+        *hidden, last = self.layers(sizes, first)
+        return nn.Sequential(Trunk(hidden, s.activation), last)
+
+    def network_decoder_heads(self) -> NormalHeads:
+        """An observation whose means and variances are outputs of one network."""
+        s = self.shared
+        sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth
+        return NormalHeads(self, Trunk(self.layers(sizes), s.activation), sizes[-1], self.observed_dim)
+
+
+class NormalHeads(nn.Module):
+    """A normal with mean and standard deviation per coordinate, each linear in the last hidden layer."""
+
+    def __init__(self, blueprint: Blueprint, trunk: Trunk, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.trunk, self.kind = trunk, blueprint.shared.variance_head
+        self.mean = blueprint.linear(inputs, outputs)
+        self.spread = blueprint.linear(inputs, outputs)
+
+    def forward(self, x: Tensor) -> Normal:
+        hidden = self.trunk(x)
+        return Normal(self.mean(hidden), log_std(self.spread(hidden), self.kind))
+
+
+class NormalMean(nn.Module):
+    """A normal whose mean is a network and whose standard deviations are free parameters.
+
+    Args:
+        std: initial value of each replica.
+        size: 1 for one standard deviation shared by all coordinates, else their number.
+    """
+
+    def __init__(self, mean: nn.Module, std: Sequence[float], size: int, kind: str, learned: bool = True) -> None:
+        super().__init__()
+        self.mean, self.kind = mean, kind
+        spread = head_of_std(std, kind).repeat(1, 1, size)
+        self.spread = nn.Parameter(spread, requires_grad=learned)
+
+    def forward(self, x: Tensor) -> Normal:
+        return Normal(self.mean(x), log_std(self.spread, self.kind))
+
+
+class BernoulliLogits(nn.Module):
+    """A Bernoulli whose logits are a network."""
+
+    def __init__(self, logits: nn.Module) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, z: Tensor) -> Bernoulli:
+        return Bernoulli(self.logits(z))
+
+
+class StandardNormal(nn.Module):
+    """N(0, I)."""
+
+    zero: Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(1, 1, latent_dim))
+
+    def forward(self) -> Normal:
+        return Normal(self.zero, self.zero[..., :1])
+
+
+class ScaledNormal(nn.Module):
+    """N(0, diag α²) with learned α, 1 at the start."""
+
+    zero: Tensor
+
+    def __init__(self, replicas: int, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(1, 1, latent_dim))
+        self.log_std = nn.Parameter(torch.zeros(replicas, 1, latent_dim))
+
+    def forward(self) -> Normal:
+        return Normal(self.zero, self.log_std)
+
+
+class VAE(Model):
+    """A composition of an encoder x ↦ q(z given x), a prior p(z) and a decoder z ↦ p(x given z)."""
+
+    def __init__(self, blueprint: Blueprint, encoder: nn.Module, prior: nn.Module, decoder: nn.Module) -> None:
+        super().__init__(len(blueprint.replicas), blueprint.shared.latent_dim)
+        self.encoder, self.latent_prior, self.decoder = encoder, prior, decoder
+        self._constrained = [layer for layer in self.modules() if isinstance(layer, UnitNormLinear)]
+
+    def prior(self) -> Normal:
+        return self.latent_prior()
+
+    def posterior(self, x: Tensor) -> Normal:
+        return self.encoder(x)
+
+    def observation(self, z: Tensor) -> Family:
+        return self.decoder(z)
+
+    def constrain(self) -> None:
+        for layer in self._constrained:
+            layer.constrain()

@@ -1,0 +1,74 @@
+"""What every model is: a prior, a posterior and an observation, and how these three make a Bound."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from entropy_sums.bound import Bound, Factor
+from entropy_sums.distributions import Family, FullNormal, Normal, cross_entropy
+
+
+class Model(nn.Module, ABC):
+    """A latent variable model with one latent layer, all parameters with a leading replica axis.
+
+    A new model implements `prior`, `posterior` and `observation`; each returns a `Family`, the last axis of
+    which is the latent or the data vector, the first axis the replica.
+
+    Attributes:
+        factors: names of the factors of the bound, in its order.
+    """
+
+    factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
+
+    def __init__(self, replicas: int, latent_dim: int) -> None:
+        super().__init__()
+        self.replicas, self.latent_dim = replicas, latent_dim
+
+    @abstractmethod
+    def prior(self) -> Family:
+        """p(z), batch shape broadcastable to `(replica, N)`, event `(H,)`."""
+
+    @abstractmethod
+    def posterior(self, x: Tensor) -> Normal | FullNormal:
+        """q(z given x) for x of shape `(N, D)` or `(replica, N, D)`: batch shape `(replica, N)`, event `(H,)`."""
+
+    @abstractmethod
+    def observation(self, z: Tensor) -> Family:
+        """p(x given z) for z of shape `(replica, N, H)`: batch shape `(replica, N)`, event `(D,)`."""
+
+    def bound(self, x: Tensor, noise: Tensor) -> Bound:
+        """The bound on the log-likelihood of x, estimated with one posterior sample per point.
+
+        Posterior entropy and prior terms are closed forms; the observation terms are means over samples.
+
+        Args:
+            x: `(N, D)`, or `(replica, N, D)` where replicas see different points; repeat points for more samples.
+            noise: standard normal, `(replica, N, H)`.
+        """
+        posterior, prior = self.posterior(x), self.prior()
+        observation = self.observation(posterior.reparametrise(noise))
+        return Bound(
+            posterior_entropy=self.mean(posterior.entropy()),
+            factors={
+                "prior": Factor(self.mean(cross_entropy(posterior, prior)), self.mean(prior.entropy())),
+                "observation": Factor(-self.mean(observation.log_prob(x)), self.mean(observation.entropy())),
+            },
+        )
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Mean over all axes but the first, `(replica or 1, …)` → `(replica,)`."""
+        return value.flatten(1).mean(1).expand(self.replicas)
+
+    def latent_entropy(self, x: Tensor) -> Tensor:
+        """Mean posterior entropy of each latent in nats, `(replica, H)`."""
+        return self.posterior(x).entropies().mean(1).expand(self.replicas, self.latent_dim)
+
+    def constrain(self) -> None:
+        """Restore constraints on the parameters in place, called after every update; most models have none."""
+
+    def log_likelihood(self, x: Tensor) -> Tensor | None:
+        """Exact mean log-likelihood of x in nats, `(replica,)`, or None where the model has no closed form."""
+        return None

@@ -1,0 +1,115 @@
+"""Settings of every model. Light: imported by the workflow, so without numpy or torch.
+
+One class per model with only the settings which that model accepts. `implementation` names the torch code as
+`module:name`, called with a Blueprint; it is imported where a model is built.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+from entropy_sums.settings import Packed, Settings
+
+Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
+VarianceHead = Literal["log_variance", "softplus"]
+
+
+class ModelSettings(Settings):
+    """What all models have in common.
+
+    Attributes:
+        latent_dim: number H of latents.
+        initial_scale: factor on the usual uniform initial weights.
+    """
+
+    implementation: ClassVar[str]
+    latent_dim: PositiveInt = 2
+    initial_scale: Packed[PositiveFloat] = 1.0
+
+
+class LinearVAESettings(ModelSettings):
+    """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points.
+
+    Attributes:
+        variance_head: how free parameters become standard deviations.
+        initial_std: decoder standard deviation σ at the start.
+    """
+
+    implementation = "entropy_sums.models.gaussian_vae:LinearVAE"
+    variance_head: VarianceHead = "log_variance"
+    initial_std: Packed[PositiveFloat] = 1.0
+
+
+class NetworkSettings(ModelSettings):
+    """Encoder and decoder networks.
+
+    Attributes:
+        encoder_width, encoder_depth: units per hidden layer of the encoder, number of its hidden layers.
+        decoder_width, decoder_depth: the same of the decoder.
+        activation: nonlinearity of all hidden layers.
+        variance_head: how variance outputs and free parameters become standard deviations.
+    """
+
+    encoder_width: PositiveInt = 50
+    encoder_depth: NonNegativeInt = 2
+    decoder_width: PositiveInt = 50
+    decoder_depth: NonNegativeInt = 2
+    activation: Activation = "relu"
+    variance_head: VarianceHead = "log_variance"
+
+
+class VAE0Settings(NetworkSettings):
+    """The negative control: the decoder variance is fixed, so the gap does not close.
+
+    Attributes:
+        decoder_std: the fixed standard deviation σ of the decoder.
+    """
+
+    implementation = "entropy_sums.models.gaussian_vae:vae0"
+    decoder_std: Packed[PositiveFloat] = 1.0
+
+
+class VAE1Settings(NetworkSettings):
+    """Standard normal prior, one learned decoder variance.
+
+    Attributes:
+        initial_std: decoder standard deviation σ at the start.
+    """
+
+    implementation = "entropy_sums.models.gaussian_vae:vae1"
+    initial_std: Packed[PositiveFloat] = 1.0
+
+
+class VAE2Settings(VAE1Settings):
+    """Learned prior variances; the first decoder layer has unit columns.
+
+    Attributes:
+        unit_columns: `parametrise` divides by the norm in the forward pass, `renormalise` after each update.
+    """
+
+    implementation = "entropy_sums.models.gaussian_vae:vae2"
+    unit_columns: Literal["parametrise", "renormalise"] = "parametrise"
+
+
+class VAE3Settings(NetworkSettings):
+    """Standard normal prior, one decoder variance per data dimension that depends on the latent."""
+
+    implementation = "entropy_sums.models.gaussian_vae:vae3"
+
+
+class BernoulliVAESettings(NetworkSettings):
+    """Standard normal prior, Bernoulli decoder for binary data."""
+
+    implementation = "entropy_sums.models.bernoulli_vae:bernoulli_vae"
+
+
+MODELS: dict[str, type[ModelSettings]] = {
+    "linear_vae": LinearVAESettings,
+    "vae0": VAE0Settings,
+    "vae1": VAE1Settings,
+    "vae2": VAE2Settings,
+    "vae3": VAE3Settings,
+    "bernoulli_vae": BernoulliVAESettings,
+}

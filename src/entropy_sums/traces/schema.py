@@ -1,0 +1,59 @@
+"""Names, meanings and units of everything a trace holds (docs/results-format.md says the same in prose)."""
+
+from __future__ import annotations
+
+NATS = "nats per data point"
+
+QUANTITIES: dict[str, tuple[str, str]] = {
+    "elbo": ("evidence lower bound", NATS),
+    "entropy_sum": ("sum of entropies", NATS),
+    "gap": ("ELBO minus entropy sum", NATS),
+    "elbo_standard_error": ("Monte Carlo standard error of the ELBO", NATS),
+    "entropy_sum_standard_error": ("Monte Carlo standard error of the entropy sum", NATS),
+    "gap_standard_error": ("Monte Carlo standard error of the gap", NATS),
+    "posterior_entropy": ("mean entropy of the variational distributions", NATS),
+    "cross_entropy": ("cross-entropy of the posterior to each factor", NATS),
+    "entropy": ("expected entropy of each factor", NATS),
+    "log_likelihood": ("exact log-likelihood", NATS),
+}
+HELDOUT = {f"heldout_{name}": (f"{meaning}, held-out data", unit) for name, (meaning, unit) in QUANTITIES.items()}
+PER_STEP: dict[str, tuple[str, str]] = {
+    **QUANTITIES,
+    **HELDOUT,
+    "latent_entropy": ("mean posterior entropy of each latent", "nats"),
+    "gradient_norm": ("norm of the gradient of the ELBO over all parameters", "nats per unit of parameter"),
+    "wall_time": ("time of training of the pack", "s"),
+}
+PER_RUN: dict[str, tuple[str, str]] = {
+    "diverged_at": ("first recorded step at which the run was found diverged", "optimiser steps"),
+    "observed_dim": ("number of data dimensions", "1"),
+    "run": ("identity of the run", "1"),
+}
+FURTHER_DIMENSION = {
+    "cross_entropy": "factor",
+    "entropy": "factor",
+    "heldout_cross_entropy": "factor",
+    "heldout_entropy": "factor",
+    "latent_entropy": "latent",
+}
+
+
+def attributes(name: str) -> dict[str, str]:
+    """long_name and units of a quantity.
+
+    Example:
+        >>> attributes("gap")
+        {'long_name': 'ELBO minus entropy sum', 'units': 'nats per data point'}
+    """
+    meaning, unit = {**PER_STEP, **PER_RUN}[name]
+    return {"long_name": meaning, "units": unit}
+
+
+def group_name(model: str) -> str:
+    """The group of a model in a collected file.
+
+    Example:
+        >>> group_name("linear_vae"), group_name("vae1")
+        ('linearvae', 'vae1')
+    """
+    return model.lower().replace("_", "")

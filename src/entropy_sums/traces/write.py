@@ -1,0 +1,90 @@
+"""One NetCDF file per job: the trace of every replica with all that it was made from."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from entropy_sums.files import atomic
+from entropy_sums.study.grid import Job
+from entropy_sums.traces.schema import FURTHER_DIMENSION, PER_STEP, attributes
+from entropy_sums.training.settings import PROTOCOL
+
+FORMAT = "entropy-sums trace 1"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    packages = ("entropy-sums", "torch", "numpy", "scipy", "scikit-learn", "xarray", "netCDF4", "snakemake")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def to_dataset(
+    job: Job,
+    arrays: dict[str, np.ndarray],
+    steps: list[int],
+    wall_time: list[float],
+    diverged_at: np.ndarray,
+    factors: list[str],
+    observed_dim: int,
+    data_checksum: str,
+    device: str,
+) -> xr.Dataset:
+    """A trace as a labelled dataset with the dimensions replica, step, factor, latent.
+
+    Args:
+        arrays: quantity → `(step, replica, …)`.
+    """
+    size = len(job.runs)
+    variables = {}
+    for name in PER_STEP:
+        if name in arrays:
+            further = [FURTHER_DIMENSION[name]] if name in FURTHER_DIMENSION else []
+            variables[name] = (["replica", "step", *further], np.moveaxis(arrays[name], 0, 1), attributes(name))
+    variables["wall_time"] = (
+        ["replica", "step"],
+        np.broadcast_to(wall_time, (size, len(steps))),
+        attributes("wall_time"),
+    )
+    variables["diverged_at"] = (["replica"], diverged_at, attributes("diverged_at"))
+    variables["observed_dim"] = (["replica"], np.full(size, observed_dim), attributes("observed_dim"))
+    variables["run"] = (["replica"], [run.identity(data_checksum) for run in job.runs], attributes("run"))
+    coordinates = {
+        axis: ("replica", [run.coordinates[axis] for run in job.runs]) for axis in job.runs[0].coordinates
+    }
+    coordinates |= {"step": ("step", steps, {"long_name": "optimiser steps", "units": "1"}), "factor": factors}
+    return xr.Dataset(
+        variables,
+        coords=coordinates,
+        attrs={
+            "format": FORMAT,
+            "job": job.name,
+            "model": job.runs[0].model,
+            "identity": job.identity,
+            "configuration": json.dumps([run.configuration for run in job.runs]),
+            "data_checksum": data_checksum,
+            "protocol": PROTOCOL,
+            "versions": json.dumps(versions()),
+            "device": device,
+        },
+    )
+
+
+def write(dataset: xr.Dataset, path: Path) -> None:
+    """Write a trace; the file is complete or not there."""
+    with atomic(path) as temporary:
+        dataset.to_netcdf(temporary, engine="netcdf4", encoding=compressed(dataset))
+
+
+def compressed(dataset: xr.Dataset) -> dict[str, dict]:
+    """Encoding that compresses numbers without loss."""
+    return {
+        str(name): {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, variable in dataset.data_vars.items()
+        if variable.dtype.kind == "f" and variable.ndim > 1
+    }

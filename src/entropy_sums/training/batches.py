@@ -1,0 +1,67 @@
+"""Minibatches and posterior noise for every replica, drawn in blocks of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.settings import PhaseSettings
+
+NOISE_PER_BLOCK = 2**18
+
+
+class Batches:
+    """The minibatch and the noise of any step of a phase.
+
+    Each replica goes through its own shuffled order of the points in every epoch (an incomplete last batch
+    is left out) and has its own noise. The size of a block depends on batch, samples and latent size only,
+    never on the pack, so that a replica sees the same numbers in any company.
+
+    Args:
+        data: `(N, D)`.
+        seeds: one per replica.
+        noise_dim: standard normal numbers per posterior sample.
+        phase: position of the phase in the training.
+    """
+
+    def __init__(self, data: Tensor, seeds: Sequence[int], noise_dim: int, phase: int, settings: PhaseSettings) -> None:
+        self.data, self.seeds, self.noise_dim, self.phase = data, seeds, noise_dim, phase
+        self.full = settings.batch_size == "full"
+        self.points = len(data) if self.full else int(settings.batch_size)
+        self.samples = settings.samples
+        self.steps_per_epoch = len(data) // self.points
+        self.rows = self.points * self.samples
+        self.block_steps = max(1, min(64, settings.steps, NOISE_PER_BLOCK // (self.rows * noise_dim)))
+        self._noise = data.new_empty(len(seeds), self.block_steps, self.rows, noise_dim)
+        self._order = torch.empty(len(seeds), len(data), dtype=torch.int64, device=data.device)
+        self._block = self._epoch = -1
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """x `(replica, B·S, D)`, or `(N·S, D)` for full batches, and noise `(replica, B·S, H)` of a step."""
+        block, within = divmod(step, self.block_steps)
+        if block != self._block:
+            self._draw_noise(block)
+        return self._select(step), self._noise[:, within]
+
+    def _select(self, step: int) -> Tensor:
+        if self.full:
+            return self.data if self.samples == 1 else self.data.repeat(self.samples, 1)
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._shuffle(epoch)
+        chosen = self._order[:, position * self.points : (position + 1) * self.points].repeat(1, self.samples)
+        return self.data.index_select(0, chosen.flatten()).view(*chosen.shape, -1)
+
+    def _draw_noise(self, block: int) -> None:
+        for noise, seed in zip(self._noise, self.seeds, strict=True):
+            noise.normal_(generator=generator(seed, Stream.NOISE, self.phase, block, device=noise.device))
+        self._block = block
+
+    def _shuffle(self, epoch: int) -> None:
+        for order, seed in zip(self._order, self.seeds, strict=True):
+            source = generator(seed, Stream.BATCHES, self.phase, epoch, device=order.device)
+            torch.randperm(len(order), generator=source, out=order)
+        self._epoch = epoch

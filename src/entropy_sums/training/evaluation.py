@@ -1,0 +1,109 @@
+"""What a trace records at one step: the bound on a whole dataset, with standard errors and the gradient norm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entropy_sums.bound import Bound
+from entropy_sums.models.model import Model
+from entropy_sums.training.randomness import Stream, generator
+
+Record = dict[str, np.ndarray]
+
+ENTRIES_PER_CHUNK = 2**21
+
+
+class Evaluation:
+    r"""The bound of every replica on one dataset.
+
+    It is estimated `samples` times with independent posterior samples for every point; the values are means
+    $\bar F$, the standard errors $s/\sqrt{S}$ of the S estimates. They measure the Monte Carlo noise of the
+    posterior samples; the data are taken as given. Sums over points are accumulated in float64.
+
+    Args:
+        data: `(N, D)`.
+        seeds: one per replica.
+        stream: which data these are, so that training and held-out data get different noise.
+    """
+
+    def __init__(self, data: Tensor, seeds: Sequence[int], samples: int, stream: Stream) -> None:
+        self.data, self.seeds, self.samples, self.stream = data, seeds, samples, stream
+
+    def __call__(self, model: Model, step: int, gradient: bool = False) -> Record:
+        """The record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
+
+        Shapes: `(replica,)`, `(replica, factor)` for what depends on the factor, `(replica, H)` for latents.
+        """
+        for parameter in model.parameters():
+            parameter.grad = None
+        with torch.set_grad_enabled(gradient):
+            estimates = [self._estimate(model, step, sample, gradient) for sample in range(self.samples)]
+        record = _summarise(estimates)
+        with torch.no_grad():
+            record["latent_entropy"] = _numpy(self._mean(model, model.latent_entropy))
+            likelihood = model.log_likelihood(self.data)
+        if likelihood is not None:
+            record["log_likelihood"] = _numpy(likelihood)
+        if gradient:
+            squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
+            record["gradient_norm"] = _numpy(torch.stack(squares).sum(0).sqrt())
+            for parameter in model.parameters():
+                parameter.grad = None
+        return record
+
+    def _chunks(self, replicas: int) -> list[slice]:
+        points, dim = self.data.shape
+        size = max(1, min(points, ENTRIES_PER_CHUNK // (replicas * dim)))
+        return [slice(start, min(start + size, points)) for start in range(0, points, size)]
+
+    def _estimate(self, model: Model, step: int, sample: int, gradient: bool) -> dict[str, Tensor]:
+        points = len(self.data)
+        noise = self.data.new_empty(model.replicas, points, model.latent_dim)
+        for row, seed in zip(noise, self.seeds, strict=True):
+            row.normal_(generator=generator(seed, self.stream, step, sample, device=row.device))
+        total: dict[str, Tensor] = {}
+        for chunk in self._chunks(model.replicas):
+            share = (chunk.stop - chunk.start) / points
+            bound = model.bound(self.data[chunk], noise[:, chunk])
+            if gradient:
+                (bound.elbo.sum() * (share / self.samples)).backward()
+            for name, value in _values(bound).items():
+                term = value.detach().double() * share
+                total[name] = total[name] + term if name in total else term
+        return total
+
+    def _mean(self, model: Model, function) -> Tensor:
+        chunks = self._chunks(model.replicas)
+        shares = [(chunk.stop - chunk.start) / len(self.data) for chunk in chunks]
+        return torch.stack([s * function(self.data[c]).double() for c, s in zip(chunks, shares, strict=True)]).sum(0)
+
+
+def _values(bound: Bound) -> dict[str, Tensor]:
+    factors = bound.factors.values()
+    return {
+        "elbo": bound.elbo,
+        "entropy_sum": bound.entropy_sum,
+        "gap": bound.gap,
+        "posterior_entropy": bound.posterior_entropy,
+        "cross_entropy": torch.stack([factor.cross_entropy for factor in factors], dim=-1),
+        "entropy": torch.stack([factor.entropy for factor in factors], dim=-1),
+    }
+
+
+def _summarise(estimates: list[dict[str, Tensor]]) -> Record:
+    record: Record = {}
+    for name in estimates[0]:
+        values = torch.stack([estimate[name] for estimate in estimates])
+        record[name] = _numpy(values.mean(0))
+        if name in ("elbo", "entropy_sum", "gap"):
+            record[f"{name}_standard_error"] = _numpy(values.std(0) / math.sqrt(len(estimates)))
+    return record
+
+
+def _numpy(value: Tensor) -> np.ndarray:
+    return value.detach().cpu().numpy().astype(np.float64)

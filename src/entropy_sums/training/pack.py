@@ -1,0 +1,231 @@
+"""Training of one pack: many replicas at once, recorded, checkpointed, resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entropy_sums.models import ModelSettings, build
+from entropy_sums.training.batches import Batches
+from entropy_sums.training.checkpoint import Checkpoint
+from entropy_sums.training.evaluation import Evaluation, Record
+from entropy_sums.training.optimizer import PackedAdam
+from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
+from entropy_sums.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Replica:
+    """What one replica of a pack is trained with."""
+
+    seed: int
+    model: ModelSettings
+    training: TrainingSettings
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; the checkpoint holds all that is needed to go on."""
+
+
+@dataclass
+class Trace:
+    """What was recorded.
+
+    Attributes:
+        steps: at which steps.
+        records: a record for each, arrays with a leading replica axis.
+        diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
+        wall_time: seconds of training until each step.
+    """
+
+    diverged_at: np.ndarray
+    steps: list[int] = field(default_factory=list)
+    wall_time: list[float] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    def arrays(self) -> Record:
+        """Every recorded quantity, `(step, replica, …)`."""
+        return {name: np.stack([record[name] for record in self.records]) for name in self.records[0]}
+
+
+class Phase:
+    """A phase that is under way: its batches and its optimiser, which starts afresh."""
+
+    def __init__(self, pack: Pack, position: int, start: int) -> None:
+        self.start, self.settings = start, pack.training.phases[position]
+        self.batches = Batches(pack.data, pack.seeds, pack.model.latent_dim, position, self.settings)
+        rates = [replica.training.phases[position].learning_rate for replica in pack.replicas]
+        self.optimizer = PackedAdam([p for p in pack.model.parameters() if p.requires_grad], rates)
+        self._factor = SCHEDULES[self.settings.schedule]
+
+    def update(self, pack: Pack, step: int) -> None:
+        """One step up the ELBO of every replica."""
+        x, noise = self.batches(step - self.start)
+        loss = -pack.model.bound(x, noise).elbo.sum()
+        loss.backward()
+        self.optimizer.step(self._factor((step - self.start) / self.settings.steps))
+        pack.model.constrain()
+
+
+class Pack:
+    """Replicas that are trained at once on the same data.
+
+    Args:
+        replicas: of one shape: they differ in seed and packed settings only.
+        train, test: `(N, D)` and `(M, D)`.
+        device: where to train.
+        identity: of the job; a checkpoint of another one is not taken up.
+        checkpoint: file of the checkpoint; None does without.
+        checkpoint_seconds: least time between checkpoints.
+    """
+
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        train: np.ndarray,
+        test: np.ndarray,
+        device: str | torch.device = "cpu",
+        identity: str = "",
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 60.0,
+    ) -> None:
+        self.replicas, self.training = replicas, replicas[0].training
+        self.identity, self.checkpoint, self.checkpoint_seconds = identity, checkpoint, checkpoint_seconds
+        dtype = getattr(torch, self.training.precision)
+        self.data, heldout = (torch.as_tensor(x, dtype=dtype, device=device) for x in (train, test))
+        self._check_batches()
+        self.seeds = [replica.seed for replica in replicas]
+        generators = [generator(seed, Stream.PARAMETERS) for seed in self.seeds]
+        self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
+        samples = self.training.evaluation.samples
+        self._evaluate = Evaluation(self.data, self.seeds, samples, Stream.EVALUATION)
+        self._evaluate_heldout = Evaluation(heldout, self.seeds, samples, Stream.HELDOUT)
+        self.trace = Trace(diverged_at=np.full(len(replicas), np.nan))
+        self.step = 0
+        self._stopping = False
+        self._ends = list(accumulate(phase.steps for phase in self.training.phases))
+
+    def stop(self) -> None:
+        """Ask for an end: before the next step a checkpoint is written and Interrupted raised."""
+        self._stopping = True
+
+    def run(self, observe: Callable[[Pack], None] = lambda pack: None) -> Trace:
+        """Train to the end, from the checkpoint if there is one; `observe` is called at every recorded step.
+
+        Raises:
+            Interrupted: after `stop()`; all that was recorded so far is in the checkpoint.
+        """
+        if not self._resume():
+            self._record(0.0)
+            observe(self)
+        started, saved = time.monotonic() - self.trace.wall_time[-1], time.monotonic()
+        moments = evaluation_steps(self.training.steps, self.training.evaluation.every, self._ends)
+        for start, stop in pairwise(step for step in moments if step >= self.step):
+            phase = self._phase(start)
+            kept = self._state(phase)
+            for step in range(start, stop):
+                if self._stopping:
+                    self._save(kept)
+                    raise Interrupted(f"stopped after step {self.step} of {self.training.steps}")
+                phase.update(self, step)
+            self.step = stop
+            self._freeze(phase, kept, self._broken())
+            self._record(time.monotonic() - started)
+            self._freeze(phase, kept, ~np.isfinite(self.trace.records[-1]["elbo"]))
+            observe(self)
+            if time.monotonic() - saved >= self.checkpoint_seconds:
+                self._save(self._state(phase))
+                saved = time.monotonic()
+        return self.trace
+
+    def _check_batches(self) -> None:
+        for position, phase in enumerate(self.training.phases):
+            if phase.batch_size != "full" and phase.batch_size > len(self.data):
+                raise ValueError(
+                    f"training.phases.{position}.batch_size: {phase.batch_size} is more than the {len(self.data)} "
+                    "training points; lower it or write full"
+                )
+
+    def _phase(self, step: int) -> Phase:
+        """The phase that does `step`, entered anew where it begins or training resumes."""
+        position = next(i for i, end in enumerate(self._ends) if step < end)
+        start = self._ends[position - 1] if position else 0
+        if step == start or self._current is None:
+            self._current = Phase(self, position, start)
+            self._load_moments(self._current)
+        return self._current
+
+    _current: Phase | None = None
+    _resumed: dict[str, Tensor] | None = None
+
+    def _named(self, phase: Phase) -> dict[str, Tensor]:
+        """The live state of the pack by name, every tensor with a leading replica axis."""
+        names = [name for name, p in self.model.named_parameters() if p.requires_grad]
+        optimizer = phase.optimizer
+        kinds = {"parameter": optimizer.parameters, "first": optimizer.first, "second": optimizer.second}
+        return {
+            f"{kind}/{name}": tensor.detach()
+            for kind, tensors in kinds.items()
+            for name, tensor in zip(names, tensors, strict=True)
+        }
+
+    def _state(self, phase: Phase) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in self._named(phase).items()}
+
+    def _load_moments(self, phase: Phase) -> None:
+        if self._resumed is not None:
+            within = self.step > phase.start
+            for name, tensor in self._named(phase).items():
+                if within or name.startswith("parameter/"):
+                    tensor.copy_(self._resumed[name])
+            phase.optimizer.set_count(self.step - phase.start)
+            self._resumed = None
+
+    def _broken(self) -> np.ndarray:
+        """Which replicas have a parameter that is not finite."""
+        sums = [p.detach().flatten(1).sum(1) for p in self.model.parameters()]
+        return ~torch.stack(sums).isfinite().all(0).cpu().numpy()
+
+    def _freeze(self, phase: Phase, kept: dict[str, Tensor], broken: np.ndarray) -> None:
+        """Put diverged replicas back to where they were last sound, and mark the new ones among them."""
+        self.trace.diverged_at[broken & np.isnan(self.trace.diverged_at)] = self.step
+        frozen = np.flatnonzero(~np.isnan(self.trace.diverged_at))
+        if frozen.size:
+            for name, tensor in self._named(phase).items():
+                tensor[frozen] = kept[name][frozen]
+
+    def _record(self, wall_time: float) -> None:
+        record = self._evaluate(self.model, self.step, gradient=True)
+        heldout = self._evaluate_heldout(self.model, self.step)
+        del heldout["latent_entropy"]
+        record |= {f"heldout_{name}": value for name, value in heldout.items()}
+        self.trace.steps.append(self.step)
+        self.trace.wall_time.append(wall_time)
+        self.trace.records.append(record)
+
+    def _save(self, state: dict[str, Tensor]) -> None:
+        if self.checkpoint is not None:
+            arrays = self.trace.arrays() | {"diverged_at": self.trace.diverged_at}
+            arrays |= {"steps": np.array(self.trace.steps), "wall_time": np.array(self.trace.wall_time)}
+            tensors = {f"trace/{name}": torch.from_numpy(array) for name, array in arrays.items()}
+            Checkpoint(self.identity, tensors | {k: v.cpu() for k, v in state.items()}).write(self.checkpoint)
+
+    def _resume(self) -> bool:
+        found = Checkpoint.read(self.checkpoint, self.identity) if self.checkpoint else None
+        if found is None:
+            return False
+        arrays = {k.removeprefix("trace/"): t.numpy() for k, t in found.tensors.items() if k.startswith("trace/")}
+        steps, wall_time = arrays.pop("steps"), arrays.pop("wall_time")
+        self.trace = Trace(arrays.pop("diverged_at").copy(), steps.tolist(), wall_time.tolist())
+        self.trace.records = [{name: array[i] for name, array in arrays.items()} for i in range(len(steps))]
+        self.step = self.trace.steps[-1]
+        self._resumed = {k: v for k, v in found.tensors.items() if not k.startswith("trace/")}
+        return True

@@ -1,0 +1,92 @@
+"""Train one job from its data to its trace file, on whatever machine this is."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from entropy_sums.data.dataset import Dataset
+from entropy_sums.study.grid import Job
+from entropy_sums.traces.write import to_dataset, write
+from entropy_sums.training.pack import Interrupted, Pack, Replica
+from entropy_sums.training.progress import Reporter
+
+MALLOC_OPTIONS = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, 2**30), "M_TOP_PAD": (-2, 2**28)}
+
+
+def tune_process(threads: int) -> None:
+    """One process per core works best with one thread each, memory kept, and denormal numbers as zero."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        for option, value in MALLOC_OPTIONS.values():
+            libc.mallopt(option, value)
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is a GPU where there is one.
+
+    Raises:
+        ValueError: the device is not there.
+
+    Example:
+        >>> choose_device("cpu")
+        device(type='cpu')
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("device cuda: torch sees no GPU here; use --device auto or --device cpu")
+    return torch.device("cuda" if name != "cpu" and available else "cpu")
+
+
+def train(
+    job: Job, data: Path, output: Path, device: str = "auto", threads: int = 1, checkpoint_seconds: float = 60.0
+) -> None:
+    """Train `job` on the data file and write its trace to `output`.
+
+    A checkpoint lies beside the output while training goes on; a job that finds one goes on from it. SIGTERM
+    and SIGINT write one and end the process.
+
+    Raises:
+        Interrupted: after SIGTERM or SIGINT.
+    """
+    tune_process(threads)
+    place = choose_device(device)
+    dataset = Dataset.read(data)
+    checkpoint = output.with_suffix(".checkpoint")
+    replicas = [Replica(run.seed, run.model_settings, run.training) for run in job.runs]
+    identity = f"{job.identity} {dataset.checksum}"
+    pack = Pack(replicas, dataset.train, dataset.test, place, identity, checkpoint, checkpoint_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: pack.stop())
+    with Reporter(job.name, len(replicas), pack.training.steps) as reporter:
+        trace = pack.run(reporter.observe)
+    arrays = trace.arrays()
+    size = dataset.train.shape[1]
+    write(
+        to_dataset(
+            job,
+            arrays,
+            trace.steps,
+            trace.wall_time,
+            trace.diverged_at,
+            list(pack.model.factors),
+            size,
+            dataset.checksum,
+            device_name(place),
+        ),
+        output,
+    )
+    checkpoint.unlink(missing_ok=True)
+
+
+def device_name(device: torch.device) -> str:
+    """The kind of processor, for the record."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+__all__ = ["Interrupted", "choose_device", "train", "tune_process"]

@@ -1,0 +1,15 @@
+# One file per job becomes one tree per study; all that follows reads only that.
+rule collect:
+    input:
+        lambda wildcards: [GRID.trace_path(name) for name in GRID.jobs],
+    output:
+        f"{FOLDER}/traces.nc",
+    params:
+        study=STUDY_FILE,
+        configuration=GRID.study.model_dump_json(),
+    log:
+        f"{FOLDER}/logs/collect.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/collect.tsv"
+    shell:
+        "entropy-sums collect {params.study:q} --output {output:q} 2> {log:q}"

@@ -1,0 +1,35 @@
+# What all rules share. Every job of a cluster reads this: the grid is not expanded here but where it is used.
+from entropy_sums import figures
+from entropy_sums.files import source_digest
+from entropy_sums.study.errors import StudyError
+from entropy_sums.study.grid import Grid
+from entropy_sums.study.schema import read
+from snakemake.exceptions import WorkflowError
+
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+if len(workflow.configfiles) > 1:
+    raise WorkflowError("one study at a time: name a single --configfile")
+
+STUDY_FILE = workflow.configfiles[0]
+try:
+    GRID = Grid(read(STUDY_FILE), STUDY_FILE)
+except StudyError as error:
+    raise WorkflowError(error)
+if config["study"] != GRID.study.study or set(config) - set(GRID.study.model_fields_set):
+    raise WorkflowError(f"--config is not read: change {STUDY_FILE}, or a copy of it, instead")
+
+FOLDER = GRID.study.folder
+FIGURE_NAMES = figures.names(GRID.study.figures, GRID.study.axes["dataset"])
+FIGURE_SUFFIXES = ["pdf", "svg", "png"]
+
+
+onerror:
+    print(
+        f"\nSome jobs failed; their logs are in {FOLDER}/logs. What is done is kept: the same command goes on from there.\n"
+        f"To look at the finished part now: entropy-sums collect {STUDY_FILE} --partial, then\n"
+        f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(FIGURE_NAMES)})."
+    )

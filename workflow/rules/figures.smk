@@ -1,0 +1,44 @@
+# Figures in three formats and tables in two, all from the collected file. Their code is a parameter: editing it
+# draws them anew and trains nothing.
+rule figure:
+    input:
+        f"{FOLDER}/traces.nc",
+    output:
+        report(
+            f"{FOLDER}/figures/{{name}}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels=lambda wildcards: {"figure": wildcards.name, "study": GRID.study.study},
+        ),
+        multiext(f"{FOLDER}/figures/{{name}}", ".pdf", ".png", ".txt"),
+    params:
+        path=f"{FOLDER}/figures/{{name}}",
+        code=source_digest("figures", "analysis", "tables.py"),
+        training=GRID.study.training.model_dump(mode="json"),
+    log:
+        f"{FOLDER}/logs/figures/{{name}}.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/figures/{{name}}.tsv"
+    shell:
+        "entropy-sums figure {wildcards.name:q} {input:q} --output {params.path:q} 2> {log:q}"
+
+
+rule tables:
+    input:
+        f"{FOLDER}/traces.nc",
+    output:
+        report(
+            f"{FOLDER}/tables/final.csv",
+            caption="../report/table.rst",
+            category="Tables",
+        ),
+        f"{FOLDER}/tables/final.tex",
+    params:
+        path=f"{FOLDER}/tables/final",
+        code=source_digest("figures", "analysis", "tables.py"),
+    log:
+        f"{FOLDER}/logs/tables.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/tables.tsv"
+    shell:
+        "entropy-sums tables {input:q} --output {params.path:q} 2> {log:q}"

@@ -1,0 +1,16 @@
+# One self-contained page. `snakemake --report FILE` makes Snakemake's own, with the provenance of every file.
+rule report:
+    input:
+        traces=f"{FOLDER}/traces.nc",
+        figures=expand(f"{FOLDER}/figures/{{name}}.svg", name=FIGURE_NAMES),
+        table=rules.tables.output,
+    output:
+        f"{FOLDER}/report.html",
+    params:
+        study=STUDY_FILE,
+    log:
+        f"{FOLDER}/logs/report.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/report.tsv"
+    shell:
+        "entropy-sums report {params.study:q} --output {output:q} 2> {log:q}"

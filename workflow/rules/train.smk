@@ -1,0 +1,17 @@
+# A pack of runs. Its identity says when it must be done again: settings, seeds, protocol.
+rule train:
+    input:
+        data=lambda wildcards: GRID.data_path(GRID.find(wildcards.job).data),
+    output:
+        f"{FOLDER}/runs/{{job}}.nc",
+    params:
+        study=STUDY_FILE,
+        identity=lambda wildcards: GRID.find(wildcards.job).identity,
+    log:
+        f"{FOLDER}/logs/train/{{job}}.log",
+    benchmark:
+        f"{FOLDER}/benchmarks/train/{{job}}.tsv"
+    threads: 1
+    shell:
+        "entropy-sums train {params.study:q} {wildcards.job:q} --data {input.data:q} --output {output:q}"
+        " --identity {params.identity} --threads {threads} 2> {log:q}"
