@@ -1,0 +1,90 @@
+"""Checks: what is fine passes unchanged, what is not is named with its place."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from entropy_sums.data.checks import as_points, check_disjoint, check_varying, is_binary
+
+POINTS = arrays(
+    np.float32,
+    array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=6),
+    elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
+)
+
+
+@given(POINTS)
+def test_finite_points_pass_unchanged(points):
+    np.testing.assert_array_equal(as_points(points, "x"), points)
+
+
+@given(POINTS, st.data(), st.sampled_from([(np.nan, "NaN or missing"), (np.inf, "infinite"), (-np.inf, "infinite")]))
+def test_the_first_bad_value_is_named(points, data, bad):
+    value, kind = bad
+    row = data.draw(st.integers(0, points.shape[0] - 1))
+    column = data.draw(st.integers(0, points.shape[1] - 1))
+    points[row, column] = value
+    with pytest.raises(ValueError, match=rf"^x: 1 value is {kind}.*row {row}, column {column}; remove or fill it$"):
+        as_points(points, "x")
+
+
+def test_bad_values_are_counted():
+    with pytest.raises(ValueError, match=r"3 values are NaN or missing, the first in row 1, column 0.*fill them"):
+        as_points(np.array([[0.0, 1.0], [np.nan, np.nan], [2.0, np.nan]]), "x")
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, np.float64, ">f8"])
+def test_all_real_types_become_native_float32(dtype):
+    points = as_points(np.array([[0, 1], [1, 0]]).astype(dtype), "x")
+    assert points.dtype == np.dtype("=f4")
+    np.testing.assert_array_equal(points, [[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ones((2, 2), complex), "complex values"),
+        (np.array([["a", "b"], ["c", "d"]]), "type <U1 are not numbers"),
+        (np.array([[None, 1], [2, 3]]), "type object are not numbers"),
+        (np.zeros((2, 2), "datetime64[s]"), r"datetime64\[s\] are not numbers"),
+        (np.ones(3), r"shape \(3,\), but \(points, dimensions\)"),
+        (np.ones((2, 2, 2)), r"shape \(2, 2, 2\)"),
+        (np.ones(()), r"shape \(\)"),
+        (np.ones((0, 3)), r"empty, shape \(0, 3\)"),
+        (np.ones((3, 0)), r"empty, shape \(3, 0\)"),
+        (np.ones((1, 3)), "only 1 point"),
+        (np.array([[1e39], [0.0]]), "infinite or beyond float32, the first in row 0"),
+    ],
+)
+def test_what_is_not_points_is_named(values, message):
+    with pytest.raises(ValueError, match=f"^file.npy: .*{message}"):
+        as_points(values, "file.npy")
+
+
+def test_constant_dimensions_are_named():
+    points = np.random.default_rng(0).normal(size=(5, 30)).astype(np.float32)
+    check_varying(points, "x")
+    points[:, [3, 7]] = 0.25
+    with pytest.raises(ValueError, match=r"2 of 30 training dimensions never vary \(columns 3, 7\); set noise"):
+        check_varying(points, "x")
+    points[:] = 0.25
+    with pytest.raises(ValueError, match=r"30 of 30 .*columns 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …\)"):
+        check_varying(points, "x")
+
+
+def test_shared_points_are_named():
+    train = np.random.default_rng(0).normal(size=(6, 3))
+    test = np.random.default_rng(1).normal(size=(4, 3))
+    check_disjoint(train, test, "x")
+    test[2], test[3] = train[4], train[5]
+    with pytest.raises(ValueError, match=r"2 training points are also held out, the first as row 4 of train and row 2"):
+        check_disjoint(train, test, "x")
+
+
+def test_binary_data_may_be_constant_and_repeat():
+    binary = np.array([[0.0, 1.0], [0.0, 0.0]])
+    assert is_binary(binary)
+    check_varying(binary, "x")
+    check_disjoint(binary, binary, "x")
