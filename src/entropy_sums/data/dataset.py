@@ -1,0 +1,133 @@
+"""A dataset in memory and on disk, with a checksum that identifies its values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from entropy_sums.data.checks import as_points
+from entropy_sums.files import atomic
+
+_DIMENSIONS = {
+    "train": ("train_point", "pixel"),
+    "test": ("test_point", "pixel"),
+    "weights": ("pixel", "true_latent"),
+    "offset": ("pixel",),
+    "noise": (),
+}
+_LONG_NAMES = {
+    "train": "training points",
+    "test": "held-out points",
+    "weights": "true weights W of x = Wz + offset + noise·ε",
+    "offset": "true offset",
+    "noise": "true standard deviation of the observation",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    r"""Training points (N, D) and held-out points (M, D) of float32, with where they come from.
+
+    `truth` holds what is known of the distribution that generated them (PCA: `weights` W (D, H), `offset` (D,),
+    `noise` σ; then the true log-likelihood is that of $N(b, WW^\top + \sigma^2 I)$). Raises ValueError for values
+    that are no finite points and for training and held-out points of different dimensions.
+
+    Example:
+        >>> dataset = Dataset("example", train=np.zeros((3, 2)), test=np.ones((2, 2)), attributes={})
+        >>> dataset.train.dtype, dataset.checksum[:8]
+        (dtype('float32'), '...')
+    """
+
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+    attributes: Mapping[str, str | float]
+    truth: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            object.__setattr__(self, part, as_points(getattr(self, part), f"{self.name}, {part}"))
+        if self.train.shape[1] != self.test.shape[1]:
+            raise ValueError(
+                f"{self.name}: training points have {self.train.shape[1]} dimensions, held-out points "
+                f"{self.test.shape[1]}; give both the same"
+            )
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All arrays by the name that they have in the file."""
+        return {"train": self.train, "test": self.test, **self.truth}
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 over names, shapes, types and values of all arrays, the same on every machine."""
+        return _checksum(self.arrays)
+
+    def write(self, path: Path) -> None:
+        """Writes a NetCDF file, whole or not at all, that opens in plain xarray.
+
+        Variables `train` (train_point, pixel), `test` (test_point, pixel) and the truth; attributes `name`,
+        `checksum` and those of the dataset. Raises OSError where the folder is not writable.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> dataset = Dataset("example", train=np.zeros((3, 2)), test=np.ones((2, 2)), attributes={})
+            >>> with TemporaryDirectory() as folder:
+            ...     dataset.write(Path(folder, "example.nc"))
+            ...     Dataset.read(Path(folder, "example.nc")).checksum == dataset.checksum
+            True
+        """
+        variables = {
+            name: xr.Variable(_DIMENSIONS[name], values, {"long_name": _LONG_NAMES[name]}, {"_FillValue": None})
+            for name, values in self.arrays.items()
+        }
+        attributes = {"name": self.name, "checksum": self.checksum, **self.attributes}
+        with atomic(path) as temporary:
+            xr.Dataset(variables, attrs=attributes).to_netcdf(temporary, engine="netcdf4")
+
+    @classmethod
+    def read(cls, path: Path) -> Dataset:
+        """Reads what `write` wrote and compares the checksum.
+
+        Raises FileNotFoundError, or ValueError naming the file where it is damaged or was not written by `write`.
+        """
+        try:
+            file = xr.load_dataset(path, engine="netcdf4")
+        except FileNotFoundError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: damaged, or no NetCDF file ({error}); delete it and load the data again"
+            ) from error
+        attributes = dict(file.attrs)
+        if not (
+            {"train", "test"} <= file.variables.keys() <= _DIMENSIONS.keys()
+            and {"name", "checksum"} <= attributes.keys()
+        ):
+            raise ValueError(f"{path}: not a data file of this project; give a file that Dataset.write wrote")
+        arrays = {str(name): variable.values for name, variable in file.variables.items()}
+        if _checksum(arrays) != attributes.pop("checksum"):
+            raise ValueError(f"{path}: damaged, its values differ from its checksum; delete it and load the data again")
+        return cls(
+            name=attributes.pop("name"),
+            train=arrays.pop("train"),
+            test=arrays.pop("test"),
+            attributes=attributes,
+            truth=arrays,
+        )
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        values = arrays[name]
+        little_endian = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+        digest.update(f"{name} {values.shape} {little_endian.dtype.str}\n".encode())
+        digest.update(little_endian.data)
+    return digest.hexdigest()

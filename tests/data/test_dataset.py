@@ -1,0 +1,157 @@
+"""A dataset on disk: what is read is what was written, and damage is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from entropy_sums.data import load
+from entropy_sums.data.dataset import Dataset
+from entropy_sums.data.settings import DATASETS, PCA, Digits, PCARing
+
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@pytest.fixture
+def written(tmp_path):
+    dataset = load(PCA(train=30, test=20, data_seed=3), tmp_path)
+    dataset.write(tmp_path / "pca.nc")
+    return dataset, tmp_path / "pca.nc"
+
+
+@pytest.mark.parametrize("name", sorted(DATASETS.keys() - {"mnist5k", "mnist", "fashion_mnist", "array"}))
+def test_same_settings_same_bytes_and_other_seed_other_bytes(name):
+    settings = DATASETS[name](train=40, test=30)
+    first, again = load(settings, Path()), load(settings, Path())
+    assert first.checksum == again.checksum
+    assert first.train.dtype == first.test.dtype == np.float32
+    assert (len(first.train), len(first.test)) == (40, 30)
+    assert first.attributes["settings"] == settings.model_dump_json()
+    assert load(settings.model_copy(update={"data_seed": 1}), Path()).checksum != first.checksum
+
+
+@pytest.mark.parametrize(
+    ("settings", "checksum"),
+    [
+        (PCA(), "283a73b01e01bacd9b7ff68e8b544690ff82ee5c955c08f2acf971aea66ee779"),
+        (PCARing(), "56a756aebc494f6e96da3ea9d6cac103c1f974b2e57634d79288aa5cae7f1bd0"),
+        (Digits(), "131268c1538fded52b73d4a275e837d11ad2c77b2491f3fbf7da8047fa82e0dc"),
+    ],
+)
+def test_golden_checksums(settings, checksum):
+    assert load(settings, Path()).checksum == checksum
+
+
+def test_truth_gives_the_likelihood_of_the_training_points():
+    from scipy.stats import multivariate_normal
+
+    dataset = load(PCA(train=20_000), Path())
+    weights, offset, noise = (dataset.truth[name] for name in ("weights", "offset", "noise"))
+    true = multivariate_normal(offset, weights @ weights.T + noise**2 * np.eye(10))
+    values = true.logpdf(dataset.train)
+    assert abs(values.mean() + true.entropy()) < 5 * values.std() / np.sqrt(len(values))
+
+
+def test_written_file_reads_back(written):
+    dataset, path = written
+    read = Dataset.read(path)
+    assert (read.name, dict(read.attributes)) == (dataset.name, dict(dataset.attributes))
+    assert read.arrays.keys() == dataset.arrays.keys() == {"train", "test", "weights", "offset", "noise"}
+    for name, values in dataset.arrays.items():
+        np.testing.assert_array_equal(read.arrays[name], values)
+        assert read.arrays[name].dtype == values.dtype
+    assert read.checksum == dataset.checksum
+
+
+@given(arrays(np.float32, (3, 2), elements=FINITE), arrays(np.float32, (2, 2), elements=FINITE))
+def test_any_points_read_back(tmp_path_factory, train, test):
+    path = tmp_path_factory.mktemp("data") / "x.nc"
+    dataset = Dataset("x", train, test, {"source": "hypothesis"})
+    dataset.write(path)
+    assert Dataset.read(path).checksum == dataset.checksum
+
+
+def test_written_file_opens_in_plain_xarray(written):
+    dataset, path = written
+    with xr.open_dataset(path) as file:
+        assert file["train"].dims == ("train_point", "pixel")
+        assert file["test"].dims == ("test_point", "pixel")
+        assert file["weights"].dims == ("pixel", "true_latent")
+        assert file.attrs["checksum"] == dataset.checksum
+        assert PCA.model_validate_json(file.attrs["settings"]) == PCA(train=30, test=20, data_seed=3)
+        assert all(variable.attrs["long_name"] for variable in file.data_vars.values())
+
+
+def test_nothing_else_is_left_in_the_folder(written):
+    dataset, path = written
+    dataset.write(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_failed_write_leaves_the_old_file(written):
+    dataset, path = written
+    unwritable = Dataset("x", dataset.train, dataset.test, {"source": {"not": "an attribute"}})
+    with pytest.raises(TypeError):
+        unwritable.write(path)
+    assert list(path.parent.iterdir()) == [path]
+    assert Dataset.read(path).checksum == dataset.checksum
+
+
+@pytest.mark.parametrize("name", ["train", "test", "weights"])
+def test_one_changed_value_is_named(written, name):
+    dataset, path = written
+    content = path.read_bytes()
+    value = dataset.arrays[name].tobytes()
+    assert content.count(value) == 1
+    position = content.index(value)
+    path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+    with pytest.raises(ValueError, match=f"^{path}: damaged, its values differ from its checksum"):
+        Dataset.read(path)
+
+
+@pytest.mark.parametrize("keep", [0, 100, -100])
+def test_truncated_file_is_named(written, keep):
+    _, path = written
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=f"^{path}: damaged, or no NetCDF file"):
+        Dataset.read(path)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        xr.Dataset({"x": ("a", [1.0])}, attrs={"name": "x", "checksum": "y"}),
+        xr.Dataset({"train": ("a", [1.0]), "test": ("b", [1.0])}),
+        xr.Dataset({"train": ("a", [1.0]), "test": ("b", [1.0]), "x": 1.0}, attrs={"name": "x", "checksum": "y"}),
+    ],
+)
+def test_foreign_file_is_named(tmp_path, foreign):
+    foreign.to_netcdf(tmp_path / "x.nc")
+    with pytest.raises(ValueError, match=r"x\.nc: not a data file of this project"):
+        Dataset.read(tmp_path / "x.nc")
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"x\.nc"):
+        Dataset.read(tmp_path / "x.nc")
+
+
+def test_checksum_sees_shapes_values_and_order():
+    base = Dataset("x", np.arange(6).reshape(3, 2), np.ones((2, 2)), {})
+    others = [
+        Dataset("x", np.arange(6).reshape(2, 3), np.ones((2, 3)), {}),
+        Dataset("x", np.arange(6).reshape(3, 2)[::-1], np.ones((2, 2)), {}),
+        Dataset("x", np.arange(6).reshape(3, 2), 2 * np.ones((2, 2)), {}),
+        Dataset("x", np.arange(6).reshape(3, 2), np.ones((2, 2)), {}, {"noise": np.array(0.1)}),
+    ]
+    assert len({base.checksum, *(other.checksum for other in others)}) == 5
+    assert Dataset("y", base.train, base.test, {"source": "z"}).checksum == base.checksum
+
+
+def test_points_of_different_dimensions_are_refused():
+    with pytest.raises(ValueError, match="x: training points have 2 dimensions, held-out points 3"):
+        Dataset("x", np.ones((2, 2)), np.ones((2, 3)), {})
