@@ -1,0 +1,59 @@
+"""What several kinds of data share: noise, grey values, splits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from entropy_sums.data.settings import ImageSettings
+
+_BINARISE = {
+    "threshold": lambda unit, generator: unit > 0.5,
+    "sample": lambda unit, generator: generator.random(unit.shape, dtype=np.float32) < unit,
+}
+
+
+def add_noise(values: np.ndarray, noise: float, generator: np.random.Generator) -> np.ndarray:
+    r"""Independent Gaussian noise on every value, $x + \sigma\varepsilon$ with $\varepsilon \sim N(0, 1)$.
+
+    Example:
+        >>> add_noise(np.zeros(2), 0.0, np.random.default_rng(0))
+        array([0., 0.])
+    """
+    return values + noise * generator.standard_normal(values.shape, dtype=np.float32)
+
+
+def prepare_images(grey: np.ndarray, white: int, settings: ImageSettings, generator: np.random.Generator) -> np.ndarray:
+    r"""Images of values in [0, 1] from grey levels 0 … `white`, of shape (images, pixels).
+
+    Dequantised $(g + u)/(\mathrm{white} + 1)$ with $u \sim U(0, 1)$, plain $g/\mathrm{white}$, or binary; then noise.
+
+    Source: Theis, van den Oord & Bethge (ICLR 2016) for the dequantisation.
+
+    Example:
+        >>> from entropy_sums.data.settings import Digits
+        >>> grey = np.array([[0, 4, 16]])
+        >>> prepare_images(grey, 16, Digits(dequantise=False), np.random.default_rng(0))
+        array([[0.  , 0.25, 1.  ]], dtype=float32)
+    """
+    unit = (grey / white).astype(np.float32)
+    if settings.binarise != "none":
+        return _BINARISE[settings.binarise](unit, generator)
+    if settings.dequantise:
+        unit = (grey + generator.random(grey.shape, dtype=np.float32)) / (white + 1)
+    return add_noise(unit, settings.noise, generator)
+
+
+def split(points: np.ndarray, train: int, test: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Random training and held-out points without overlap; a larger `train` keeps both sets and adds to the first.
+
+    Raises ValueError where there are fewer than `train + test` points.
+
+    Example:
+        >>> train, test = split(np.arange(6), 4, 2, np.random.default_rng(0))
+        >>> sorted([*train, *test]) == list(range(6))
+        True
+    """
+    if train + test > len(points):
+        raise ValueError(f"train: {train} and test: {test} together exceed the {len(points)} points; lower them")
+    order = generator.permutation(len(points))
+    return points[order[test : test + train]], points[order[:test]]

@@ -1,0 +1,136 @@
+"""Generated data: each against the distribution that it is said to come from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import chisquare, kstest
+
+from entropy_sums.data import generated
+from entropy_sums.data.settings import DATASETS
+
+GENERATED = ["pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll"]
+MANY = 50_000
+
+
+def draw(name, seed=0, **settings):
+    return getattr(generated, name)(DATASETS[name](**settings), Path(), np.random.default_rng(seed))
+
+
+def test_pca_has_the_mean_and_covariance_of_its_truth():
+    arrays = draw("pca", train=MANY, noise=0.3)
+    truth, points = arrays["truth"], arrays["train"]
+    weights, offset = truth["weights"], truth["offset"]
+    assert weights.shape == (10, 2)
+    assert truth["noise"] == 0.3
+    covariance = weights @ weights.T + 0.3**2 * np.eye(10)
+    scale = np.diag(covariance)
+    mean_error = np.sqrt(scale / MANY)
+    covariance_error = np.sqrt((np.outer(scale, scale) + covariance**2) / MANY)
+    assert (np.abs(points.mean(axis=0) - offset) < 5 * mean_error).all()
+    assert (np.abs(np.cov(points.T) - covariance) < 5 * covariance_error).all()
+
+
+def test_pca_truth_is_uniform():
+    truth = draw("pca", dim=500, true_latent_dim=20, train=2, test=2)["truth"]
+    assert kstest(truth["weights"].ravel(), "uniform").pvalue > 1e-4
+    assert kstest(truth["offset"], "uniform").pvalue > 1e-4
+
+
+def test_ring_is_pca_data_with_latents_moved_to_the_ring():
+    pca, ring = draw("pca", noise=0.0, true_latent_dim=3), draw("pca_ring", noise=0.0, true_latent_dim=3)
+    weights, offset = pca["truth"]["weights"], pca["truth"]["offset"]
+    latents = np.linalg.lstsq(weights, (pca["train"] - offset).T)[0].T
+    on_ring = np.linalg.lstsq(weights, (ring["train"] - offset).T)[0].T
+    length = np.linalg.norm(latents, axis=1, keepdims=True)
+    np.testing.assert_allclose(on_ring, latents * (1 / 10 + 1 / length), atol=1e-10)
+    assert "truth" not in ring
+
+
+@given(arrays(float, (4, 3), elements=st.floats(0.1, 10) | st.floats(-10, -0.1)))
+def test_ring_keeps_directions_and_has_radius_one_and_a_tenth(latents):
+    length = np.linalg.norm(latents, axis=1)
+    np.testing.assert_allclose(np.linalg.norm(generated.to_ring(latents), axis=1), 1 + length / 10)
+    np.testing.assert_allclose(
+        np.sum(generated.to_ring(latents) * latents, axis=1), (1 + length / 10) * length, rtol=1e-12
+    )
+
+
+@given(arrays(float, (4, 3), elements=st.floats(-3, 3)))
+def test_manifold_dimensions_follow_their_pairs(latents):
+    pairs = np.array([[0, 1], [2, 2]])
+    points = generated.to_manifold(latents, pairs, 0.35)
+    base = 0.35 * latents - 0.175
+    np.testing.assert_allclose(points[:, :3], base)
+    np.testing.assert_allclose(points[:, 3], 0.35 * np.cos(base[:, 0] ** 2 + base[:, 1] ** 2))
+    np.testing.assert_allclose(points[:, 4], 0.35 * np.cos(2 * base[:, 2] ** 2))
+
+
+def test_manifold_is_scaled_by_the_training_points_alone():
+    arrays = draw("manifold", noise=0.0)
+    np.testing.assert_allclose(arrays["train"].min(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(arrays["train"].max(axis=0), 1)
+    assert arrays["test"].min() < 0
+    standard = (arrays["train"][:, :10] - arrays["train"][:, :10].mean(axis=0)) / arrays["train"][:, :10].std(axis=0)
+    assert kstest(standard.ravel(), "norm").pvalue > 1e-4
+
+
+def test_ring_of_gaussians_has_equally_many_points_of_the_asked_noise_at_each_centre():
+    settings = {"train": MANY, "components": 5, "noise": 0.05}
+    points = draw("ring_of_gaussians", **settings)["train"]
+    angles = 2 * np.pi * np.arange(5) / 5
+    centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
+    assert chisquare(np.bincount(nearest)).pvalue > 1e-4
+    assert kstest((points - centres[nearest]).ravel(), "norm", (0, 0.05)).pvalue > 1e-4
+
+
+def test_circle_has_radius_one_and_a_uniform_angle():
+    x, y = draw("circle", train=MANY, noise=0.0)["train"].T
+    np.testing.assert_allclose(np.hypot(x, y), 1)
+    assert kstest(np.arctan2(y, x), "uniform", (-np.pi, 2 * np.pi)).pvalue > 1e-4
+
+
+def test_eight_is_the_lemniscate_of_gerono():
+    x, y = draw("eight", train=MANY, noise=0.0)["train"].T
+    np.testing.assert_allclose(y**2, x**2 - x**4, atol=1e-12)
+    assert kstest(np.arccos(x), "uniform", (0, np.pi)).pvalue > 1e-4
+    assert {(a, b) for a, b in zip(np.sign(x), np.sign(y), strict=True)} == {(1, 1), (1, -1), (-1, 1), (-1, -1)}
+
+
+def test_swiss_roll_is_that_of_scikit_learn():
+    from sklearn.datasets import make_swiss_roll
+
+    theirs = make_swiss_roll(MANY, random_state=0)[0] / (4.5 * np.pi)
+    ours = draw("swiss_roll", train=MANY, noise=0.0)["train"]
+    for points in (ours, theirs):
+        radius = 4.5 * np.pi * np.hypot(points[:, 0], points[:, 2])
+        np.testing.assert_allclose(4.5 * np.pi * points[:, 0], radius * np.cos(radius), atol=1e-9)
+    for dimension in range(3):
+        assert kstest(ours[:, dimension], theirs[:, dimension]).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_noise_is_added_to_the_same_noise_free_points(name):
+    clean, noisy = draw(name, noise=0.0, train=2000), draw(name, noise=0.2, train=2000)
+    for part in ("train", "test"):
+        assert kstest((noisy[part] - clean[part]).ravel(), "norm", (0, 0.2)).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_seed_decides(name):
+    first, again, other = draw(name, 0), draw(name, 0), draw(name, 1)
+    for part in ("train", "test"):
+        np.testing.assert_array_equal(first[part], again[part])
+        assert not np.isin(first[part], other[part]).any()
+    assert not np.isin(first["train"], first["test"]).any()
+
+
+@pytest.mark.parametrize("name", sorted(set(GENERATED) - {"manifold"}))
+def test_more_training_points_keep_the_earlier_ones_and_the_held_out_ones(name):
+    few, many = draw(name, train=10), draw(name, train=25)
+    np.testing.assert_array_equal(many["test"], few["test"])
+    np.testing.assert_array_equal(many["train"][:10], few["train"])
