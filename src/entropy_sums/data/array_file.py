@@ -1,0 +1,89 @@
+"""A user's own array from a .npy, .npz or .nc file."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from entropy_sums.data.checks import as_points
+from entropy_sums.data.preparation import add_noise, split
+from entropy_sums.data.settings import Array
+
+
+def array(settings: Array, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Training and held-out points of the user's file or files, with noise where the settings ask for it.
+
+    Raises FileNotFoundError, or ValueError naming the file where it cannot be read or holds no finite points.
+    """
+    order, train_noise, test_noise = generator.spawn(3)
+    train = read_points(settings.path, settings.variable)
+    if settings.test_path is not None:
+        test = read_points(settings.test_path, settings.variable)
+    else:
+        assert settings.test_fraction is not None, "the settings require one of test_path and test_fraction"
+        held_out = round(settings.test_fraction * len(train))
+        train, test = split(train, len(train) - held_out, held_out, order)
+    return {
+        "train": add_noise(train, settings.noise, train_noise),
+        "test": add_noise(test, settings.noise, test_noise),
+    }
+
+
+def read_points(path: Path, variable: str | None = None) -> np.ndarray:
+    """The array of a file as float32 points of shape (points, dimensions).
+
+    Raises FileNotFoundError, or ValueError, naming the file, for an unknown suffix, a damaged file, a missing or
+    ambiguous variable and values that are no finite points.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.save(Path(folder, "x.npy"), np.eye(2))
+        ...     read_points(Path(folder, "x.npy"))
+        array([[1., 0.],
+               [0., 1.]], dtype=float32)
+    """
+    if path.suffix not in _READERS:
+        raise ValueError(f"{path}: not one of {', '.join(_READERS)}; save the array in one of these formats")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of an existing array file")
+    try:
+        values = _READERS[path.suffix](path, variable)
+    except (OSError, RuntimeError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path}: cannot be read as a {path.suffix} array: {error}") from error
+    return as_points(values, str(path))
+
+
+def _npy(path: Path, variable: str | None) -> np.ndarray:
+    if variable is not None:
+        raise ValueError(f"it has no variable {variable!r}, nor any other; leave variable out")
+    return np.load(path, allow_pickle=False)
+
+
+def _npz(path: Path, variable: str | None) -> np.ndarray:
+    # Opened here because numpy forgets to close a file that turns out to be no archive.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        return file[_choose(variable, file.files)]
+
+
+def _nc(path: Path, variable: str | None) -> np.ndarray:
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="netcdf4") as file:
+        return file[_choose(variable, list(map(str, file.data_vars)))].values
+
+
+def _choose(variable: str | None, names: list[str]) -> str:
+    if variable is None and len(names) == 1:
+        return names[0]
+    if variable not in names:
+        asked = "several arrays" if variable is None else f"no {variable!r}"
+        raise ValueError(f"it holds {asked}; set variable to one of: {', '.join(names) or '(none)'}")
+    return variable
+
+
+_READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {".npy": _npy, ".npz": _npz, ".nc": _nc}
