@@ -1,0 +1,129 @@
+"""The cells of a study: everything in a collected tree that is told apart by more than the seed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import xarray as xr
+
+Cell = dict[str, Any]
+"""Axis name → value."""
+
+
+def models(tree: xr.DataTree) -> list[str]:
+    """Names of the models, in the order of the file.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> models(example_tree())
+        ['linearvae', 'vae0', 'vae1', 'vae3']
+    """
+    return list(tree.children)
+
+
+def datasets(tree: xr.DataTree) -> list[str]:
+    """Names of the datasets of all models, in order of appearance.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> datasets(example_tree())
+        ['pca', 'digits']
+    """
+    return [str(value) for value in _values(tree, "dataset")]
+
+
+def facet_axes(tree: xr.DataTree) -> list[str]:
+    """Axes of the study other than model, dataset and seed: what becomes a facet of a figure.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> facet_axes(example_tree())
+        ['latent_dim']
+    """
+    names = [axis for node in tree.children.values() for axis in axes(node.to_dataset())]
+    return [axis for axis in dict.fromkeys(names) if axis not in ("dataset", "seed")]
+
+
+def combinations(tree: xr.DataTree, names: list[str] | None = None) -> list[Cell]:
+    """All combinations of the values of the axes `names` (default: `facet_axes`); one empty one without axes.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> combinations(example_tree())
+        [{'latent_dim': 2}, {'latent_dim': 4}]
+    """
+    names = facet_axes(tree) if names is None else names
+    return [
+        dict(zip(names, values, strict=True)) for values in itertools.product(*(_values(tree, name) for name in names))
+    ]
+
+
+def axes(ds: xr.Dataset) -> list[str]:
+    """Names of the axes of one group: the dimensions that one number per run has.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> axes(example_tree()["vae1"].to_dataset())
+        ['dataset', 'latent_dim', 'seed']
+    """
+    return [str(name) for name in ds["diverged_at"].dims]
+
+
+def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
+    """The runs of one cell; a value that the group does not have gives NaN, as a run that is missing does.
+
+    Raises:
+        KeyError: the group has no such axis.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> runs = select(example_tree()["vae1"].to_dataset(), {"dataset": "digits", "latent_dim": 4})
+        >>> runs["elbo"].dims
+        ('seed', 'step')
+    """
+    for axis, value in cell.items():
+        if axis not in ds.indexes:
+            raise KeyError(f"no axis {axis!r} among {axes(ds)}: collect the study again with all its models")
+        # `sel` where it can: unlike `reindex` it keeps integers integers
+        known = value in ds.indexes[axis]
+        ds = ds.sel({axis: value}) if known else ds.reindex({axis: [value]}).isel({axis: 0})
+    return ds
+
+
+def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
+    """The same tree with one dataset only, which stays an axis of length one.
+
+    Raises:
+        KeyError: no model was trained on this dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> datasets(narrow(example_tree(), "digits"))
+        ['digits']
+    """
+    if dataset not in datasets(tree):
+        raise KeyError(f"no dataset {dataset!r} in this study; it has {', '.join(datasets(tree))}")
+    groups = {name: node.to_dataset().reindex(dataset=[dataset]) for name, node in tree.children.items()}
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=tree.attrs), **groups})
+
+
+def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
+    """Every cell as (model, axis values, its runs), models first, the last axis fastest.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> model, cell, runs = next(walk(example_tree()))
+        >>> model, cell, runs.sizes["seed"]
+        ('linearvae', {'dataset': 'pca', 'latent_dim': 2}, 8)
+    """
+    cells = combinations(tree, ["dataset", *facet_axes(tree)])
+    for model, node in tree.children.items():
+        for cell in cells:
+            yield model, cell, select(node.to_dataset(), cell)
+
+
+def _values(tree: xr.DataTree, axis: str) -> list[Any]:
+    values = [value for node in tree.children.values() for value in node.to_dataset()[axis].values.tolist()]
+    return list(dict.fromkeys(values))

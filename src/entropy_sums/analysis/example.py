@@ -1,0 +1,126 @@
+"""A small invented collected tree with every irregularity a real one may have, for examples and tests."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+AXES: Mapping[str, Sequence[Any]] = {"dataset": ["pca", "digits"], "latent_dim": [2, 4], "seed": range(8)}
+MODELS = ("linearvae", "vae0", "vae1", "vae3")
+OBSERVED_DIM = {"pca": 10, "digits": 64}
+STEPS = np.array([0, *2 ** np.arange(9), *range(512, 8192, 256)])
+
+
+def example_tree(
+    axes: Mapping[str, Sequence[Any]] = AXES, models: Sequence[str] = MODELS, *, flaws: bool = True, seed: int = 0
+) -> xr.DataTree:
+    """A tree as in docs/results-format.md with made-up curves: no model was trained for it.
+
+    The ELBO rises exponentially to its end, the gap falls with the gradient norm to a noise floor; that of
+    `vae0` stays. With `flaws`, in each of the first two models, given three seeds or more: one run
+    diverged, one ended early, one cell is missing.
+
+    Args:
+        axes: axis → values, in the order of the dimensions; needs `dataset` (pca, digits), `latent_dim`, `seed`.
+        models: names of the groups.
+        flaws: whether to add the irregularities.
+        seed: of the invented noise.
+
+    Example:
+        >>> tree = example_tree({"dataset": ["pca"], "latent_dim": [2], "seed": [0]}, ["vae1"], flaws=False)
+        >>> tree["vae1"]["elbo"].dims, tree["vae1"]["elbo"].shape
+        (('dataset', 'latent_dim', 'seed', 'step'), (1, 1, 1, 40))
+    """
+    rng = np.random.default_rng(seed)
+    groups = {model: _group(model, axes, rng) for model in models}
+    if flaws and len(axes["seed"]) > 2:
+        for group in list(groups.values())[:2]:
+            _spoil(group)
+    configuration = {"study": "example", "axes": {"model": list(models)} | {k: list(v) for k, v in axes.items()}}
+    attrs = {
+        "study": "example",
+        "configuration": json.dumps(configuration),
+        "protocol": "1",
+        "versions": json.dumps({"entropy_sums": "0.1.0"}),
+    }
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
+
+
+def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generator) -> xr.Dataset:
+    names = [*axes, "step"]
+    coordinates = {name: list(values) for name, values in axes.items()} | {"step": STEPS}
+    shape = tuple(len(coordinates[name]) for name in names)
+
+    def noise(scale: float) -> xr.DataArray:
+        return xr.DataArray(scale * rng.standard_normal(shape), coordinates, names)
+
+    def per_run(low: float, high: float) -> xr.DataArray:
+        return xr.DataArray(rng.uniform(low, high, shape[:-1]), {k: coordinates[k] for k in axes}, list(axes))
+
+    step = xr.DataArray(STEPS, {"step": STEPS}, ["step"])
+    dims = xr.DataArray([OBSERVED_DIM[name] for name in axes["dataset"]], {"dataset": coordinates["dataset"]})
+    latent_dim = xr.DataArray(coordinates["latent_dim"], {"latent_dim": coordinates["latent_dim"]})
+    decay = xr.ufuncs.exp(-step / per_run(200, 400))
+    gradient_norm = (20 * decay + per_run(0.005, 0.02)) * xr.ufuncs.exp(noise(0.2))
+    control = model == "vae0"
+    gap = xr.Dataset(
+        {
+            "prior": -(0.1 if control else 0.02) * latent_dim * gradient_norm * per_run(0.5, 1),
+            "observation": -0.05 * dims * (gradient_norm + (3 if control else 0)) * per_run(0.5, 1),
+        }
+    ).to_dataarray("factor")
+    gap = gap.transpose(*names, "factor") + 0.002 * noise(1)
+    elbo = (-0.8 * dims * (1 + (1.5 if control else 0) + decay) + 0.5 * latent_dim + per_run(-0.3, 0.3)).transpose(
+        *names
+    )
+    posterior_entropy = (1.4 * latent_dim * (0.3 + 0.7 * decay) * per_run(0.9, 1.1)).transpose(*names)
+    prior = (latent_dim * 1.4189 + 0 * elbo).transpose(*names) - gap.sel(factor="prior", drop=True)
+    cross_entropy = xr.concat([prior, posterior_entropy - elbo - prior], gap["factor"]).transpose(*names, "factor")
+    latent = xr.DataArray(np.arange(max(axes["latent_dim"])), dims="latent")
+    share = (0.5 * math.log(2 * math.pi * math.e) * (1 - decay * 0.1) - 0.8 * (latent % 2) * (1 - decay)) * per_run(
+        0.9, 1
+    )
+    traces = {
+        "elbo": elbo,
+        "entropy_sum": elbo - gap.sum("factor"),
+        "gap": gap.sum("factor"),
+        "posterior_entropy": posterior_entropy,
+        "cross_entropy": cross_entropy,
+        "entropy": gap + cross_entropy,
+    }
+    heldout = {f"heldout_{name}": array - 0.01 * dims for name, array in traces.items() if name != "posterior_entropy"}
+    errors = {f"{name}_standard_error": 0.002 + abs(noise(0.0005)) for name in ("elbo", "entropy_sum", "gap")}
+    exact = elbo + (0.5 if model == "linearvae" else np.nan) * decay
+    ds = xr.Dataset(
+        traces
+        | heldout
+        | errors
+        | {
+            "latent_entropy": share.where(latent < latent_dim).transpose(*names, "latent"),
+            "gradient_norm": gradient_norm,
+            "log_likelihood": exact,
+            "wall_time": step * 1e-3 + 0 * elbo,
+            "diverged_at": xr.full_like(per_run(0, 1), np.nan),
+            "observed_dim": xr.full_like(per_run(0, 1), 1.0) * dims,
+            "run": xr.full_like(per_run(0, 1), "", dtype="<U8"),
+        }
+    ).transpose(*names, "factor", "latent")
+    training = {"batch_size": 128, "phases": [{"optimizer": "adam", "learning_rate": 1e-3, "steps": 7936}]}
+    ds.attrs = {"model": model, "axes": json.dumps(list(axes)), "training": json.dumps(training)}
+    return ds
+
+
+def _spoil(ds: xr.Dataset) -> None:
+    cells = [dict.fromkeys([name for name in ds["diverged_at"].dims if name != "seed"], end) for end in (0, -1)]
+    floats = [array for array in ds.data_vars.values() if array.dtype.kind == "f" and "step" in array.dims]
+    late = {"step": slice(30, None)}
+    for array in floats:
+        array[{**cells[0], "seed": 1, **late}] = 1e9
+        array[{**cells[0], "seed": 2, **late}] = np.nan
+        array[cells[1]] = np.nan
+    ds["diverged_at"][{**cells[0], "seed": 1}] = STEPS[30]

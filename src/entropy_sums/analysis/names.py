@@ -1,0 +1,67 @@
+"""Names as a reader of a paper knows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = {
+    "linearvae": "linear VAE",
+    "bernoullivae": "Bernoulli VAE",
+    "pca": "PCA",
+    "pca_ring": "PCA-ring",
+    "mnist": "MNIST",
+    "mnist_5k": "MNIST-5k",
+    "fashion_mnist": "Fashion-MNIST",
+    "swiss_roll": "Swiss roll",
+    "latent_dim": "latent size",
+    "elbo": "ELBO",
+    "heldout_elbo": "held-out ELBO",
+    "log_likelihood": "exact log-likelihood",
+}
+
+
+def readable(name: str) -> str:
+    """The name of a model, dataset, axis, factor or quantity in words.
+
+    Example:
+        >>> readable("vae1"), readable("pca_ring"), readable("learning_rate")
+        ('VAE-1', 'PCA-ring', 'learning rate')
+    """
+    return NAMES.get(name, re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " "))
+
+
+def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
+    """A cell of a study in words; a dataset speaks for itself, every other axis is named.
+
+    Example:
+        >>> describe({"dataset": "pca_ring", "latent_dim": 2, "learning_rate": 0.001})
+        'PCA-ring, latent size 2, learning rate 0.001'
+    """
+    return between.join(
+        readable(value) if axis == "dataset" else f"{readable(axis)} {_value(value)}" for axis, value in cell.items()
+    )
+
+
+def settings(value: Any) -> str:
+    """Nested settings (of JSON) in words.
+
+    Example:
+        >>> settings({"batch_size": 128, "phases": [{"optimizer": "adam", "steps": 2000}]})
+        'batch size 128, phases (optimizer adam, steps 2000)'
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{readable(key)} {_nested(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(settings(part) for part in value)
+    return _value(value)
+
+
+def _nested(value: Any) -> str:
+    return f"({settings(value)})" if isinstance(value, Mapping | list) else settings(value)
+
+
+def _value(value: Any) -> str:
+    """RST-safe: captions are also read by Snakemake's report, where a trailing underscore is a link."""
+    return f"{value:g}" if isinstance(value, float) else readable(str(value))

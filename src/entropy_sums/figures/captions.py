@@ -1,0 +1,90 @@
+"""Sentences that every caption shares: how many runs, which are left out, how they were trained.
+
+Plain text that is also valid reStructuredText, as Snakemake's report includes it: no bars, stars or underscores.
+"""
+
+from __future__ import annotations
+
+import json
+
+import xarray as xr
+
+from entropy_sums.analysis import cells, names, statistics
+
+LISTED = 6
+"""More left-out cells than this are counted rather than listed."""
+
+
+def compose(tree: xr.DataTree, *sentences: str) -> str:
+    """A caption: the given sentences, then runs and training.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> axes = {"dataset": ["pca"], "latent_dim": [2], "seed": [0]}
+        >>> compose(example_tree(axes, ["vae1"]), "Gap of one model.")
+        'Gap of one model. 1 run per cell. Training: batch size 128, phases (optimizer adam, learning rate 0.001, ...'
+    """
+    return " ".join(sentence for sentence in [*sentences, runs(tree), training(tree)] if sentence)
+
+
+def runs(tree: xr.DataTree) -> str:
+    """How many runs the statistics rest on, and which cells lack runs that diverged or are missing.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> runs(example_tree())
+        '7 to 8 runs per cell. Left out because they diverged: 1 run of linear VAE on PCA, latent size 2; ...'
+    """
+    counted, lost = [], {"Left out because they diverged": [], "Missing or excluded": []}
+    for model, cell, ds in cells.walk(tree):
+        diverged, missing = statistics.diverged(ds).sum().item(), statistics.missing(ds).sum().item()
+        counted.append(ds.sizes["seed"] - diverged - missing)
+        for entries, number in zip(lost.values(), (diverged, missing), strict=True):
+            if number:
+                what = f"{number} run" + "s" * (number > 1)
+                entries.append(f"{what} of {names.readable(model)} on {names.describe(cell)}")
+    used = sorted({number for number in counted if number})
+    sentences = [_range(used)]
+    for reason, entries in lost.items():
+        if entries:
+            more = f"; and runs of {len(entries) - LISTED} more cells (see the table)" * (len(entries) > LISTED)
+            sentences.append(f"{reason}: {'; '.join(entries[:LISTED])}{more}.")
+    return " ".join(sentences)
+
+
+def training(tree: xr.DataTree) -> str:
+    """How the models were trained, from the attribute `training` of the groups.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> training(example_tree())
+        'Training: batch size 128, phases (optimizer adam, learning rate 0.001, steps 7936).'
+    """
+    models_of: dict[str, list[str]] = {}
+    for model, node in tree.children.items():
+        models_of.setdefault(names.settings(json.loads(node.attrs["training"])), []).append(names.readable(model))
+    if len(models_of) == 1:
+        return f"Training: {next(iter(models_of))}."
+    return " ".join(f"Training of {', '.join(models)}: {how}." for how, models in models_of.items())
+
+
+def facets(tree: xr.DataTree, what: str) -> str:
+    """What the panels are split by, as a sentence; empty where there is no facet axis.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> facets(example_tree(), "Rows")
+        'Rows: latent size (2, 4).'
+    """
+    axes = [
+        f"{names.readable(axis)} ({', '.join(names.settings(cell[axis]) for cell in cells.combinations(tree, [axis]))})"
+        for axis in cells.facet_axes(tree)
+    ]
+    return f"{what}: {', '.join(axes)}." if axes else ""
+
+
+def _range(used: list[int]) -> str:
+    if not used:
+        return "No finished run."
+    number = f"{used[0]} to {used[-1]}" if len(used) > 1 else f"{used[0]}"
+    return f"{number} run{'s' * (used[-1] > 1)} per cell."

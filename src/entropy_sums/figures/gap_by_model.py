@@ -1,0 +1,89 @@
+"""How far ELBO and entropy sum are apart at the end of training: every model on every dataset at a glance."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.figures import captions, style
+
+SCALE = LogNorm(0.01, 100)
+"""Percent. Fixed, so that the maps of two studies can be compared; values beyond it keep the end colours."""
+
+COLUMNS = 3
+"""Maps beside each other."""
+
+LEFT_OUT = "†"
+"""Behind the value of a cell with runs that diverged or are missing."""
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A map of models and datasets per combination of facet axes, coloured and labelled by the median in percent.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> [ax.get_title() for ax in draw(example_tree()).axes[:2]]
+        ['latent size 2', 'latent size 4']
+    """
+    combinations, models, datasets = cells.combinations(tree), cells.models(tree), cells.datasets(tree)
+    columns = min(COLUMNS, len(combinations))
+    rows = -(-len(combinations) // columns)
+    width = max(1.6 + columns * max(0.55 * len(datasets), 1.2), style.COLUMN_WIDTH)
+    figure, grid = style.facets(rows, columns, width, [0.35 + 0.24 * len(models)] * rows, sharex="all", sharey="all")
+    for ax, combination in zip(grid.flat, combinations, strict=False):
+        _map(ax, tree, combination)
+        ax.set_title(names.describe(combination, "\n"))
+    for ax in grid.flat[len(combinations) :]:
+        ax.set_visible(False)
+    for ax in grid.flat:
+        labels = [names.readable(name) for name in datasets]
+        ax.set_xticks(range(len(datasets)), labels, rotation=30, ha="right", rotation_mode="anchor")
+    grid[0, 0].set_yticks(range(len(models)), [names.readable(name) for name in models])
+    colors = figure.colorbar(grid[0, 0].images[0], ax=grid, extend="both", pad=0.02, aspect=12 * rows)
+    colors.set_label("final gap / ELBO (%)")
+    colors.set_ticks([0.01, 0.1, 1, 10, 100], labels=["0.01", "0.1", "1", "10", "100"])
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, from how many runs.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(example_tree())[:41]
+        'Absolute distance of ELBO and entropy sum'
+    """
+    return captions.compose(
+        tree,
+        "Absolute distance of ELBO and entropy sum at the end of training in percent of the absolute ELBO there: "
+        "median over seeds.",
+        captions.facets(tree, "Maps"),
+        "Grey cells have no finished run; "
+        f"{LEFT_OUT} marks cells of which some runs diverged or are missing. "
+        "The percentage means little where the ELBO is near zero; the table has the gap per data dimension.",
+    )
+
+
+def _map(ax: Axes, tree: xr.DataTree, combination: cells.Cell) -> None:
+    datasets, models = cells.datasets(tree), cells.models(tree)
+    values, lost = np.full((2, len(models), len(datasets)), np.nan)
+    for row, model in enumerate(models):
+        for column, dataset in enumerate(datasets):
+            runs = cells.select(tree[model].to_dataset(), {"dataset": dataset} | combination)
+            kept = statistics.usable(runs)
+            kept = kept.assign(error=statistics.relative_gap(kept))
+            values[row, column] = statistics.band(statistics.final(kept, "error"))["median"].item()
+            lost[row, column] = (statistics.diverged(runs) | statistics.missing(runs)).sum().item()
+    ax.set_facecolor("0.9")
+    image = ax.imshow(np.ma.masked_invalid(values), norm=SCALE, cmap="cividis", aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        dark = np.dot(image.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
+        text = "–" if np.isnan(value) else style.percent(value) + LEFT_OUT * bool(lost[row, column])
+        ax.text(column, row, text, ha="center", va="center", color="white" if dark and text != "–" else "black")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)

@@ -1,0 +1,90 @@
+"""Which factor of a model the gap that remains at the end of training comes from."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.figures import captions, style
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A column per model with its own scale; bars along the first facet axis, a row per combination of the others.
+
+    Bars are means over seeds, which add up to the total as medians would not: positive parts are stacked
+    upwards from zero, negative ones downwards. The black mark is the total with its 95 % bootstrap interval.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        4
+    """
+    along, across = cells.facet_axes(tree)[:1], cells.facet_axes(tree)[1:]
+    bars, rows, models = cells.combinations(tree, along), cells.combinations(tree, across), cells.models(tree)
+    figure, grid = style.facets(len(rows), len(models), style.width(len(models)), [1.25] * len(rows), sharex="all")
+    colors = style.factor_colors(
+        factor for node in tree.children.values() for factor in node.to_dataset()["factor"].values.tolist()
+    )
+    for column, model in enumerate(models):
+        grid[0, column].set_title(names.readable(model))
+        for row, cell in enumerate(rows):
+            ds = cells.select(tree[model].to_dataset().isel(dataset=0), cell)
+            _stacks(grid[row, column], ds, bars, colors)
+    grid[0, 0].set_xticks(range(len(bars)), [names.settings(value) for bar in bars for value in bar.values()] or [""])
+    grid[0, 0].set_xlim(-0.6, len(bars) - 0.4)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("final gap (nats)")
+    if across:
+        style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(rows)})
+    figure.supxlabel(" ".join(names.readable(axis) for axis in along), fontsize="medium")
+    patches = [Patch(color=color, label=names.readable(factor)) for factor, color in colors.items()]
+    style.legend(figure, [*patches, style.dot("black", "o", "total, 95 % interval")])
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, from how many runs.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:56]
+        'Distance ELBO minus entropy sum at the end of training o'
+    """
+    (dataset,) = cells.datasets(tree)
+    return captions.compose(
+        tree,
+        f"Distance ELBO minus entropy sum at the end of training on {names.readable(dataset)}, split into the entropy "
+        "minus cross-entropy of each factor of the model (nats per data point).",
+        "Bars: mean over seeds, stacked with their signs; black: total with 95 % bootstrap interval, "
+        f"which is not given for fewer than {statistics.MINIMUM_RUNS} runs. Every panel has its own scale.",
+        captions.facets(tree, "Bars and rows"),
+    )
+
+
+def _stacks(ax: Axes, ds: xr.Dataset, bars: list[cells.Cell], colors: dict[str, str]) -> None:
+    ax.axhline(0, color="black", linewidth=0.6)
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.locator_params(axis="y", nbins=4)
+    for x, bar in enumerate(bars):
+        runs = statistics.usable(cells.select(ds, bar))
+        runs = runs.assign(part=runs["entropy"] - runs["cross_entropy"])
+        total = statistics.interval(statistics.final(runs, "gap"), np.mean)
+        if total["runs"].item() == 0:
+            ax.annotate("no finished run", (x, 0), (0, 2), textcoords="offset points", rotation=90, ha="center")
+            continue
+        parts = statistics.final(runs, "part").mean("seed")
+        ends = {True: 0.0, False: 0.0}
+        for factor, part in zip(parts["factor"].values.tolist(), parts.values.tolist(), strict=True):
+            if np.isfinite(part):
+                ax.bar(x, part, 0.65, bottom=ends[part > 0], color=colors[factor])
+                ends[part > 0] += part
+        ax.plot(x, total["estimate"], "o", color="black", markersize=3)
+        ax.vlines(x, total["low"], total["high"], color="black", linewidth=1)

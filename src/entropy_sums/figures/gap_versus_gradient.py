@@ -1,0 +1,95 @@
+"""The gap falls with the gradient: it is a directional derivative of the ELBO."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.figures import captions, style
+
+NOISE = 2
+"""A gap of fewer standard errors than this is not told from zero."""
+
+COLUMNS = 4
+"""Datasets beside each other before a panel would get too small; further ones make the figure wider."""
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A column per dataset, a row per combination of facet axes; one point per run and recorded step, log-log.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> figure = draw(example_tree())
+        >>> len(figure.axes), figure.axes[0].get_xscale()
+        (4, 'log')
+    """
+    combinations, datasets = cells.combinations(tree), cells.datasets(tree)
+    width = style.TEXT_WIDTH * max(1, len(datasets) / COLUMNS) if len(datasets) > 1 else style.COLUMN_WIDTH
+    figure, grid = style.facets(
+        len(combinations), len(datasets), width, [1.5] * len(combinations), sharex="all", sharey="all"
+    )
+    looks = style.model_looks(cells.models(tree))
+    grid[0, 0].set(xscale="log", yscale="log")
+    lowest = np.inf
+    for column, dataset in enumerate(datasets):
+        grid[0, column].set_title(names.readable(dataset))
+        for row, combination in enumerate(combinations):
+            lowest = min(lowest, _cloud(grid[row, column], tree, {"dataset": dataset} | combination, looks))
+    if np.isfinite(lowest):
+        grid[0, 0].set_ylim(bottom=lowest / 10)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("|gap| (nats)")
+    if cells.facet_axes(tree):
+        style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    figure.supxlabel("norm of the gradient of the ELBO (nats)", fontsize="medium")
+    handles = [style.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
+    handles.append(Line2D([], [], label="slope 1", **style.GUIDE))
+    style.legend(figure, handles)
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, from how many runs.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(example_tree())[:54]
+        'Absolute distance of ELBO and entropy sum (nats per da'
+    """
+    return captions.compose(
+        tree,
+        "Absolute distance of ELBO and entropy sum (nats per data point) against the Euclidean norm of the gradient "
+        "of the full-batch ELBO over all parameters: one point per run and recorded step, both axes logarithmic.",
+        "Dashed: gap proportional to the gradient norm (slope 1), at the ratio of the median model.",
+        f"Pale points are below {NOISE} Monte Carlo standard errors of the gap, hence not told from zero; "
+        "the lowest of them lie outside the panels.",
+        captions.facets(tree, "Rows"),
+    )
+
+
+def _cloud(ax: Axes, tree: xr.DataTree, cell: cells.Cell, looks: dict[str, style.Look]) -> float:
+    """The points of one panel; returns the smallest gap that is told from zero."""
+    finished, middles, lowest = False, [], np.inf
+    for model, look in looks.items():
+        runs = statistics.usable(cells.select(tree[model].to_dataset(), cell))
+        gradient, gap = runs["gradient_norm"].values.ravel(), abs(runs["gap"]).values.ravel()
+        # A logarithmic axis has no place for an exact zero
+        shown = (gradient > 0) & (gap > 0)
+        clear = shown & (gap >= NOISE * runs["gap_standard_error"].values.ravel())
+        for chosen, alpha in ((shown & ~clear, 0.12), (clear, 0.6)):
+            ax.scatter(gradient[chosen], gap[chosen], 5, alpha=alpha, linewidths=0, rasterized=True, **look._asdict())
+        finished |= shown.any()
+        if clear.any():
+            middles.append((np.median(gradient[clear]), np.median(gap[clear] / gradient[clear])))
+            lowest = min(lowest, gap[clear].min())
+    if not finished:
+        style.say(ax, "no finished run")
+    if middles:
+        x, ratio = np.median(middles, axis=0)
+        ax.axline((x, ratio * x), (1.1 * x, 1.1 * ratio * x), **style.GUIDE)
+    return lowest

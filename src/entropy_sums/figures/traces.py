@@ -1,0 +1,123 @@
+"""ELBO and entropy sum while learning, and their distance in percent: Fig. 1 of Damm et al. (AISTATS 2023)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.figures import captions, style
+
+LINES: dict[str, Any] = {"elbo": "-", "heldout_elbo": "--", "entropy_sum": "-", "log_likelihood": ":"}
+"""Quantity → line style, in the order of drawing."""
+
+LIMIT = 4.0
+"""Top of the error panels in percent, as published."""
+
+EARLY = 0.1
+"""Share of the lowest recorded values that may be off scale, so that the late steps can be read."""
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A column per model; a row of curves in nats and one of errors in percent per combination of facet axes.
+
+    Lines are medians over seeds, bands are quartiles. Triangles at the edge of a panel mark medians beyond it.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        16
+    """
+    combinations, models = cells.combinations(tree), cells.models(tree)
+    figure, grid = style.facets(
+        2 * len(combinations), len(models), style.width(len(models)), [1.05, 0.6] * len(combinations), sharex="all"
+    )
+    drawn = set()
+    for column, model in enumerate(models):
+        grid[0, column].set_title(names.readable(model))
+        for row, combination in enumerate(combinations):
+            curves, errors = grid[2 * row : 2 * row + 2, column]
+            ds = cells.select(tree[model].to_dataset().isel(dataset=0), combination)
+            ds = statistics.usable(ds)
+            drawn |= _curves(curves, ds)
+            _errors(errors, ds)
+            if column:
+                errors.tick_params(labelleft=False)
+    rows = {}
+    for row, combination in enumerate(combinations):
+        grid[2 * row, 0].set_ylabel("nats")
+        grid[2 * row + 1, 0].set_ylabel("error (%)")
+        rows[names.describe(combination, "\n")] = grid[2 * row : 2 * row + 2, -1]
+    style.name_rows(figure, rows)
+    style.step_axis(grid[0, 0], max(node["step"].max().item() for node in tree.children.values()))
+    figure.supxlabel("optimiser step", fontsize="medium")
+    handles = [
+        Line2D([], [], color=style.QUANTITIES[name], linestyle=LINES[name], label=names.readable(name))
+        for name in style.QUANTITIES
+        if name in drawn
+    ]
+    if handles:
+        style.legend(figure, handles)
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, for whom, from how many runs.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:59]
+        'ELBO and entropy sum while learning on PCA (nats per data p'
+    """
+    (dataset,) = cells.datasets(tree)
+    return captions.compose(
+        tree,
+        f"ELBO and entropy sum while learning on {names.readable(dataset)} (nats per data point), on the training set "
+        "and, for the dashed line, on held-out data.",
+        "Below each: distance of ELBO and entropy sum on the training set in percent of the final ELBO of the run.",
+        "Lines: median over seeds; bands: 25 to 75 %.",
+        captions.facets(tree, "Rows"),
+        f"Triangles mark medians beyond the scale (above {LIMIT:g} % for the error). "
+        "The early steps are spread out by a scale that is linear up to step 1 and logarithmic from there; "
+        "where runs differ in length, later steps show those that reached them.",
+    )
+
+
+def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
+    bands = {name: statistics.band(ds[name]) for name in LINES if ds[name].notnull().any()}
+    if not bands:
+        style.say(ax, "no finished run")
+        ax.set_yticks([])
+        return set()
+    for name, band in bands.items():
+        style.draw_band(ax, band, style.QUANTITIES[name], LINES[name])
+    medians = xr.concat([band["median"] for band in bands.values()], "quantity")
+    bottom = medians.quantile(EARLY).item()
+    top = max(band["high"].max().item() for band in bands.values())
+    margin = 0.06 * (top - bottom) or 1.0
+    ax.set_ylim(bottom - margin, top + margin)
+    for name, band in bands.items():
+        style.mark_beyond(ax, band["median"], style.QUANTITIES[name])
+    return set(bands)
+
+
+def _errors(ax: Axes, ds: xr.Dataset) -> None:
+    errors = statistics.relative_gap(ds)
+    ax.set_ylim(0, LIMIT)
+    ax.set_yticks(np.linspace(0, LIMIT, 3))
+    if not errors.notnull().any():
+        return
+    band = statistics.band(errors)
+    style.draw_band(ax, band, style.ERROR)
+    style.mark_beyond(ax, band["median"], style.ERROR)
+    end = statistics.final(ds.assign(error=errors), "error").median("seed").item()
+    ax.set_title(f"final {style.percent(end)} %", loc="right", fontsize="medium", pad=2)

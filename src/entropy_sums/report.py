@@ -1,0 +1,70 @@
+"""One HTML file with everything a study found, readable without a network and without this package."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+import xarray as xr
+
+from entropy_sums import figures, tables
+from entropy_sums.analysis import names
+
+
+def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataFrame, path: Path | str) -> None:
+    """Write the report of a study.
+
+    Args:
+        tree: collected, as in docs/results-format.md.
+        figure_paths: the pictures as `figures.render` named them, without a suffix, in the order of the report;
+            the SVG and the caption beside it are put into the file.
+        table: of `tables.final_table`, or its CSV read back.
+        path: the HTML file to write.
+
+    Raises:
+        FileNotFoundError: a picture or its caption is missing.
+
+    Example:
+        >>> import tempfile
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> tree = example_tree()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(tree, [], tables.final_table(tree), f"{folder}/report.html")
+        ...     "Entropy Sums: example" in Path(f"{folder}/report.html").read_text(encoding="utf-8")
+        True
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("entropy_sums"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    counts = table[["runs", "diverged", "missing"]].sum()
+    page = environment.get_template("report.html").render(
+        study=tree.attrs["study"],
+        protocol=tree.attrs["protocol"],
+        configuration=json.dumps(json.loads(tree.attrs["configuration"]), indent=2),
+        versions=tree.attrs["versions"],
+        figures=[_figure(Path(stem)) for stem in figure_paths],
+        table=tables.display(table),
+        columns=tables.COLUMNS,
+        runs=counts.sum(),
+        diverged=counts["diverged"],
+        missing=counts["missing"],
+    )
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(page + "\n", encoding="utf-8")
+
+
+def _figure(stem: Path) -> dict[str, str]:
+    for suffix in (".svg", ".txt"):
+        if not Path(f"{stem}{suffix}").exists():
+            raise FileNotFoundError(f"{stem}{suffix} is missing: draw the figure {stem.name} before the report")
+    kind, dataset = figures.split(stem.name)
+    return {
+        "name": stem.name,
+        "title": names.readable(kind).capitalize() + (f": {names.readable(dataset)}" if dataset else ""),
+        "data": base64.b64encode(Path(f"{stem}.svg").read_bytes()).decode(),
+        "caption": Path(f"{stem}.txt").read_text(encoding="utf-8").strip(),
+    }

@@ -1,0 +1,172 @@
+"""The numbers at the end of training, a row per cell of the study, as CSV and LaTeX."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from entropy_sums.analysis import cells, names, statistics
+
+QUANTITIES = {
+    "elbo": "ELBO on the training set, nats per data point",
+    "heldout_elbo": "ELBO on held-out data, nats per data point",
+    "entropy_sum": "sum of entropies on the training set, nats per data point",
+    "gap": "ELBO minus entropy sum on the training set, nats per data point",
+    "gap_per_dimension": "gap divided by the number of data dimensions, nats",
+    "relative_gap": "absolute gap in percent of the absolute final ELBO",
+    "gradient_norm": "Euclidean norm of the gradient of the full-batch ELBO, nats",
+}
+"""Quantities with an interval: the median over runs, and `…_low`, `…_high`, its 95 % bootstrap interval."""
+
+COLUMNS = {
+    "model": "model, as its group in traces.nc",
+    "dataset": "dataset",
+    "runs": "runs that the statistics rest on",
+    "diverged": "runs left out because they diverged",
+    "missing": "runs that were excluded, failed or are not there",
+    **QUANTITIES,
+    "gap_standard_error": "median Monte Carlo standard error of the gap of one run, nats per data point",
+}
+"""What each column holds and its unit; columns beside these are axes of the study."""
+
+HEADINGS = {
+    "elbo": "ELBO (nats)",
+    "heldout_elbo": "held-out ELBO (nats)",
+    "entropy_sum": "entropy sum (nats)",
+    "gap": "gap (nats)",
+    "gap_per_dimension": "gap per dimension (nats)",
+    "relative_gap": "gap (%)",
+    "gradient_norm": "gradient norm (nats)",
+    "gap_standard_error": "standard error of the gap (nats)",
+}
+
+
+SMALL = 1e-3
+"""Below this a value and its interval share a power of ten."""
+
+
+def final_table(tree: xr.DataTree) -> pd.DataFrame:
+    """One row per model, dataset and combination of the other axes but the seed; columns as in `COLUMNS`.
+
+    Diverged runs are counted and left out. Medians of no run and intervals of fewer than
+    `statistics.MINIMUM_RUNS` runs are NaN.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> frame = final_table(example_tree())
+        >>> frame.loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
+               model dataset  latent_dim  runs  diverged
+        0  linearvae     pca           2     7         1
+        1  linearvae     pca           4     8         0
+    """
+    return pd.DataFrame([_row(model, cell, runs) for model, cell, runs in cells.walk(tree)])
+
+
+def write(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a table of `final_table` to `path` with .csv (full precision) and .tex (booktabs, rounded) appended.
+
+    In LaTeX a value is followed by its interval, both to the second digit of the width of the interval.
+
+    Example:
+        >>> import tempfile
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(final_table(example_tree()), f"{folder}/final")
+        ...     sorted(file.name for file in Path(folder).iterdir())
+        ['final.csv', 'final.tex']
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(f"{path}.csv", index=False)
+    Path(f"{path}.tex").write_text(latex(frame), encoding="utf-8")
+
+
+def latex(frame: pd.DataFrame) -> str:
+    r"""The table as a LaTeX `tabular` that needs the package booktabs only.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> latex(final_table(example_tree())).splitlines()[1]
+        '\\toprule'
+    """
+    text = display(frame).map(_escape)
+    numbers = text.columns.intersection(list(HEADINGS.values()))
+    text[numbers] = text[numbers].map(_mathematics)
+    text.columns = [_escape(column) for column in text.columns]
+    return text.to_latex(index=False, escape=False, column_format="l" * len(text.columns))
+
+
+def display(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table for readers: names in words, values rounded and joined with their intervals, all as text.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> display(final_table(example_tree())).loc[0, "ELBO (nats)"]
+        '-7.02 [-7.20, -6.88]'
+    """
+    text = {}
+    for column in frame.columns:
+        if column in QUANTITIES:
+            limits = frame[[column, f"{column}_low", f"{column}_high"]]
+            text[HEADINGS[column]] = [rounded(*row) for row in limits.itertuples(index=False)]
+        elif column in HEADINGS:
+            text[HEADINGS[column]] = [f"{value:.2g}" if math.isfinite(value) else "–" for value in frame[column]]
+        elif column.removesuffix("_low").removesuffix("_high") not in QUANTITIES:
+            text[names.readable(column)] = [names.settings(value) for value in frame[column].tolist()]
+    return pd.DataFrame(text)
+
+
+def rounded(value: float, low: float, high: float) -> str:
+    """A value and its interval to the second digit of the width of the interval.
+
+    Without an interval: four digits of the value. Without a value: a dash.
+
+    Example:
+        >>> rounded(-12.3456, -12.4111, -12.3001), rounded(-12.3456, float("nan"), float("nan"))
+        ('-12.35 [-12.41, -12.30]', '-12.35')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if not math.isfinite(high - low) or high == low:
+        return f"{value:.4g}"
+    largest = max(abs(low), abs(value), abs(high))
+    if largest < SMALL:
+        exponent = math.floor(math.log10(largest))
+        return f"({rounded(*(number / 10**exponent for number in (value, low, high)))})e{exponent}"
+    decimals = 1 - math.floor(math.log10(high - low))
+    return "{} [{}, {}]".format(
+        *(f"{round(number, decimals) + 0.0:.{max(decimals, 0)}f}" for number in (value, low, high))
+    )
+
+
+def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
+    kept = statistics.usable(runs)
+    kept = kept.assign(gap_per_dimension=kept["gap"] / kept["observed_dim"], relative_gap=statistics.relative_gap(kept))
+    row: dict[str, Any] = {"model": model} | cell
+    row["runs"] = int(statistics.final(kept, "elbo").notnull().sum())
+    row["diverged"] = int(statistics.diverged(runs).sum())
+    row["missing"] = int(statistics.missing(runs).sum())
+    for name in QUANTITIES:
+        result = statistics.interval(statistics.final(kept, name), np.median)
+        row |= {
+            name: result["estimate"].item(),
+            f"{name}_low": result["low"].item(),
+            f"{name}_high": result["high"].item(),
+        }
+    errors = statistics.final(kept, "gap_standard_error")
+    return row | {"gap_standard_error": statistics.band(errors)["median"].item()}
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([&%$#_{}])", r"\\\1", text).replace("–", "--")
+
+
+def _mathematics(text: str) -> str:
+    """A hyphen is no minus sign in LaTeX, and e-05 no power of ten."""
+    text = re.sub(r"e([+-]?)0*(\d+)", lambda power: rf"$\times10^{{{power[1].strip('+')}{power[2]}}}$", text)
+    return re.sub(r"(?<![\^{-])-(?=\d)", "$-$", text)
