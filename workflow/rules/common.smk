@@ -1,4 +1,6 @@
 # What all rules share. Every job of a cluster reads this: the grid is not expanded here but where it is used.
+from pathlib import Path
+
 from entropy_sums import figures
 from entropy_sums.files import source_digest
 from entropy_sums.study.errors import StudyError
@@ -14,9 +16,9 @@ if not workflow.configfiles:
 if len(workflow.configfiles) > 1:
     raise WorkflowError("one study at a time: name a single --configfile")
 
-STUDY_FILE = workflow.configfiles[0]
+STUDY_FILE = str(workflow.configfiles[0])
 try:
-    GRID = Grid(read(STUDY_FILE), STUDY_FILE)
+    GRID = Grid(read(Path(STUDY_FILE)), STUDY_FILE)
 except StudyError as error:
     raise WorkflowError(error)
 if config["study"] != GRID.study.study or set(config) - set(GRID.study.model_fields_set):

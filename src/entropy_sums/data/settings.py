@@ -37,6 +37,11 @@ class DatasetSettings(Settings):
     data_seed: NonNegativeInt = 0
     """Seed of everything that is drawn for the data: ground truth, points, noise, split."""
 
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Number of training points and of dimensions, for a forecast of cost; None where only the data tell."""
+        return None
+
 
 class GeneratedSettings(DatasetSettings):
     """Points drawn from a known distribution; more points keep the earlier ones, save where a scale is fitted."""
@@ -48,6 +53,12 @@ class GeneratedSettings(DatasetSettings):
     noise: StandardDeviation = 0.05
     """Standard deviation of the Gaussian noise on every coordinate; with 0 the data have no density."""
 
+    coordinates: ClassVar[int] = 2
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.coordinates
+
 
 class EmbeddedSettings(GeneratedSettings):
     """Generated points that lie near a set of fewer dimensions than the data have."""
@@ -56,6 +67,10 @@ class EmbeddedSettings(GeneratedSettings):
     """Number D of data dimensions."""
     true_latent_dim: PositiveInt = 2
     """Number of latent dimensions that the data are generated from."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.dim
 
     @model_validator(mode="after")
     def _embeddable(self):
@@ -136,6 +151,7 @@ class SwissRoll(GeneratedSettings):
     name = "swiss_roll"
     loader = "entropy_sums.data.generated:swiss_roll"
     source = "generated"
+    coordinates = 3
 
 
 class MeasuredSettings(DatasetSettings):
@@ -178,15 +194,25 @@ class ImageSettings(MeasuredSettings):
         return self
 
 
-class PooledImageSettings(ImageSettings):
-    """Images without a published split: training and held-out images are drawn from one pool, without overlap."""
+class CountedImageSettings(ImageSettings):
+    """Images of which a number can be asked for."""
 
-    available: ClassVar[int]
+    pixels: ClassVar[int] = 28 * 28
 
     train: PointCount
     """Number of training images."""
     test: PointCount
     """Number of held-out images."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.pixels
+
+
+class PooledImageSettings(CountedImageSettings):
+    """Images without a published split: training and held-out images are drawn from one pool, without overlap."""
+
+    available: ClassVar[int]
 
     @model_validator(mode="after")
     def _enough(self):
@@ -207,6 +233,7 @@ class Digits(PooledImageSettings):
     loader = "entropy_sums.data.shipped:digits"
     source = "sklearn.datasets.load_digits; Alpaydin & Kaynak (UCI 1998)"
     available = 1797
+    pixels = 8 * 8
 
     train: PointCount = 1437
     """Number of training images."""
@@ -228,7 +255,7 @@ class MNIST5k(PooledImageSettings):
     """Number of held-out images."""
 
 
-class IdxSettings(ImageSettings):
+class IdxSettings(CountedImageSettings):
     """Images in two IDX files, the published training and test set; fewer images are drawn by `data_seed`."""
 
     train: Annotated[int, Field(ge=2, le=60_000)] = 60_000

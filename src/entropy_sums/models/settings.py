@@ -6,6 +6,7 @@ One class per model with only the settings which that model accepts. `implementa
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
@@ -27,6 +28,10 @@ class ModelSettings(Settings):
     implementation: ClassVar[str]
     latent_dim: PositiveInt = 2
     initial_scale: Packed[PositiveFloat] = 1.0
+
+    def weights(self, observed_dim: int) -> int:
+        """Roughly how many weights one run has, for a forecast of its cost."""
+        return 2 * observed_dim * self.latent_dim
 
 
 class LinearVAESettings(ModelSettings):
@@ -58,6 +63,11 @@ class NetworkSettings(ModelSettings):
     decoder_depth: NonNegativeInt = 2
     activation: Activation = "relu"
     variance_head: VarianceHead = "log_variance"
+
+    def weights(self, observed_dim: int) -> int:
+        encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
+        decoder = [self.latent_dim, *[self.decoder_width] * self.decoder_depth, 2 * observed_dim]
+        return sum(a * b for sizes in (encoder, decoder) for a, b in pairwise(sizes))
 
 
 class VAE0Settings(NetworkSettings):

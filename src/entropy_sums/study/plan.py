@@ -15,14 +15,13 @@ BYTES_PER_VALUE = 8
 VALUES_PER_RECORD = 45
 
 
-def seconds(job: Job, points: int, dim: int) -> float:
-    """Forecast of the time of a job on one core, in seconds.
+UNKNOWN_SHAPE = (1000, 100)
 
-    Args:
-        points: size N of the training set; held-out data count as half as much.
-        dim: number D of data dimensions.
-    """
+
+def seconds(job: Job) -> float:
+    """Forecast of the time of a job on one core, in seconds; held-out data count as half the training data."""
     run = job.runs[0]
+    points, dim = run.dataset_settings.shape or UNKNOWN_SHAPE
     weights = run.model_settings.weights(dim)
     passes = sum(phase.steps * (points if phase.batch_size == "full" else phase.batch_size) for phase in run.training.phases)
     records = run.training.steps / run.training.evaluation.every + run.training.evaluation.every.bit_length()
@@ -37,8 +36,7 @@ def seconds(job: Job, points: int, dim: int) -> float:
 def describe(grid: Grid, cells: bool = False) -> str:
     """The plan of a study as text; with `cells` also every job."""
     jobs = list(grid.jobs.values())
-    sizes = {name: grid.dataset(name).size for name in {job.data for job in jobs}}
-    forecast = {job.name: seconds(job, *sizes[job.data]) for job in jobs}
+    forecast = {job.name: seconds(job) for job in jobs}
     records = sum(_records(job) * len(job.runs) for job in jobs)
     lines = [
         f"study {grid.study.study} ({grid.source})",
@@ -47,6 +45,7 @@ def describe(grid: Grid, cells: bool = False) -> str:
         f"  forecast: {_time(sum(forecast.values()))} of one core (longest job {_time(max(forecast.values()))}), "
         f"{records * VALUES_PER_RECORD * BYTES_PER_VALUE / 1e6:.1f} MB of traces",
         *_unused(grid),
+        *(f"  {name}: size unknown before it is loaded, taken as {UNKNOWN_SHAPE}" for name in _unsized(grid)),
     ]
     if cells:
         lines += [f"  {job.name}: {len(job.runs)} runs, {_time(forecast[job.name])}, data {job.data}" for job in jobs]
@@ -59,6 +58,10 @@ def _unused(grid: Grid) -> Iterator[str]:
         without = [str(m) for m in grid.study.axes["model"] if axis != "model" and axis not in grid.axes_of(str(m))]
         if without:
             yield f"  axis {axis} does not apply to: {', '.join(without)}"
+
+
+def _unsized(grid: Grid) -> set[str]:
+    return {job.data for job in grid.jobs.values() if job.runs[0].dataset_settings.shape is None}
 
 
 def _records(job: Job) -> float:
