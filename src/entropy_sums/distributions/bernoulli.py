@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
-from entropy_sums.distributions.family import Family
+from entropy_sums.distributions.family import Coordinatewise
 
 
-class Bernoulli(Family):
+class Bernoulli(Coordinatewise):
     r"""$\prod_d \mathrm{Bern}(x_d; \mathrm{sigmoid}(l_d))$ over the last axis, from logits `(..., D)`.
 
     The entropy is $\mathrm{softplus}(-|l|) + |l|\,\mathrm{sigmoid}(-|l|)$: going through probabilities loses
@@ -36,11 +36,11 @@ class Bernoulli(Family):
         return torch.bernoulli(self.mean.expand(samples, *self.logits.shape), generator=generator)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return (value * self.logits - softplus(self.logits)).sum(-1)
+        # log(1 + exp(l)) as −logsigmoid(−l): torch's softplus drops the 1 beyond l = 20, which shows in float64.
+        return (value * self.logits + logsigmoid(-self.logits)).sum(-1)
 
-    def entropies(self) -> Tensor:
+    def _entropies(self) -> Tensor:
+        # From e^-|l| and not from sigmoid(-|l|), which is 0 in float32 beyond |l| = 88.
         magnitude = self.logits.abs()
-        return softplus(-magnitude) + magnitude * (-magnitude).sigmoid()
-
-    def entropy(self) -> Tensor:
-        return self.entropies().sum(-1)
+        odds = (-magnitude).exp()
+        return odds.log1p() + magnitude * odds / (1 + odds)

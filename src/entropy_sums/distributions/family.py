@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
 
 
-class Family(torch.distributions.Distribution):
+class Family(torch.distributions.Distribution, ABC):
     """A torch distribution over vectors, the last axis, with explicit noise and generators.
 
     Unlike the families of torch, parameters are not broadcast to the full shape: a scale that is shared
     by all points has shape `(replica, 1, 1)` and its logarithm is taken once. `entropy()` may therefore
     have any shape that broadcasts to `batch_shape`. Nothing is validated in these hot paths.
+
+    A family with independent coordinates and an event axis of length 1 stands for any number of identical
+    coordinates in `log_prob` and `cross_entropy`, as in torch; its `entropy()` is that of one coordinate.
     """
 
-    arg_constraints = {}
     _validate_args = False
 
     def __init__(self, shape: torch.Size) -> None:
         super().__init__(shape[:-1], shape[-1:], validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict:
+        return {}
 
     @property
     def dim(self) -> int:
@@ -31,9 +37,35 @@ class Family(torch.distributions.Distribution):
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
         """Independent samples, shape `(samples, *batch_shape, D)`; no gradient is promised."""
 
+    @abstractmethod
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density or log mass of each event in nats, shape `(...)` for values `(..., D)`."""
+
+    @abstractmethod
+    def entropy(self) -> Tensor:
+        """Entropy of one event in nats, broadcastable to `batch_shape`, differentiable in the parameters."""
+
     def entropies(self) -> Tensor:
         """Entropy of each coordinate in nats, broadcastable to `(*batch_shape, D)`."""
-        raise TypeError(f"{type(self).__name__} does not factorise over coordinates")
+        raise TypeError(f"the coordinates of {type(self).__name__} are not independent; use entropy()")
+
+    def _blank(self, samples: int, like: Tensor) -> Tensor:
+        """Memory of the shape of `samples` draws, to be filled with noise from a generator."""
+        return torch.empty(self._extended_shape(torch.Size((samples,))), dtype=like.dtype, device=like.device)
+
+
+class Coordinatewise(Family):
+    """A family whose coordinates are independent, so that entropies add up."""
+
+    @abstractmethod
+    def _entropies(self) -> Tensor:
+        """Entropy of each coordinate, its last axis of length D, or 1 where all coordinates share their parameters."""
+
+    def entropies(self) -> Tensor:
+        return per_coordinate(self._entropies(), self.dim)
+
+    def entropy(self) -> Tensor:
+        return sum_coordinates(self._entropies(), self.dim)
 
 
 def sum_coordinates(value: Tensor, dim: int) -> Tensor:

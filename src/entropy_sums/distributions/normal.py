@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from entropy_sums.distributions.family import Family, per_coordinate, sum_coordinates
+from entropy_sums.distributions.family import Coordinatewise, Family, sum_coordinates
 
 LOG_2PI = math.log(2 * math.pi)
 
 
-class Normal(Family):
+class Normal(Coordinatewise):
     r"""$\prod_d \mathcal N(x_d; \mu_d, \sigma_d^2)$ over the last axis, from means and $\log\sigma_d$.
 
     Args:
@@ -43,13 +43,7 @@ class Normal(Family):
         return torch.addcmul(self.loc, self.log_std.exp(), noise)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        noise = torch.randn(
-            self._extended_shape(torch.Size((samples,))),
-            generator=generator,
-            dtype=self.loc.dtype,
-            device=self.loc.device,
-        )
-        return self.reparametrise(noise)
+        return self.reparametrise(self._blank(samples, self.loc).normal_(generator=generator))
 
     def log_prob(self, value: Tensor) -> Tensor:
         error = value - self.loc
@@ -57,13 +51,11 @@ class Normal(Family):
             squares = error.square().sum(-1) * (-2 * self.log_std.squeeze(-1)).exp()
         else:
             squares = (error * (-self.log_std).exp()).square().sum(-1)
-        return -0.5 * squares - sum_coordinates(self.log_std, self.dim) - 0.5 * self.dim * LOG_2PI
+        dim = max(self.dim, value.shape[-1])
+        return -0.5 * squares - sum_coordinates(self.log_std, dim) - 0.5 * dim * LOG_2PI
 
-    def entropies(self) -> Tensor:
-        return per_coordinate(0.5 + 0.5 * LOG_2PI + self.log_std, self.dim)
-
-    def entropy(self) -> Tensor:
-        return sum_coordinates(0.5 + 0.5 * LOG_2PI + self.log_std, self.dim)
+    def _entropies(self) -> Tensor:
+        return 0.5 + 0.5 * LOG_2PI + self.log_std
 
 
 class FullNormal(Family):
@@ -106,13 +98,7 @@ class FullNormal(Family):
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        noise = torch.randn(
-            self._extended_shape(torch.Size((samples,))),
-            generator=generator,
-            dtype=self.loc.dtype,
-            device=self.loc.device,
-        )
-        return self.reparametrise(noise)
+        return self.reparametrise(self._blank(samples, self.loc).normal_(generator=generator))
 
     def whiten(self, value: Tensor) -> Tensor:
         """$L^{-1}(x - \\mu)$, shape `(..., D)`."""
