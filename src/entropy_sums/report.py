@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from entropy_sums import figures, tables
-from entropy_sums.analysis import names
+from entropy_sums.analysis import cells, names
 
 
 def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataFrame, path: Path | str) -> None:
@@ -44,8 +44,9 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
     page = environment.get_template("report.html").render(
         study=tree.attrs["study"],
         protocol=tree.attrs["protocol"],
-        configuration=json.dumps(json.loads(tree.attrs["configuration"]), indent=2),
-        versions=tree.attrs["versions"],
+        configuration=_indented(tree.attrs["configuration"]),
+        versions=_indented(tree.attrs["versions"]),
+        absent=[names.readable(model) for model in cells.absent(tree)],
         figures=[_figure(Path(stem)) for stem in figure_paths],
         table=tables.display(table),
         columns=tables.COLUMNS,
@@ -55,6 +56,10 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
     )
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(page + "\n", encoding="utf-8")
+
+
+def _indented(text: str) -> str:
+    return json.dumps(json.loads(text), indent=2)
 
 
 def _figure(stem: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ QUANTITIES = {
     "gap": "ELBO minus entropy sum on the training set, nats per data point",
     "gap_per_dimension": "gap divided by the number of data dimensions, nats",
     "relative_gap": "absolute gap in percent of the absolute final ELBO",
-    "gradient_norm": "Euclidean norm of the gradient of the full-batch ELBO, nats",
+    "gradient_norm": "Euclidean norm of the gradient of the full-batch ELBO, nats per unit of parameter",
 }
 """Quantities with an interval: the median over runs, and `…_low`, `…_high`, its 95 % bootstrap interval."""
 
@@ -42,7 +42,7 @@ HEADINGS = {
     "gap": "gap (nats)",
     "gap_per_dimension": "gap per dimension (nats)",
     "relative_gap": "gap (%)",
-    "gradient_norm": "gradient norm (nats)",
+    "gradient_norm": "gradient norm",
     "gap_standard_error": "standard error of the gap (nats)",
 }
 
@@ -65,7 +65,7 @@ def final_table(tree: xr.DataTree) -> pd.DataFrame:
         0  linearvae     pca           2     7         1
         1  linearvae     pca           4     8         0
     """
-    return pd.DataFrame([_row(model, cell, runs) for model, cell, runs in cells.walk(tree)])
+    return pd.DataFrame([_row(model, cell, runs) for model, cell, runs in cells.walk(tree.load())])
 
 
 def write(frame: pd.DataFrame, path: Path | str) -> None:
@@ -117,7 +117,9 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
         elif column in HEADINGS:
             text[HEADINGS[column]] = [f"{value:.2g}" if math.isfinite(value) else "–" for value in frame[column]]
         elif column.removesuffix("_low").removesuffix("_high") not in QUANTITIES:
-            text[names.readable(column)] = [names.settings(value) for value in frame[column].tolist()]
+            text[names.readable(column)] = [
+                "–" if pd.isna(value) else _label(value) for value in frame[column].tolist()
+            ]
     return pd.DataFrame(text)
 
 
@@ -160,6 +162,10 @@ def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
         }
     errors = statistics.final(kept, "gap_standard_error")
     return row | {"gap_standard_error": statistics.band(errors)["median"].item()}
+
+
+def _label(value: Any) -> str:
+    return names.readable(value) if isinstance(value, str) else names.settings(value)
 
 
 def _escape(text: str) -> str:

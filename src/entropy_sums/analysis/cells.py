@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import xarray as xr
+
+from entropy_sums.traces.schema import group_name
 
 Cell = dict[str, Any]
 """Axis name → value."""
@@ -74,8 +77,7 @@ def axes(ds: xr.Dataset) -> list[str]:
 def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
     """The runs of one cell; a value that the group does not have gives NaN, as a run that is missing does.
 
-    Raises:
-        KeyError: the group has no such axis.
+    An axis that the group does not have is a setting that its model lacks: its runs are in every such cell.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -84,11 +86,8 @@ def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
         ('seed', 'step')
     """
     for axis, value in cell.items():
-        if axis not in ds.indexes:
-            raise KeyError(f"no axis {axis!r} among {axes(ds)}: collect the study again with all its models")
-        # `sel` where it can: unlike `reindex` it keeps integers integers
-        known = value in ds.indexes[axis]
-        ds = ds.sel({axis: value}) if known else ds.reindex({axis: [value]}).isel({axis: 0})
+        if axis in ds.indexes:
+            ds = ds.reindex({axis: [value]}).isel({axis: 0})
     return ds
 
 
@@ -110,7 +109,7 @@ def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
 
 
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
-    """Every cell as (model, axis values, its runs), models first, the last axis fastest.
+    """Every cell as (model, values of the axes that the model has, its runs), the last axis fastest.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -118,12 +117,25 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
         >>> model, cell, runs.sizes["seed"]
         ('linearvae', {'dataset': 'pca', 'latent_dim': 2}, 8)
     """
-    cells = combinations(tree, ["dataset", *facet_axes(tree)])
     for model, node in tree.children.items():
-        for cell in cells:
-            yield model, cell, select(node.to_dataset(), cell)
+        ds = node.to_dataset()
+        for cell in combinations(tree, [axis for axis in ["dataset", *facet_axes(tree)] if axis in axes(ds)]):
+            yield model, cell, select(ds, cell)
+
+
+def absent(tree: xr.DataTree) -> list[str]:
+    """Names of the models of the study that have no group, hence not a single trace.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> absent(example_tree().filter(lambda node: node.name != "vae3"))
+        ['vae3']
+    """
+    planned = [group_name(model) for model in json.loads(tree.attrs["configuration"])["axes"]["model"]]
+    return [model for model in planned if model not in tree.children]
 
 
 def _values(tree: xr.DataTree, axis: str) -> list[Any]:
-    values = [value for node in tree.children.values() for value in node.to_dataset()[axis].values.tolist()]
+    groups = [node.to_dataset() for node in tree.children.values()]
+    values = [value for ds in groups if axis in ds.indexes for value in ds[axis].values.tolist()]
     return list(dict.fromkeys(values))

@@ -111,7 +111,11 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
         }
     ).transpose(*names, "factor", "latent")
     training = {"batch_size": 128, "phases": [{"optimizer": "adam", "learning_rate": 1e-3, "steps": 7936}]}
-    ds.attrs = {"model": model, "axes": json.dumps(list(axes)), "training": json.dumps(training)}
+    ds.attrs = {
+        "model": model,
+        "axes": json.dumps(list(axes)),
+        "training": json.dumps({name: training for name in axes["dataset"]}),
+    }
     return ds
 
 

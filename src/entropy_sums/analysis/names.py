@@ -29,7 +29,7 @@ def readable(name: str) -> str:
         >>> readable("vae1"), readable("pca_ring"), readable("learning_rate")
         ('VAE-1', 'PCA-ring', 'learning rate')
     """
-    return NAMES.get(name, re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " "))
+    return NAMES.get(name, re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " "))
 
 
 def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
@@ -63,5 +63,5 @@ def _nested(value: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    """RST-safe: captions are also read by Snakemake's report, where a trailing underscore is a link."""
-    return f"{value:g}" if isinstance(value, float) else readable(str(value))
+    # Captions are also read as reStructuredText, where a trailing underscore makes a link
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("_", " ")

@@ -85,6 +85,8 @@ def render(name: str, tree: xr.DataTree, path: Path | str) -> None:
     figure, dataset = split(name)
     if dataset is not None:
         tree = cells.narrow(tree, dataset)
+    # Once: figures select cell after cell, each of which would be read from the file again
+    tree = tree.load()
     module = import_module(f"entropy_sums.figures.{figure}")
     style.save(module.draw(tree), path)
     Path(f"{path}.txt").write_text(module.caption(tree) + "\n", encoding="utf-8")

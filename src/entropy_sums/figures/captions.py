@@ -6,6 +6,7 @@ Plain text that is also valid reStructuredText, as Snakemake's report includes i
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import xarray as xr
 
@@ -49,27 +50,33 @@ def runs(tree: xr.DataTree) -> str:
         if entries:
             more = f"; and runs of {len(entries) - LISTED} more cells (see the table)" * (len(entries) > LISTED)
             sentences.append(f"{reason}: {'; '.join(entries[:LISTED])}{more}.")
+    sentences += [f"No run of {names.readable(model)} has a trace." for model in cells.absent(tree)]
     return " ".join(sentences)
 
 
 def training(tree: xr.DataTree) -> str:
-    """How the models were trained, from the attribute `training` of the groups.
+    """How the models were trained, from the attribute `training` of the groups; an axis is said to vary.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
         >>> training(example_tree())
         'Training: batch size 128, phases (optimizer adam, learning rate 0.001, steps 7936).'
     """
-    models_of: dict[str, list[str]] = {}
+    trained: dict[str, list[str]] = {}
     for model, node in tree.children.items():
-        models_of.setdefault(names.settings(json.loads(node.attrs["training"])), []).append(names.readable(model))
-    if len(models_of) == 1:
-        return f"Training: {next(iter(models_of))}."
-    return " ".join(f"Training of {', '.join(models)}: {how}." for how, models in models_of.items())
+        for dataset, settings in json.loads(node.attrs["training"]).items():
+            if dataset in cells.datasets(tree):
+                for axis in cells.facet_axes(tree):
+                    _vary(settings, axis)
+                where = f"{names.readable(model)} on {names.readable(dataset)}"
+                trained.setdefault(names.settings(settings), []).append(where)
+    if len(trained) == 1:
+        return f"Training: {next(iter(trained))}."
+    return " ".join(f"Training of {', '.join(where)}: {how}." for how, where in trained.items())
 
 
 def facets(tree: xr.DataTree, what: str) -> str:
-    """What the panels are split by, as a sentence; empty where there is no facet axis.
+    """What the panels are split by, in words; empty where there is no facet axis.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -80,7 +87,30 @@ def facets(tree: xr.DataTree, what: str) -> str:
         f"{names.readable(axis)} ({', '.join(names.settings(cell[axis]) for cell in cells.combinations(tree, [axis]))})"
         for axis in cells.facet_axes(tree)
     ]
-    return f"{what}: {', '.join(axes)}." if axes else ""
+    lacking = {
+        names.readable(model): [axis for axis in cells.facet_axes(tree) if axis not in node["diverged_at"].dims]
+        for model, node in tree.children.items()
+    }
+    sentences = [f"{what}: {', '.join(axes)}."] if axes else []
+    sentences += [
+        f"{model} has no setting {' or '.join(map(names.readable, without))} and is the same for all of its values."
+        for model, without in lacking.items()
+        if without
+    ]
+    return " ".join(sentences)
+
+
+def _vary(settings: dict[str, Any], axis: str) -> None:
+    """Replace the value of a setting that is an axis; a bare name is one of training or of its first phase."""
+    block, *way, name = (["training"] if "." not in axis else []) + axis.split(".")
+    if block != "training":
+        return
+    found: Any = settings
+    for part in way:
+        found = found[int(part) if part.isdigit() else part]
+    for place in (found,) if way else (settings, settings["phases"][0]):
+        if name in place:
+            place[name] = "varied"
 
 
 def _range(used: list[int]) -> str:

@@ -143,7 +143,7 @@ def say(ax: Axes, text: str, x: float = 0.5, y: float = 0.5, **options) -> None:
 
 
 def draw_band(ax: Axes, band: xr.Dataset, color: str, line: str = "-") -> None:
-    """Median as a line and quartiles as a band against `step`.
+    """Median as a line and quartiles as a band against `step`, joined over steps that were not recorded.
 
     Args:
         band: `low`, `median`, `high` over `step`, as `statistics.band` gives them.
@@ -156,6 +156,7 @@ def draw_band(ax: Axes, band: xr.Dataset, color: str, line: str = "-") -> None:
         >>> axes[0, 0].lines[0].get_ydata()
         array([1., 2.])
     """
+    band = band.dropna("step")
     ax.fill_between(band["step"], band["low"], band["high"], color=color, alpha=0.25, linewidth=0)
     ax.plot(band["step"], band["median"], color=color, linestyle=line)
 

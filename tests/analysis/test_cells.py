@@ -1,0 +1,57 @@
+import pytest
+
+from entropy_sums.analysis import cells, statistics
+from entropy_sums.analysis.example import AXES, example_tree
+
+
+@pytest.fixture(scope="module")
+def swept():
+    return example_tree({**AXES, "learning_rate": [0.001, 0.01]}, ["vae0", "vae1"], flaws=False)
+
+
+def without(tree, model, axis):
+    """The tree of a study in which a model has no such setting."""
+    fixed = tree[model].to_dataset().isel({axis: 0}, drop=True)
+    return tree.assign({model: type(tree)(fixed, name=model)})
+
+
+def test_a_further_axis_becomes_a_facet(swept):
+    assert cells.facet_axes(swept) == ["latent_dim", "learning_rate"]
+    assert cells.combinations(swept)[1] == {"latent_dim": 2, "learning_rate": 0.01}
+    assert len(list(cells.walk(swept))) == 2 * 2 * 2 * 2
+
+
+def test_a_study_without_facet_axes_is_one_combination():
+    tree = example_tree({"dataset": ["pca"], "latent_dim": [2], "seed": [0]}, ["vae1"])
+    tree = without(tree, "vae1", "latent_dim")
+    assert cells.combinations(tree) == [{}]
+
+
+def test_a_value_that_a_group_lacks_is_missing():
+    tree = example_tree()
+    short = tree.assign(vae1=type(tree)(tree["vae1"].to_dataset().sel(dataset=["pca"])))
+    runs = cells.select(short["vae1"].to_dataset(), {"dataset": "digits", "latent_dim": 4})
+    assert statistics.missing(runs).all()
+    assert ("vae1", {"dataset": "digits", "latent_dim": 4}) in [(model, cell) for model, cell, _ in cells.walk(short)]
+
+
+def test_a_model_without_a_setting_has_its_runs_in_every_cell(swept):
+    tree = without(swept, "vae0", "learning_rate")
+    assert cells.facet_axes(tree) == ["latent_dim", "learning_rate"]
+    runs = cells.select(tree["vae0"].to_dataset(), {"dataset": "pca", "latent_dim": 2, "learning_rate": 0.01})
+    first = swept["vae0"].to_dataset().sel(dataset="pca", latent_dim=2, learning_rate=0.001)
+    assert runs["elbo"].equals(first["elbo"].drop_vars("learning_rate"))
+    assert [model for model, _, _ in cells.walk(tree)].count("vae0") == 4
+
+
+def test_narrowing_keeps_numbers_and_provenance():
+    tree = example_tree()
+    narrow = cells.narrow(tree, "digits")
+    assert narrow.attrs == tree.attrs
+    assert narrow["vae1"].attrs == tree["vae1"].attrs
+    assert narrow["vae1"]["gap"].equals(tree["vae1"]["gap"].sel(dataset=["digits"]))
+
+
+def test_narrowing_to_an_unknown_dataset_names_the_known_ones():
+    with pytest.raises(KeyError, match="pca, digits"):
+        cells.narrow(example_tree(), "mnist")

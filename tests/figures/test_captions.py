@@ -1,0 +1,54 @@
+import json
+
+from entropy_sums.analysis import cells
+from entropy_sums.analysis.example import example_tree
+from entropy_sums.figures import captions
+
+
+def test_diverged_and_missing_runs_are_stated(study):
+    text = captions.runs(study)
+    assert text.startswith("7 to 8 runs per cell.")
+    assert "diverged: 1 run of linear VAE on PCA, latent size 2; 1 run of VAE-0 on PCA, latent size 2." in text
+    assert "excluded: 8 runs of linear VAE on digits, latent size 4; 8 runs of VAE-0" in text
+
+
+def test_nothing_is_left_out_of_a_complete_study():
+    assert captions.runs(example_tree(flaws=False)) == "8 runs per cell."
+
+
+def test_long_lists_are_counted():
+    axes = {"dataset": ["pca"], "latent_dim": range(2, 12), "seed": [0]}
+    tree = example_tree(axes, ["vae1"])
+    ds = tree["vae1"].to_dataset().copy(deep=True)
+    ds["diverged_at"][:] = 0.0
+    text = captions.runs(type(tree).from_dict({"/": tree.to_dataset(), "vae1": ds}))
+    assert text.startswith("No finished run.")
+    assert text.endswith("; and runs of 4 more cells (see the table).")
+
+
+def test_a_model_without_any_trace_is_stated(study):
+    partial = study.filter(lambda node: node.name != "vae3")
+    assert captions.runs(partial).endswith("No run of VAE-3 has a trace.")
+
+
+def test_an_axis_of_training_is_said_to_vary(swept):
+    assert captions.training(swept) == (
+        "Training: batch size 128, phases (optimizer adam, learning rate varied, steps 7936)."
+    )
+
+
+def test_training_that_differs_is_told_apart(study):
+    changed = study.copy()
+    training = json.loads(changed["vae1"].attrs["training"])
+    training["pca"]["batch_size"] = 64
+    changed["vae1"].attrs["training"] = json.dumps(training)
+    assert "Training of VAE-1 on PCA: batch size 64" in captions.training(changed)
+    assert captions.training(cells.narrow(changed, "digits")).startswith("Training: batch size 128")
+
+
+def test_a_model_without_a_setting_is_named(swept):
+    fixed = swept["vae2"].to_dataset().isel(learning_rate=0, drop=True)
+    tree = type(swept).from_dict({"/": swept.to_dataset(), "vae1": swept["vae1"].to_dataset(), "vae2": fixed})
+    assert captions.facets(tree, "Rows").endswith(
+        "VAE-2 has no setting learning rate and is the same for all of its values."
+    )

@@ -1,0 +1,50 @@
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from entropy_sums import figures
+from entropy_sums.analysis.example import example_tree
+
+PICTURES = figures.names(list(figures.FIGURES), ["pca"])
+
+
+def test_the_mapping_is_light():
+    """The workflow imports it for every job."""
+    code = "import sys, entropy_sums.figures; print(sorted({'matplotlib', 'xarray', 'numpy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_names():
+    assert figures.names(["latent_entropies", "gap_by_model"], ["pca_ring"]) == [
+        "latent_entropies_pca_ring",
+        "gap_by_model",
+    ]
+    with pytest.raises(KeyError, match="no figure 'trace'; there are traces"):
+        figures.names(["trace"], ["pca"])
+
+
+@pytest.mark.parametrize("name", ["gap_by_model_pca", "traces", "unknown"])
+def test_a_name_of_no_picture_is_refused(name, tmp_path, single):
+    with pytest.raises(KeyError, match=f"no picture '{name}'"):
+        figures.render(name, single, tmp_path / name)
+
+
+def test_an_unknown_dataset_is_refused(tmp_path, single):
+    with pytest.raises(KeyError, match="no dataset 'pca' in this study; it has digits"):
+        figures.render("traces_pca", single, tmp_path / "traces")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_twice_gives_the_same_bytes(name, tmp_path):
+    axes = {"dataset": ["pca"], "latent_dim": [2, 4], "seed": range(4)}
+    for folder in ("first", "second"):
+        figures.render(name, example_tree(axes, ["linearvae", "vae0"]), tmp_path / folder / "picture.v1")
+    for suffix in figures.SUFFIXES:
+        first, second = (tmp_path / folder / f"picture.v1{suffix}" for folder in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
+        assert first.stat().st_size > 100
+    with Image.open(tmp_path / "first" / "picture.v1.png") as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        assert image.width >= 3.2 * 300

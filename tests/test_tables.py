@@ -1,0 +1,118 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from entropy_sums import tables
+from entropy_sums.analysis.example import AXES, example_tree
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return example_tree()
+
+
+@pytest.fixture(scope="module")
+def frame(tree):
+    return tables.final_table(tree)
+
+
+def row(frame, **cell):
+    chosen = frame[np.logical_and.reduce([frame[axis] == value for axis, value in cell.items()])]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+def test_a_row_per_cell_in_order(frame):
+    assert len(frame) == 4 * 2 * 2
+    assert list(frame.columns[:6]) == ["model", "dataset", "latent_dim", "runs", "diverged", "missing"]
+    assert set(tables.COLUMNS) <= set(frame.columns)
+
+
+def test_values_are_medians_of_the_last_step(frame, tree):
+    runs = tree["vae3"].to_dataset().sel(dataset="digits", latent_dim=4).isel(step=-1)
+    got = row(frame, model="vae3", dataset="digits", latent_dim=4)
+    for name in ("elbo", "heldout_elbo", "entropy_sum", "gap", "gradient_norm", "gap_standard_error"):
+        assert got[name] == pytest.approx(np.median(runs[name]))
+    assert got["gap_per_dimension"] == pytest.approx(np.median(runs["gap"]) / 64)
+    assert got["relative_gap"] == pytest.approx(np.median(100 * abs(runs["gap"] / runs["elbo"])))
+
+
+def test_intervals_are_those_of_scipy(frame, tree):
+    runs = tree["vae1"].to_dataset().sel(dataset="pca", latent_dim=2).isel(step=-1)
+    want = stats.bootstrap(
+        (runs["gap"].values,), np.median, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    got = row(frame, model="vae1", dataset="pca", latent_dim=2)
+    assert (got["gap_low"], got["gap_high"]) == (want.low, want.high)
+
+
+def test_left_out_runs_are_counted(frame):
+    flawed = row(frame, model="vae0", dataset="pca", latent_dim=2)
+    assert (flawed["runs"], flawed["diverged"], flawed["missing"]) == (7, 1, 0)
+    assert abs(flawed["elbo"]) < 100
+    empty = row(frame, model="vae0", dataset="digits", latent_dim=4)
+    assert (empty["runs"], empty["diverged"], empty["missing"]) == (0, 0, 8)
+    assert np.isnan(empty["elbo"])
+    assert (frame["runs"] + frame["diverged"] + frame["missing"] == 8).all()
+
+
+def test_a_further_axis_is_a_column():
+    axes = {**AXES, "learning_rate": [0.001, 0.01], "seed": [0]}
+    frame = tables.final_table(example_tree(axes, ["vae1"]))
+    assert len(frame) == 8
+    assert set(frame["learning_rate"]) == {0.001, 0.01}
+    assert frame["elbo_low"].isna().all()
+    assert "learning rate" in tables.display(frame).columns
+
+
+def test_a_setting_that_a_model_lacks_is_empty():
+    axes = {"dataset": ["pca"], "latent_dim": [2], "learning_rate": [0.001, 0.01], "seed": [0]}
+    tree = example_tree(axes, ["vae0", "vae1"])
+    fixed = tree["vae0"].to_dataset().isel(learning_rate=0, drop=True)
+    tree = type(tree).from_dict({"/": tree.to_dataset(), "vae0": fixed, "vae1": tree["vae1"].to_dataset()})
+    frame = tables.final_table(tree)
+    assert frame["learning_rate"].tolist() == [pytest.approx(np.nan, nan_ok=True), 0.001, 0.01]
+    assert tables.display(frame)["learning rate"].tolist() == ["–", "0.001", "0.01"]
+
+
+def test_csv_keeps_every_digit(frame, tmp_path):
+    tables.write(frame, tmp_path / "tables" / "final.v1")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / "final.v1.csv"), frame)
+
+
+def test_latex(frame):
+    frame = frame.assign(dataset=frame["dataset"].replace("pca", "my&data_set"))
+    text = tables.latex(frame)
+    lines = text.splitlines()
+    assert [line for line in lines if "rule" in line] == ["\\toprule", "\\midrule", "\\bottomrule"]
+    assert "my\\&data set" in text
+    assert "gap (\\%)" in text
+    assert "_" not in text.replace("\\_", "")
+    body = lines[lines.index("\\midrule") + 1 : -2]
+    assert len(body) == 16
+    assert all(line.count(" & ") == len(tables.display(frame).columns) - 1 for line in body)
+    assert all(line.count("$") % 2 == 0 for line in body)
+    assert "$-$50.30 [$-$50.44, $-$50.08]" in body[2]
+    assert body[3].startswith("linear VAE & digits & 4 & 0 & 0 & 8 & -- & --")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((-12.3456, -12.4111, -12.3001), "-12.35 [-12.41, -12.30]"),
+        ((1234.5, 1100.0, 1400.0), "1230 [1100, 1400]"),
+        ((-0.001, -0.02, 0.3), "0.00 [-0.02, 0.30]"),
+        ((-1.23e-5, -1.5e-5, 1.3e-5), "(-1.2 [-1.5, 1.3])e-5"),
+        ((2.0, 2.0, 2.0), "2"),
+        ((-3.14159, np.nan, np.nan), "-3.142"),
+        ((np.nan, np.nan, np.nan), "–"),
+    ],
+)
+def test_rounded_to_the_precision_of_the_interval(numbers, text):
+    assert tables.rounded(*numbers) == text
+
+
+def test_small_numbers_in_latex():
+    assert tables._mathematics("(-1.2 [-1.5, 1.3])e-5") == "($-$1.2 [$-$1.5, 1.3])$\\times10^{-5}$"
+    assert tables._mathematics("1e-05") == "1$\\times10^{-5}$"
