@@ -52,9 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--cells", action="store_true", help="list every job with its runs")
     plan.add_argument("--only", metavar="JOB", help="print the full settings of one job as JSON")
 
-    data = command(
-        "data", _data, "make one data file of a study", "config/config.yaml pca-b77efde9 --output data.nc"
-    )
+    data = command("data", _data, "make one data file of a study", "config/config.yaml pca-b77efde9 --output data.nc")
     _study(data)
     data.add_argument("name", help="name of the data file, as `entropy-sums plan --cells` shows it")
     data.add_argument("--output", type=Path, help="NetCDF file to write (default: where the study looks for it)")
@@ -67,16 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where (default: GPU if any)")
     train.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for packs)")
     train.add_argument("--identity", help="refuse to train if the study file now asks for something else")
-    train.add_argument(
-        "--checkpoint-seconds", type=float, default=60.0, help="time between checkpoints (default: 60)"
-    )
+    train.add_argument("--checkpoint-seconds", type=float, default=60.0, help="time between checkpoints (default: 60)")
 
     collect = command("collect", _collect, "gather all traces of a study in one file", "config/config.yaml --partial")
     _study(collect)
     collect.add_argument("--output", type=Path, help="NetCDF file to write (default: traces.nc of the study)")
     collect.add_argument("--partial", action="store_true", help="leave out jobs that have no trace yet, naming them")
 
-    figure = command("figure", _figure, "draw one figure of a collected file", "traces_pca results/quickstart/traces.nc")
+    figure = command(
+        "figure", _figure, "draw one figure of a collected file", "traces_pca results/quickstart/traces.nc"
+    )
     figure.add_argument("name", help="name of the figure, `<figure>` or `<figure>_<dataset>`")
     figure.add_argument("traces", type=Path, help="collected file")
     figure.add_argument("--output", type=Path, help="path without suffix (default: figures/NAME beside the traces)")

@@ -24,6 +24,8 @@ Packed = Annotated[T, PACKED]
 class Settings(BaseModel):
     """A block of settings; an unknown key is an error, a default is always recorded.
 
+    The string below a setting is its description in the JSON schema of study files.
+
     Example:
         >>> class Noise(Settings):
         ...     scale: Packed[float] = 0.1
@@ -34,7 +36,7 @@ class Settings(BaseModel):
         {'scale': 0.2, 'kind': 'normal'}
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @classmethod
     def packed(cls) -> set[str]:

@@ -18,16 +18,14 @@ VarianceHead = Literal["log_variance", "softplus"]
 
 
 class ModelSettings(Settings):
-    """What all models have in common.
-
-    Attributes:
-        latent_dim: number H of latents.
-        initial_scale: factor on the usual uniform initial weights.
-    """
+    """What all models have in common."""
 
     implementation: ClassVar[str]
+
     latent_dim: PositiveInt = 2
+    """Number H of latents."""
     initial_scale: Packed[PositiveFloat] = 1.0
+    """Factor on the usual uniform initial weights."""
 
     def weights(self, observed_dim: int) -> int:
         """Roughly how many weights one run has, for a forecast of its cost."""
@@ -35,34 +33,31 @@ class ModelSettings(Settings):
 
 
 class LinearVAESettings(ModelSettings):
-    """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points.
-
-    Attributes:
-        variance_head: how free parameters become standard deviations.
-        initial_std: decoder standard deviation σ at the start.
-    """
+    """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points."""
 
     implementation = "entropy_sums.models.gaussian_vae:LinearVAE"
+
     variance_head: VarianceHead = "log_variance"
+    """How free parameters become standard deviations."""
     initial_std: Packed[PositiveFloat] = 1.0
+    """Decoder standard deviation σ at the start."""
 
 
 class NetworkSettings(ModelSettings):
-    """Encoder and decoder networks.
-
-    Attributes:
-        encoder_width, encoder_depth: units per hidden layer of the encoder, number of its hidden layers.
-        decoder_width, decoder_depth: the same of the decoder.
-        activation: nonlinearity of all hidden layers.
-        variance_head: how variance outputs and free parameters become standard deviations.
-    """
+    """Encoder and decoder networks."""
 
     encoder_width: PositiveInt = 50
+    """Units per hidden layer of the encoder."""
     encoder_depth: NonNegativeInt = 2
+    """Number of hidden layers of the encoder."""
     decoder_width: PositiveInt = 50
+    """Units per hidden layer of the decoder."""
     decoder_depth: NonNegativeInt = 2
+    """Number of hidden layers of the decoder."""
     activation: Activation = "relu"
+    """Nonlinearity of all hidden layers."""
     variance_head: VarianceHead = "log_variance"
+    """How variance outputs and free parameters become standard deviations."""
 
     def weights(self, observed_dim: int) -> int:
         encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
@@ -71,36 +66,30 @@ class NetworkSettings(ModelSettings):
 
 
 class VAE0Settings(NetworkSettings):
-    """The negative control: the decoder variance is fixed, so the gap does not close.
-
-    Attributes:
-        decoder_std: the fixed standard deviation σ of the decoder.
-    """
+    """The negative control: the decoder variance is fixed, so the gap does not close."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae0"
+
     decoder_std: Packed[PositiveFloat] = 1.0
+    """The fixed standard deviation σ of the decoder."""
 
 
 class VAE1Settings(NetworkSettings):
-    """Standard normal prior, one learned decoder variance.
-
-    Attributes:
-        initial_std: decoder standard deviation σ at the start.
-    """
+    """Standard normal prior, one learned decoder variance."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae1"
+
     initial_std: Packed[PositiveFloat] = 1.0
+    """Decoder standard deviation σ at the start."""
 
 
 class VAE2Settings(VAE1Settings):
-    """Learned prior variances; the first decoder layer has unit columns.
-
-    Attributes:
-        unit_columns: `parametrise` divides by the norm in the forward pass, `renormalise` after each update.
-    """
+    """Learned prior variances; the first decoder layer has unit columns."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae2"
+
     unit_columns: Literal["parametrise", "renormalise"] = "parametrise"
+    """`parametrise` divides by the norm in the forward pass, `renormalise` after each update."""
 
 
 class VAE3Settings(NetworkSettings):

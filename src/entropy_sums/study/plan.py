@@ -23,7 +23,9 @@ def seconds(job: Job) -> float:
     run = job.runs[0]
     points, dim = run.dataset_settings.shape or UNKNOWN_SHAPE
     weights = run.model_settings.weights(dim)
-    passes = sum(phase.steps * (points if phase.batch_size == "full" else phase.batch_size) for phase in run.training.phases)
+    passes = sum(
+        phase.steps * (points if phase.batch_size == "full" else phase.batch_size) for phase in run.training.phases
+    )
     records = run.training.steps / run.training.evaluation.every + run.training.evaluation.every.bit_length()
     passes += records * run.training.evaluation.samples * points * 1.5
     return (

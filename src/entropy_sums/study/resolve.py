@@ -104,7 +104,9 @@ class Resolver:
             if not any(_locate(name, m, d, self.source) for m in models for d in datasets):
                 known = {f for block in [*models, *datasets, *TRAINING_BLOCKS.values()] for f in block.model_fields}
                 hint = nearest(name, known - {"phases", "evaluation"})
-                raise StudyError(f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}")
+                raise StudyError(
+                    f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
+                )
         rules = [(f"overrides.{i}.when", rule.when) for i, rule in enumerate(self.study.overrides)]
         rules += [(f"exclude.{i}", rule) for i, rule in enumerate(self.study.exclude)]
         for section, rule in rules:
@@ -131,7 +133,9 @@ def matches(rule: Mapping[str, Scalar | list[Scalar]], cell: Mapping[str, Scalar
         >>> matches({"model": ["vae1", "vae2"], "latent_dim": 2}, {"model": "vae1", "latent_dim": 2})
         True
     """
-    return all(axis in cell and cell[axis] in (want if isinstance(want, list) else [want]) for axis, want in rule.items())
+    return all(
+        axis in cell and cell[axis] in (want if isinstance(want, list) else [want]) for axis, want in rule.items()
+    )
 
 
 def _locate(name: str, model: type[ModelSettings], dataset: type[DatasetSettings], source: str) -> Path | None:

@@ -17,6 +17,8 @@ from entropy_sums.study.errors import StudyError, explained, nearest
 from entropy_sums.training.settings import TrainingSettings
 
 Scalar = bool | int | float | str
+Rule = dict[str, Scalar | list[Scalar]]
+"""Axis → value or values: the cells that have one of them on each of these axes."""
 
 
 def _values(axis: Any) -> Any:
@@ -32,53 +34,44 @@ Axis = Annotated[list[Scalar], BeforeValidator(_values), Field(min_length=1)]
 
 
 class Override(Settings):
-    """Settings for some of the cells.
+    """Settings for some of the cells."""
 
-    Attributes:
-        when: axis → value or list of values; all must match.
-        set: setting → value.
-    """
-
-    when: dict[str, Scalar | list[Scalar]] = Field(min_length=1)
+    when: Rule = Field(min_length=1)
+    """Axis → value or list of values; all must match."""
     set: dict[str, Any] = Field(min_length=1)
+    """Setting → value."""
 
 
 class PackSettings(Settings):
-    """How runs are packed into jobs.
-
-    Attributes:
-        size: most replicas per job.
-    """
+    """How runs are packed into jobs."""
 
     size: PositiveInt = 16
+    """Most replicas per job."""
 
 
 class Study(Settings):
-    """A study: a grid of runs, what they have in common, and what is drawn of them.
-
-    Attributes:
-        study: its name, and that of its folder under `results`.
-        axes: axis → values; `model`, `dataset` and `seed`, and any setting of model, dataset or training.
-        settings: setting → value, for all runs; unlike an axis it makes no dimension.
-        overrides: settings for some of the cells; later ones win.
-        exclude: cells to leave out, each as axis → value or list of values.
-        training: phases, evaluation, precision.
-        pack: how runs are packed into jobs.
-        figures: which figures to draw.
-        results: folder of all results.
-        data_dir: folder of the user's and of downloaded data files.
-    """
+    """A study: a grid of runs, what they have in common, and what is drawn of them."""
 
     study: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    """Name of the study, and of its folder under `results`."""
     axes: dict[str, Axis]
-    settings: dict[str, Any] = {}
-    overrides: list[Override] = []
-    exclude: list[dict[str, Scalar | list[Scalar]]] = []
+    """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
+    settings: dict[str, Any] = Field(default={})
+    """Setting → value, for all runs; unlike an axis it makes no dimension."""
+    overrides: list[Override] = Field(default=[])
+    """Settings for some of the cells; later ones win."""
+    exclude: list[Rule] = Field(default=[])
+    """Cells to leave out, each as axis → value or list of values."""
     training: TrainingSettings = TrainingSettings()
+    """Phases, evaluation and precision of all runs."""
     pack: PackSettings = PackSettings()
-    figures: list[str] = list(FIGURES)
+    """How runs are packed into jobs."""
+    figures: list[str] = Field(default=list(FIGURES))
+    """Which figures to draw."""
     results: Path = Path("results")
+    """Folder of all results."""
     data_dir: Path = Path("data")
+    """Folder of the user's and of downloaded data files."""
 
     @field_validator("axes")
     @classmethod

@@ -54,9 +54,7 @@ def to_dataset(
     variables["diverged_at"] = (["replica"], diverged_at, attributes("diverged_at"))
     variables["observed_dim"] = (["replica"], np.full(size, observed_dim), attributes("observed_dim"))
     variables["run"] = (["replica"], [run.identity(data_checksum) for run in job.runs], attributes("run"))
-    coordinates = {
-        axis: ("replica", [run.coordinates[axis] for run in job.runs]) for axis in job.runs[0].coordinates
-    }
+    coordinates = {axis: ("replica", [run.coordinates[axis] for run in job.runs]) for axis in job.runs[0].coordinates}
     coordinates |= {"step": ("step", steps, {"long_name": "optimiser steps", "units": "1"}), "factor": factors}
     return xr.Dataset(
         variables,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -13,49 +13,40 @@ PROTOCOL = 1
 
 
 class PhaseSettings(Settings):
-    """One phase of training: stochastic gradient ascent on the ELBO.
-
-    Attributes:
-        steps: optimiser steps.
-        learning_rate: at the start of the phase.
-        schedule: how the learning rate goes from there: `constant`, or to zero as a `cosine` or `linear` function.
-        batch_size: points per step; `full` takes the whole training set at every step.
-        samples: posterior samples per point and step.
-        optimizer: `adam`, with the usual decay rates 0.9 and 0.999.
-    """
+    """One phase of training: stochastic gradient ascent on the ELBO."""
 
     steps: PositiveInt = 2000
+    """Optimiser steps."""
     learning_rate: Packed[PositiveFloat] = 1e-3
+    """Learning rate at the start of the phase."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """How the learning rate goes on: `constant`, or to zero as a `cosine` or `linear` function."""
     batch_size: PositiveInt | Literal["full"] = 100
+    """Points per step; `full` takes the whole training set at every step."""
     samples: PositiveInt = 1
+    """Posterior samples per point and step."""
     optimizer: Literal["adam"] = "adam"
+    """`adam`, with the usual decay rates 0.9 and 0.999."""
 
 
 class EvaluationSettings(Settings):
-    """When and how exactly a trace is recorded.
-
-    Attributes:
-        every: steps between evaluations; before that at steps 0, 1, 2, 4, 8, ….
-        samples: independent posterior samples per point, from which the standard errors follow.
-    """
+    """When and how exactly a trace is recorded."""
 
     every: PositiveInt = 200
-    samples: int = Field(4, ge=2)
+    """Steps between evaluations; before that at steps 0, 1, 2, 4, 8, …."""
+    samples: Annotated[int, Field(ge=2)] = 4
+    """Independent posterior samples per point, from which the standard errors follow."""
 
 
 class TrainingSettings(Settings):
-    """How a model is trained and observed.
+    """How a model is trained and observed."""
 
-    Attributes:
-        phases: one after the other; a last one with `batch_size: full` polishes.
-        evaluation: when and how exactly the trace is recorded.
-        precision: floating point type of parameters and data.
-    """
-
-    phases: tuple[PhaseSettings, ...] = Field((PhaseSettings(),), min_length=1)
+    phases: Annotated[tuple[PhaseSettings, ...], Field(min_length=1)] = (PhaseSettings(),)
+    """Phases, one after the other; a last one with `batch_size: full` polishes."""
     evaluation: EvaluationSettings = EvaluationSettings()
+    """When and how exactly the trace is recorded."""
     precision: Literal["float32", "float64"] = "float32"
+    """Floating point type of parameters and data."""
 
     @property
     def steps(self) -> NonNegativeInt:
