@@ -1,0 +1,39 @@
+# make study: the default study, from nothing to figures.  make test: everything checked.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STUDY ?= config/config.yaml
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# One thread per process: jobs and tests run side by side.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: study test lint bench
+
+study: $(VENV)/installed
+	snakemake --configfile $(STUDY)
+
+test: lint
+	pytest -n auto
+
+lint: $(VENV)/installed
+	ruff check
+	ruff format --check
+	pyright
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+bench: $(VENV)/installed-bench
+	python bench/bench.py
+
+# torch first and by itself: a plain pip install of something that needs it may fetch a build with gigabytes of CUDA.
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed bench/requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --requirement bench/requirements.lock
+	touch $@

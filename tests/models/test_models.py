@@ -1,0 +1,144 @@
+"""Models: settings that act, shapes, constraints, the exact likelihood of the linear VAE."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+
+from entropy_sums.models import MODELS, build
+from entropy_sums.models.settings import NetworkSettings
+
+DIM = 5
+
+
+def generators(count, start=0):
+    return [torch.Generator().manual_seed(start + r) for r in range(count)]
+
+
+def made(name, count=3, **settings):
+    return build([MODELS[name](**settings)] * count, DIM, generators(count))
+
+
+def inputs(replicas, latents=2, points=7):
+    source = torch.Generator().manual_seed(1)
+    x = torch.rand(points, DIM, generator=source).round()
+    return x, torch.randn(replicas, points, latents, generator=source)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_parameter_gets_a_gradient(name):
+    model = made(name)
+    model.bound(*inputs(3)).elbo.sum().backward()
+    for parameter_name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.shape[0] == 3
+            assert parameter.grad is not None, parameter_name
+            assert parameter.grad.abs().flatten(1).sum(1).gt(0).all(), parameter_name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_replicas_do_not_touch_each_other(name):
+    x, noise = inputs(3)
+    model = made(name)
+    bound = model.bound(x, noise)
+    gradients = torch.autograd.grad(bound.elbo[1], [p for p in model.parameters() if p.requires_grad])
+    assert all(g[[0, 2]].abs().max() == 0 for g in gradients)
+    alone = build([MODELS[name]()], DIM, generators(1, start=1))
+    torch.testing.assert_close(alone.bound(x, noise[1:2]).elbo, bound.elbo[1:2], rtol=1e-5, atol=1e-5)
+
+
+def alternatives(settings):
+    """For every setting of a model another value that must change what it computes."""
+    other = {
+        "latent_dim": 3,
+        "initial_scale": 0.5,
+        "encoder_width": 7,
+        "encoder_depth": 1,
+        "decoder_width": 9,
+        "decoder_depth": 0,
+        "activation": "tanh",
+        "variance_head": "softplus",
+        "decoder_std": 0.3,
+        "initial_std": 0.3,
+    }
+    return [(field, other[field]) for field in settings.model_fields if field in other]
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"), [(n, f, v) for n, s in MODELS.items() for f, v in alternatives(s)]
+)
+def test_every_setting_changes_the_objective(name, field, value):
+    x, noise = inputs(3, latents=3)
+    before = made(name).bound(x, noise[..., :2]).elbo
+    latents = 3 if field == "latent_dim" else 2
+    after = made(name, **{field: value}).bound(x, noise[..., :latents]).elbo
+    if (name, field) == ("linear_vae", "variance_head"):
+        torch.testing.assert_close(before, after)  # the same standard deviations at the start, other gradients
+    else:
+        assert (before - after).abs().min() > 1e-4
+
+
+def test_vae2_settings_of_unit_columns():
+    for kind in ("parametrise", "renormalise"):
+        model = made("vae2", unit_columns=kind)
+        layer = model.decoder.mean[0].layers[0]
+        pointer = layer.weight.data_ptr()
+        with torch.no_grad():
+            layer.weight.mul_(3)
+        model.constrain()
+        torch.testing.assert_close(layer.unit_weight.norm(dim=2), torch.ones(3, 2))
+        assert layer.weight.data_ptr() == pointer, "the optimiser would lose its parameter"
+
+
+@pytest.mark.parametrize("kind", ["parametrise", "renormalise"])
+def test_vae2_without_hidden_layers_has_unit_columns(kind):
+    model = made("vae2", decoder_depth=0, unit_columns=kind)
+    torch.testing.assert_close(model.decoder.mean[1].unit_weight.norm(dim=2), torch.ones(3, 2))
+
+
+@pytest.mark.parametrize("head", ["log_variance", "softplus"])
+def test_initial_standard_deviations(head):
+    model = build([MODELS["vae1"](initial_std=std, variance_head=head) for std in (0.1, 1.0)], DIM, generators(2))
+    deviation = model.observation(torch.zeros(2, 1, 2)).variance.sqrt()[:, 0, 0]
+    torch.testing.assert_close(deviation, torch.tensor([0.1, 1.0]))
+
+
+def test_linear_vae_likelihood_against_scipy(float64):
+    model = made("linear_vae", variance_head="softplus")
+    x = torch.randn(9, DIM, generator=torch.Generator().manual_seed(3))
+    values = model.log_likelihood(x)
+    for r in range(3):
+        weight = model.decoder.mean.weight[r].detach().numpy()
+        bias = model.decoder.mean.bias[r, 0].detach().numpy()
+        covariance = weight.T @ weight + np.eye(DIM)
+        expected = multivariate_normal(bias, covariance).logpdf(x.numpy()).mean()
+        assert values[r].item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_latent_entropy_adds_up_to_the_posterior_entropy(name, float64):
+    model, (x, noise) = made(name), inputs(3)
+    x, noise = x.double(), noise.double()
+    torch.testing.assert_close(model.latent_entropy(x).sum(1), model.bound(x, noise).posterior_entropy)
+
+
+def test_packs_of_different_shapes_are_refused():
+    with pytest.raises(ValueError, match="packed settings"):
+        build([MODELS["vae1"](latent_dim=2), MODELS["vae1"](latent_dim=3)], DIM, generators(2))
+
+
+def test_defaults_are_the_published_network():
+    """Two hidden layers of 50 rectified units in both nets (Damm et al. 2023, figures 1b and 1c)."""
+    defaults = NetworkSettings()
+    assert (defaults.encoder_width, defaults.encoder_depth, defaults.activation) == (50, 2, "relu")
+
+
+def test_elbo_is_below_the_likelihood(float64):
+    model = made("linear_vae")
+    source = torch.Generator().manual_seed(5)
+    x = torch.randn(20, DIM, generator=source)
+    elbo = torch.stack([model.bound(x, torch.randn(3, 20, 2, generator=source)).elbo for _ in range(500)])
+    standard_error = elbo.std(0) / math.sqrt(500)
+    assert (elbo.mean(0) < model.log_likelihood(x) + 4 * standard_error).all()
