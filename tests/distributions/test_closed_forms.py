@@ -21,9 +21,9 @@ from entropy_sums.distributions import (
     estimate_cross_entropy,
 )
 
-exact = settings(deadline=None, max_examples=12)
+exact = settings(max_examples=12)
 # Statistical checks see the same parameters in every run, so that they pass always or never.
-statistical = settings(deadline=None, max_examples=5, derandomize=True)
+statistical = settings(max_examples=5, derandomize=True)
 
 
 def parameters_of_pair(q, p):

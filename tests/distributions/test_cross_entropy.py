@@ -46,6 +46,12 @@ def test_an_unregistered_pair_is_estimated(q, p, exact):
     assert ((estimate.value - exact).abs() <= 5 * estimate.standard_error).all()
 
 
+def test_a_seed_fixes_the_estimate(q, p):
+    first, again, other = (estimate_cross_entropy(q, p, 10, torch.Generator().manual_seed(s)).value for s in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def test_the_standard_error_is_the_spread_of_estimates(q, p):
     generator = torch.Generator().manual_seed(0)
     estimates = [estimate_cross_entropy(q, p, 200, generator) for _ in range(400)]

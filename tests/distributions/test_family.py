@@ -11,9 +11,9 @@ from scipy.stats import kstest
 
 from entropy_sums.distributions import Coordinatewise, Family, Poisson
 
-exact = settings(deadline=None, max_examples=12)
+exact = settings(max_examples=12)
 # Statistical checks see the same parameters in every run, so that they pass always or never.
-statistical = settings(deadline=None, max_examples=5, derandomize=True)
+statistical = settings(max_examples=5, derandomize=True)
 
 
 def close(actual, expected, tolerance=1e-10):

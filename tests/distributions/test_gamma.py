@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from entropy_sums.distributions import Exponential, Gamma, cross_entropy
 
-exact = settings(deadline=None, max_examples=12)
+exact = settings(max_examples=12)
 
 
 @exact
@@ -39,7 +39,7 @@ def test_the_density_at_zero_is_that_of_the_exponential():
 
 
 def test_samples_of_a_tiny_concentration_keep_a_finite_density():
-    p = Gamma(torch.full((1, 1), -7.0), torch.zeros(1, 1))
+    p = Gamma(torch.full((1, 1), -7.0), torch.full((1, 1), 30.0))
     samples = p.draw(1_000, torch.Generator().manual_seed(0))
     assert (samples > 0).all()
     assert p.log_prob(samples).isfinite().all()

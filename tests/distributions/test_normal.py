@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from entropy_sums.distributions import FullNormal, Normal, cross_entropy
 
-exact = settings(deadline=None, max_examples=12)
+exact = settings(max_examples=12)
 
 
 @exact

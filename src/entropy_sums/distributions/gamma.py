@@ -92,7 +92,7 @@ class Gamma(Coordinatewise):
         standard = torch._standard_gamma(  # pyright: ignore[reportPrivateImportUsage]
             self.concentration.expand(shape), generator=generator
         )
-        # Small concentrations underflow to 0, where the log density is infinite; torch clamps its samples too.
+        # Division by a large rate may underflow to 0, where the log density is infinite; torch clamps there too.
         return (standard * (-self.log_rate).exp()).clamp(min=torch.finfo(standard.dtype).tiny)
 
     def log_prob(self, value: Tensor) -> Tensor:
