@@ -31,8 +31,7 @@ def draw(tree: xr.DataTree) -> Figure:
         ['latent size 2', 'latent size 4']
     """
     combinations, models, datasets = cells.combinations(tree), cells.models(tree), cells.datasets(tree)
-    columns = min(COLUMNS, len(combinations))
-    rows = -(-len(combinations) // columns)
+    rows, columns = style.arrange(len(combinations), COLUMNS)
     width = max(1.6 + columns * max(0.55 * len(datasets), 1.2), style.COLUMN_WIDTH)
     figure, grid = style.facets(rows, columns, width, [0.35 + 0.24 * len(models)] * rows, sharex="all", sharey="all")
     for ax, combination in zip(grid.flat, combinations, strict=False):

@@ -43,8 +43,7 @@ def draw(tree: xr.DataTree) -> Figure:
         ['latent size 2', 'latent size 4']
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
-    columns = min(COLUMNS, len(combinations))
-    rows = -(-len(combinations) // columns)
+    rows, columns = style.arrange(len(combinations), COLUMNS)
     width = style.TEXT_WIDTH if columns > 1 else style.COLUMN_WIDTH
     figure, grid = style.facets(rows, columns, width, [1.5] * rows, sharey="all")
     looks = style.model_looks(models)

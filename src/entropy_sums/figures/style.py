@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -105,6 +106,17 @@ def width(columns: int) -> float:
         (3.25, 6.75, 12.0)
     """
     return COLUMN_WIDTH if columns <= 2 else max(TEXT_WIDTH, 1.2 * columns)
+
+
+def arrange(panels: int, columns: int) -> tuple[int, int]:
+    """Rows and columns for so many panels, at most `columns` beside each other, the rows as even as can be.
+
+    Example:
+        >>> arrange(4, 3), arrange(3, 3), arrange(7, 3)
+        ((2, 2), (1, 3), (3, 3))
+    """
+    rows = math.ceil(panels / columns)
+    return rows, math.ceil(panels / rows)
 
 
 def facets(
@@ -274,8 +286,9 @@ def save(figure: Figure, path: Path | str) -> None:
     # A date or a version in the metadata would make equal figures differ
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}
     with mpl.rc_context(RC):
-        # One layout for all formats: it is by far the slowest part of drawing
-        figure.draw_without_rendering()
+        # One layout for all formats: it is the slowest part of drawing
+        if engine := figure.get_layout_engine():
+            engine.execute(figure)
         figure.set_layout_engine("none")
         for suffix, metadata in undated.items():
             figure.savefig(f"{path}{suffix}", dpi=300, metadata=metadata)

@@ -38,16 +38,21 @@ def draw(tree: xr.DataTree) -> Figure:
         16
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
-    figure, grid = style.facets(
-        2 * len(combinations), len(models), style.width(len(models)), [1.05, 0.6] * len(combinations), sharex="all"
-    )
+    heights = [1.05, 0.6] * len(combinations)
+    figure, grid = style.facets(2 * len(combinations), len(models), style.width(len(models)), heights)
+    last = max(node["step"].max().item() for node in tree.children.values())
+    for ax in grid.flat:
+        # Not shared: matplotlib would scale all panels anew with every line
+        style.step_axis(ax, last)
+    for ax in grid[:-1].flat:
+        ax.tick_params(labelbottom=False)
     drawn = set()
     for column, model in enumerate(models):
         grid[0, column].set_title(names.readable(model))
+        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
         for row, combination in enumerate(combinations):
             curves, errors = grid[2 * row : 2 * row + 2, column]
-            ds = cells.select(tree[model].to_dataset().isel(dataset=0), combination)
-            ds = statistics.usable(ds)
+            ds = cells.select(runs, combination)
             drawn |= _curves(curves, ds)
             _errors(errors, ds)
             if column:
@@ -57,8 +62,8 @@ def draw(tree: xr.DataTree) -> Figure:
         grid[2 * row, 0].set_ylabel("nats")
         grid[2 * row + 1, 0].set_ylabel("error (%)")
         rows[names.describe(combination, "\n")] = grid[2 * row : 2 * row + 2, -1]
-    style.name_rows(figure, rows)
-    style.step_axis(grid[0, 0], max(node["step"].max().item() for node in tree.children.values()))
+    if cells.facet_axes(tree):
+        style.name_rows(figure, rows)
     figure.supxlabel("optimiser step", fontsize="medium")
     handles = [
         Line2D([], [], color=style.QUANTITIES[name], linestyle=LINES[name], label=names.readable(name))
@@ -93,7 +98,7 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
-    bands = {name: statistics.band(ds[name]) for name in LINES if ds[name].notnull().any()}
+    bands = {name: statistics.band(ds[name]) for name in LINES if name in ds and ds[name].notnull().any()}
     if not bands:
         style.say(ax, "no finished run")
         ax.set_yticks([])
