@@ -36,7 +36,7 @@ class Settings(BaseModel):
         {'scale': 0.2, 'kind': 'normal'}
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
     def packed(cls) -> set[str]:

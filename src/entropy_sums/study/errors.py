@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+MOST_SHOWN = 40
+"""Of thousands of known names a list helps nobody."""
 
 
 class StudyError(ValueError):
@@ -25,38 +28,89 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     known = sorted(known)
     close = get_close_matches(word, known, 1)
-    return f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(known)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "known are: " + ", ".join([*known[:MOST_SHOWN], *(["…"] if len(known) > MOST_SHOWN else [])])
 
 
 @contextmanager
-def explained(where: str, schema: type[BaseModel]) -> Iterator[None]:
-    """Turn the errors of pydantic into one StudyError that says where, which key, and what to do."""
+def explained(where: str, content: Any, schema: type[BaseModel] | None = None) -> Iterator[None]:
+    """Turn the errors of pydantic about `content` into one StudyError that says where, which key, and what to do.
+
+    Args:
+        schema: of the content, to name the keys that it may have.
+
+    Example:
+        >>> from entropy_sums.training.settings import TrainingSettings
+        >>> content = {"phases": [{"stpes": 10}]}
+        >>> with explained("a.yaml: training", content, TrainingSettings):
+        ...     TrainingSettings.model_validate(content)
+        Traceback (most recent call last):
+        entropy_sums.study.errors.StudyError: a.yaml: training: phases.0.stpes: unknown key; did you mean 'steps'?
+    """
     try:
         yield
     except ValidationError as error:
-        raise StudyError("\n".join(_line(where, schema, detail) for detail in error.errors())) from error
+        messages: dict[tuple, list[str]] = {}
+        inputs: dict[tuple, str] = {}
+        for detail in error.errors():
+            path = _path(detail, content)
+            messages.setdefault(path, []).append(_message(path, detail, schema))
+            if detail["type"] not in ("extra_forbidden", "missing", "value_error"):
+                inputs[path] = f" (got {detail['input']!r})"
+        # A block with a mistake inside also counts as one that is missing: only the mistake is news
+        inner = {path[:end] for path in messages for end in range(len(path))}
+        lines = [
+            ": ".join(
+                [where, *([".".join(map(str, path))] if path else []), _alternatives(found) + inputs.get(path, "")]
+            )
+            for path, found in messages.items()
+            if path not in inner
+        ]
+        raise StudyError("\n".join(lines)) from error
 
 
-def _line(where: str, schema: type[BaseModel], detail: Any) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        message = "unknown key; " + nearest(str(detail["loc"][-1]), _fields(schema, detail["loc"][:-1]))
-    elif detail["type"] != "value_error":
-        message += f" (got {detail['input']!r})"
-    return f"{where}: {key}: {message}" if key else f"{where}: {message}"
+def blocks(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The blocks of settings that a field of this type holds; none where it is a plain value.
+
+    Example:
+        >>> from entropy_sums.training.settings import PhaseSettings
+        >>> list(blocks(tuple[PhaseSettings, ...])) == [PhaseSettings], list(blocks(int))
+        (True, [])
+    """
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from blocks(argument)
+
+
+def _path(detail: Any, content: Any) -> tuple:
+    """The keys that lead to the mistake: what pydantic says, without its names for the members of a union."""
+    path = []
+    for part in detail["loc"]:
+        inside = (
+            part in content if isinstance(content, Mapping) else isinstance(content, list) and isinstance(part, int)
+        )
+        if inside:
+            path.append(part)
+            content = content[part]
+    return (*path, detail["loc"][-1]) if detail["type"] == "missing" else tuple(path)
+
+
+def _message(path: tuple, detail: Any, schema: type[BaseModel] | None) -> str:
+    if detail["type"] == "extra_forbidden" and schema is not None:
+        return "unknown key; " + nearest(str(path[-1]), _fields(schema, path[:-1]))
+    return "is missing; add it" if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ")
+
+
+def _alternatives(messages: list[str]) -> str:
+    first, *others = dict.fromkeys(messages)
+    return " or ".join([first, *(other.removeprefix("Input should be ") for other in others)])
 
 
 def _fields(schema: type[BaseModel], path: tuple) -> set[str]:
     """Names of the fields of the block that `path` leads to, list positions included."""
     for part in path:
         if isinstance(part, str):
-            schema = next(_models(schema.model_fields[part].annotation))
+            schema = next(blocks(schema.model_fields[part].annotation))
     return set(schema.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from entropy_sums.data.settings import DatasetSettings
 from entropy_sums.models.settings import ModelSettings
@@ -19,7 +21,10 @@ from entropy_sums.study.resolve import Resolver, matches
 from entropy_sums.study.schema import Scalar, Study
 from entropy_sums.training.settings import PROTOCOL, TrainingSettings
 
-IDENTITY_AXES = ("model", "dataset", "seed")
+LONGEST_NAME = 120
+"""Bytes of a folder or file name: file systems take 255, and suffixes are still to come."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Run:
     """One cell of the grid.
 
     Attributes:
-        coordinates: axis → value, for all axes that this model and dataset have a setting for, except `model`.
+        coordinates: axis → value as its setting reads it, for all axes that this model and dataset have a setting
+            for, except `model`.
     """
 
     model: str
@@ -91,44 +97,86 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Column:
+    """Runs that differ in their seed only.
+
+    Attributes:
+        folder: of their jobs: model, dataset, and each further unpacked axis.
+        further: packed axis → value, where that is not the value that the runs would have without the axis.
+        signature: what the runs of a pack must have in common: everything but packed settings and the seed.
+    """
+
+    folder: tuple[str, ...]
+    further: Mapping[str, Scalar]
+    signature: str
+    runs: tuple[Run, ...]
+
+
 class Grid:
     """All runs and jobs of a study.
 
     Args:
-        study: a checked study file.
+        study: a study file as read.
         source: where it comes from, for error messages.
+
+    Attributes:
+        study: the study with its values as their settings read them.
 
     Raises:
         StudyError: a setting or a value that no model, dataset or training accepts.
+
+    Example:
+        >>> grid = Grid(Study(study="a", axes={"model": ["vae1"], "dataset": ["pca"], "seed": [0, 1, 2]}))
+        >>> list(grid.jobs), len(grid.runs)
+        (['vae1/pca/seed=0-2'], 3)
     """
 
     def __init__(self, study: Study, source: Path | str = "study") -> None:
-        self.study, self.source = study, str(source)
+        self.source = str(source)
         self._resolver = Resolver(study, self.source)
+        self.study = self._resolver.study
 
     @cached_property
     def runs(self) -> list[Run]:
-        """Every cell, in the order of the axes."""
-        runs = [run for model, dataset in self._pairs() for run in self._cells(model, dataset)]
+        """Every cell, in the order of the axes.
+
+        Raises:
+            StudyError: nothing is left of the grid, or settings do not go together.
+        """
+        runs = [run for column in self._columns for run in column.runs]
         if not runs:
-            raise StudyError(f"{self.source}: exclude: leaves no run at all")
+            raise StudyError(f"{self.source}: exclude: leaves no run at all; leave out fewer cells")
         return runs
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
-        """Jobs by name."""
+        """Jobs by name.
+
+        Packs are cut such that what is computed stays: runs share a pack only where the same axes are off their
+        defaults, so that a further axis leaves the jobs of the others as they are; and seed by seed, so that a
+        further seed leaves the full packs as they are.
+        """
         jobs: dict[str, Job] = {}
-        for folder, members in _grouped(self.runs, self._folder).items():
-            for signature_members in _grouped(members, _signature).values():
-                for pack in self._packs(signature_members):
-                    job = Job("/".join([*folder, self._pack_name(pack)]), tuple(pack))
-                    jobs[job.name] = job
+        for (folder, *_), columns in _grouped(self._columns, lambda c: (c.folder, c.signature, *c.further)).items():
+            # In an order that does not depend on that of the axes
+            columns.sort(key=lambda column: [(isinstance(v, str), v) for v in column.further.values()])
+            for together in _cut(columns, self.study.pack.size):
+                for pack in self._packs(together):
+                    name = "/".join([*folder, _pack_name(pack)])
+                    if name in jobs:
+                        raise StudyError(
+                            f"{self.source}: overrides: {name} would be two jobs; let no two depend on each other"
+                        )
+                    jobs[name] = Job(name, tuple(run for run, _ in pack))
         return jobs
 
-    def axes_of(self, model: str) -> list[str]:
-        """The axes of a model, `dataset` first, in the order of the study: the dimensions of its traces."""
-        present = {axis for run in self.runs if run.model == model for axis in run.coordinates}
-        return [axis for axis in self.study.axes if axis in present]
+    def dimensions(self, model: str) -> dict[str, list[Scalar]]:
+        """The axes of a model with the values that its runs have, both in the order of the study."""
+        found = self._found[model]
+        return {
+            axis: [v for v in values if v in found[axis]] for axis, values in self.study.axes.items() if axis in found
+        }
 
     def find(self, name: str) -> Job:
         """The job of this name.
@@ -148,10 +196,6 @@ class Grid:
         """The data file of this name."""
         return self.study.folder / "data" / f"{name}.nc"
 
-    @cached_property
-    def _datasets(self) -> dict[str, DatasetSettings]:
-        return {job.data: job.runs[0].dataset_settings for job in self.jobs.values()}
-
     def dataset(self, name: str) -> DatasetSettings:
         """Settings of the data file of this name.
 
@@ -162,99 +206,115 @@ class Grid:
             raise StudyError(f"{self.source}: no data file {name!r}; {nearest(name, self._datasets)}")
         return self._datasets[name]
 
-    def _pairs(self) -> Iterator[tuple[str, str]]:
-        for model, dataset in product(self.study.axes["model"], self.study.axes["dataset"]):
-            yield str(model), str(dataset)
+    @cached_property
+    def _datasets(self) -> dict[str, DatasetSettings]:
+        return {job.data: job.runs[0].dataset_settings for job in self.jobs.values()}
 
-    def _cells(self, model: str, dataset: str) -> Iterator[Run]:
-        axes = self._resolver.applicable(model, dataset)
-        seeds = self._resolver.seeds
-        for values in product(*(self.study.axes[axis] for axis in axes)):
-            chosen = dict(zip(axes, values, strict=True))
+    @cached_property
+    def _found(self) -> dict[str, dict[str, set[Scalar]]]:
+        """Model → axis → values that there are runs for."""
+        found: dict[str, dict[str, set[Scalar]]] = defaultdict(lambda: defaultdict(set))
+        for run in self.runs:
+            for axis, value in run.coordinates.items():
+                found[run.model][axis].add(value)
+        return found
+
+    @cached_property
+    def _columns(self) -> list[Column]:
+        pairs = product(map(str, self.study.axes["model"]), map(str, self.study.axes["dataset"]))
+        return [column for model, dataset in pairs for column in self._columns_of(model, dataset)]
+
+    def _columns_of(self, model: str, dataset: str) -> Iterator[Column]:
+        places = self._resolver.applicable(model, dataset)
+        packed = {axis for axis, place in places.items() if place.packed}
+        dims = [axis for axis in self.study.axes if axis in places or axis in ("dataset", "seed")]
+        for values in product(*(self.study.axes[axis] for axis in places)):
+            chosen = dict(zip(places, values, strict=True))
             cell = {"model": model, "dataset": dataset, **chosen}
-            kept = [seed for seed in seeds if not self._excluded({**cell, "seed": seed})]
+            kept = [full for seed in self.study.axes["seed"] if not self._excluded(full := {**cell, "seed": seed})]
             if not kept:
                 continue
-            model_settings, dataset_settings, training, read = self._resolver.resolve(model, dataset, chosen)
-            for seed in kept:
-                known = {"dataset": dataset, "seed": seed, **read}
-                coordinates = {axis: known[axis] for axis in self.study.axes if axis in known}
-                yield Run(model, dataset, seed, coordinates, model_settings, dataset_settings, training)
+            settings = self._resolver.resolve(model, dataset, chosen)
+            # By name, so that neither the order of the axes nor a further one changes what a job is called
+            further = {
+                axis: chosen[axis]
+                for axis in sorted(chosen)
+                if chosen[axis] != self._resolver.default(axis, model, dataset, chosen)
+            }
+            unpacked = [f"{axis}={_text(value)}" for axis, value in further.items() if axis not in packed]
+            runs = tuple(
+                Run(model, dataset, int(full["seed"]), {axis: full[axis] for axis in dims}, *settings) for full in kept
+            )
+            yield Column(
+                folder=(model, dataset, *unpacked),
+                further={axis: value for axis, value in further.items() if axis in packed},
+                signature=_signature(runs[0]),
+                runs=runs,
+            )
 
     def _excluded(self, cell: Mapping[str, Scalar]) -> bool:
         return any(matches(rule, cell) for rule in self.study.exclude)
 
-    def _further(self, run: Run) -> dict[str, Scalar]:
-        """Axis → value where it is not the value that the run would have without the axis."""
-        defaults = self._resolver.defaults(run.model, run.dataset)
-        return {
-            axis: value
-            for axis, value in run.coordinates.items()
-            if axis not in IDENTITY_AXES and value != defaults[axis]
-        }
-
-    def _folder(self, run: Run) -> tuple[str, ...]:
-        further = self._further(run)
-        parts = [f"{axis}={_text(value)}" for axis, value in further.items() if not self._packed(axis, run)]
-        return (run.model, run.dataset, *parts)
-
-    def _packed(self, axis: str, run: Run) -> bool:
-        return self._resolver.is_packed(axis, run.model, run.dataset)
-
-    def _packs(self, runs: list[Run]) -> Iterator[list[Run]]:
-        """Cut runs of one shape into packs.
-
-        Runs that have the default of every packed axis stay among themselves, so that a further axis leaves
-        their jobs as they are; seeds are cut at multiples of the pack size, so that a further seed leaves the
-        full packs as they are.
-        """
-        size = self.study.pack.size
-        plain = [run for run in runs if not self._further_packed(run)]
-        others = [run for run in runs if self._further_packed(run)]
-        for start in range(0, len(plain), size):
-            yield plain[start : start + size]
-        for start in range(0, len(others), size):
-            yield others[start : start + size]
-
-    def _further_packed(self, run: Run) -> dict[str, Scalar]:
-        return {axis: value for axis, value in self._further(run).items() if self._packed(axis, run)}
-
-    def _pack_name(self, pack: list[Run]) -> str:
-        values: dict[str, list[Scalar]] = {}
-        for axis in [a for a in pack[0].coordinates if a in {k for r in pack for k in self._further_packed(r)}]:
-            values[axis] = list(dict.fromkeys(run.coordinates[axis] for run in pack))
-        name = ",".join([f"{axis}={'+'.join(map(_text, v))}" for axis, v in values.items()] + [_seeds(pack)])
-        whole = len(pack) == len(_seed_set(pack)) * prod(len(v) for v in values.values())
-        return name if whole and len(name) <= 120 else f"pack-{digest([list(run.coordinates.items()) for run in pack])}"
+    def _packs(self, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Run, Mapping[str, Scalar]]]]:
+        """Packs of the runs of columns that fit into one pack seed by seed."""
+        order = {seed: position for position, seed in enumerate(self.study.axes["seed"])}
+        runs = [(run, column.further) for column in columns for run in column.runs]
+        runs.sort(key=lambda pair: order[pair[0].seed])
+        return _cut(runs, self.study.pack.size // len(columns) * len(columns))
 
 
-def _grouped(runs: Iterable[Run], key) -> dict[Any, list[Run]]:
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(key(run), []).append(run)
+def _grouped(values: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
+    groups: dict[Hashable, list[T]] = {}
+    for value in values:
+        groups.setdefault(key(value), []).append(value)
     return groups
 
 
+def _cut(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
 def _signature(run: Run) -> str:
-    """What the runs of a pack must have in common: everything but packed settings and the seed."""
     phases = [phase.model_dump(mode="json", exclude=phase.packed()) for phase in run.training.phases]
     shared = run.training.model_dump(mode="json", exclude={"phases"})
     model = run.model_settings.model_dump(mode="json", exclude=run.model_settings.packed())
     return digest([model, data_name(run), shared, phases])
 
 
-def _seed_set(pack: list[Run]) -> list[int]:
-    return sorted({run.seed for run in pack})
+def _pack_name(pack: Sequence[tuple[Run, Mapping[str, Scalar]]]) -> str:
+    """Axes and values of a pack where it has all their combinations for all its seeds, and else a digest."""
+    seeds = {run.seed for run, _ in pack}
+    values = {axis: list(dict.fromkeys(further[axis] for _, further in pack)) for axis in pack[0][1]}
+    parts = [f"{axis}={'+'.join(map(_text, chosen))}" for axis, chosen in values.items()]
+    name = ",".join([*parts, _seeds(sorted(seeds))])
+    whole = len(pack) == len(seeds) * prod(map(len, values.values()))
+    if whole and len(name) <= LONGEST_NAME:
+        return name
+    return f"pack-{digest([[run.seed, dict(further)] for run, further in pack])}"
 
 
-def _seeds(pack: list[Run]) -> str:
-    """Seeds as ranges: `seed=0-7`, `seed=0-3+8`."""
+def _seeds(seeds: Sequence[int]) -> str:
+    """Seeds as ranges.
+
+    Example:
+        >>> _seeds([0, 1, 2, 3, 8])
+        'seed=0-3+8'
+    """
     ranges = []
-    for _, members in groupby(enumerate(_seed_set(pack)), key=lambda pair: pair[1] - pair[0]):
-        seeds = [seed for _, seed in members]
-        ranges.append(str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]}-{seeds[-1]}")
+    for _, members in groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0]):
+        first, *others = [seed for _, seed in members]
+        ranges.append(f"{first}-{others[-1]}" if others else str(first))
     return "seed=" + "+".join(ranges)
 
 
 def _text(value: Scalar) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).replace("/", "_")
+    """A value as a part of a file name, different for different values.
+
+    Example:
+        >>> _text(1e-3), _text(0.1234567890123), _text(16), _text("my data/a.npy")
+        ('0.001', '0.1234567890123', '16', 'my%20data%2Fa.npy')
+    """
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    text = quote(str(value), safe="")
+    return text if len(text) <= LONGEST_NAME else digest(value)

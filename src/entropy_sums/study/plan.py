@@ -56,8 +56,9 @@ def describe(grid: Grid, cells: bool = False) -> str:
 
 def _unused(grid: Grid) -> Iterator[str]:
     """Axes that some of the models have no setting for."""
+    dimensions = {model: grid.dimensions(model) for model in dict.fromkeys(run.model for run in grid.runs)}
     for axis in grid.study.axes:
-        without = [str(m) for m in grid.study.axes["model"] if axis != "model" and axis not in grid.axes_of(str(m))]
+        without = [model for model, axes in dimensions.items() if axis != "model" and axis not in axes]
         if without:
             yield f"  axis {axis} does not apply to: {', '.join(without)}"
 

@@ -2,128 +2,210 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from itertools import product
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from entropy_sums.data.settings import DATASETS, DatasetSettings
 from entropy_sums.models.settings import MODELS, ModelSettings
 from entropy_sums.settings import Settings
-from entropy_sums.study.errors import StudyError, explained, nearest
+from entropy_sums.study.errors import StudyError, blocks, explained, nearest
 from entropy_sums.study.schema import Scalar, Study
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 
-Path = tuple[str | int, ...]
-"""Way to a setting: `("model", "latent_dim")`, `("training", "phases", 0, "learning_rate")`."""
+IDENTITY_AXES = ("model", "dataset", "seed")
 
-TRAINING_BLOCKS: dict[Path, type[Settings]] = {
-    ("training",): TrainingSettings,
-    ("training", "phases", 0): PhaseSettings,
-}
-"""Where a bare name is looked for beside model and dataset: training itself and its first phase."""
+
+class Place(NamedTuple):
+    """Where a setting is: `("training", "phases", 0)`, PhaseSettings, `"learning_rate"`."""
+
+    block: tuple[str | int, ...]
+    schema: type[Settings]
+    field: str
+
+    def __str__(self) -> str:
+        return ".".join(map(str, (*self.block, self.field)))
+
+    @property
+    def packed(self) -> bool:
+        """Whether runs of one pack may differ in this setting."""
+        return self.field in self.schema.packed()
+
+    @property
+    def reader(self) -> TypeAdapter:
+        return _reader(self.schema, self.field)
+
+
+@cache
+def _reader(schema: type[Settings], field: str) -> TypeAdapter:
+    info = schema.model_fields[field]
+    form: Any = Annotated[info.annotation, info]  # pyright: ignore[reportInvalidTypeForm]
+    # A field by itself does not know the configuration of its block
+    return TypeAdapter(form, config=ConfigDict(allow_inf_nan=False))
+
+
+class Cell(NamedTuple):
+    """The full settings of a cell, seeds aside."""
+
+    model: ModelSettings
+    dataset: DatasetSettings
+    training: TrainingSettings
 
 
 class Resolver:
     """Resolves the settings of the cells of one study.
 
     A bare name (`latent_dim`, `learning_rate`, `noise`) is looked for among the settings of the model, of the
-    dataset, of training and of the first phase; a dotted one (`training.phases.1.learning_rate`,
-    `model.initial_std`, `training.evaluation.every`) says where it is. A setting that another model or
-    dataset of the study has, but not this one, does not apply to the cell; one that nobody has is an error.
+    dataset, of training, of its evaluation and of its first phase; a dotted one
+    (`training.phases.1.learning_rate`, `model.initial_std`, `training.evaluation.samples`) says where it is.
+    A setting that another model or dataset of the study has, but not this one, does not apply to the cell; one
+    that nobody has is an error.
+
+    Attributes:
+        study: the study with every value on an axis or in a rule as its setting reads it (`"1e-3"` as a number).
+
+    Raises:
+        StudyError: an unknown or ambiguous name, a value that its setting does not take, a rule that names what
+            is not on an axis.
     """
 
     def __init__(self, study: Study, source: str) -> None:
-        self.study, self.source = study, source
-        self.seeds = self._seeds()
-        self._check_names()
-        self.defaults = cache(self._defaults)
+        self.source = source
+        pairs = product(map(str, study.axes["model"]), map(str, study.axes["dataset"]))
+        self._places = {pair: _places(*pair, len(study.training.phases)) for pair in pairs}
+        self._default = cache(self._find_default)
+        self._validated: dict[tuple[type[Settings], str], Settings] = {}
+        for name, value in study.settings.items():
+            self._read("settings", name, value)
+        for i, rule in enumerate(study.overrides):
+            for name, value in rule.set.items():
+                self._read(f"overrides.{i}.set", name, value)
+        axes = {axis: self._axis(axis, values) for axis, values in study.axes.items()}
+        self._check_axes_differ(axes)
+        overrides = [
+            rule.model_copy(update={"when": self._rule(axes, f"overrides.{i}.when", rule.when)})
+            for i, rule in enumerate(study.overrides)
+        ]
+        exclude = [self._rule(axes, f"exclude.{i}", rule) for i, rule in enumerate(study.exclude)]
+        self.study = study.model_copy(update={"axes": axes, "overrides": overrides, "exclude": exclude})
 
-    def applicable(self, model: str, dataset: str) -> list[str]:
-        """The axes, `model`, `dataset` and `seed` aside, that this model and dataset have a setting for."""
-        return [axis for axis in self._further_axes if self._locate(axis, model, dataset) is not None]
+    def applicable(self, model: str, dataset: str) -> dict[str, Place]:
+        """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
+        places = {axis: self._place(axis, model, dataset) for axis in self.study.axes if axis not in IDENTITY_AXES}
+        return {axis: place for axis, place in places.items() if place is not None}
 
-    def resolve(
-        self, model: str, dataset: str, chosen: Mapping[str, Scalar]
-    ) -> tuple[ModelSettings, DatasetSettings, TrainingSettings, dict[str, Any]]:
-        """Full settings of a cell, and the value of each chosen axis as the schema reads it (`1e-3` as a number)."""
+    def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar]) -> Cell:
+        """Full settings of the cell in which the axes have the values `chosen`.
+
+        Raises:
+            StudyError: settings that do not go together.
+        """
         cell = {"model": model, "dataset": dataset, **chosen}
-        tree: dict[str, Any] = {"model": {}, "dataset": {}, "training": self.study.training.model_dump()}
-        layers = [("settings", self.study.settings)]
-        layers += [("overrides", rule.set) for rule in self.study.overrides if matches(rule.when, cell)]
-        layers += [("axes", chosen)]
-        for _, values in layers:
-            for name, value in values.items():
-                path = self._locate(name, model, dataset)
-                if path is not None:
-                    _assign(tree, path, value, f"{self.source}: {name}")
-        where = f"{self.source}: model {model}, dataset {dataset}"
-        with explained(where, MODELS[model]):
-            model_settings = MODELS[model].model_validate(tree["model"])
-        with explained(where, DATASETS[dataset]):
-            dataset_settings = DATASETS[dataset].model_validate(tree["dataset"])
-        with explained(where, TrainingSettings):
-            training = TrainingSettings.model_validate(tree["training"])
-        blocks = {"model": model_settings, "dataset": dataset_settings, "training": training}
-        read = {axis: _read(blocks, self._locate(axis, model, dataset)) for axis in chosen}
-        return model_settings, dataset_settings, training, read
+        layers = [self.study.settings]
+        layers += [rule.set for rule in self.study.overrides if matches(rule.when, cell)]
+        layers += [chosen]
+        assigned: dict[Place, Any] = {}
+        for name, value in (item for layer in layers for item in layer.items()):
+            place = self._place(name, model, dataset)
+            if place is not None:
+                assigned[place] = value
+        return Cell(
+            self._validate(MODELS[model], f"settings of model {model}", "model", assigned),
+            self._validate(DATASETS[dataset], f"settings of dataset {dataset}", "dataset", assigned),
+            self._validate(TrainingSettings, "training", "training", assigned),
+        )
 
-    def _defaults(self, model: str, dataset: str) -> dict[str, Any]:
-        """The value of each applicable axis where the axis is not there."""
-        model_settings, dataset_settings, training, _ = self.resolve(model, dataset, {})
-        blocks = {"model": model_settings, "dataset": dataset_settings, "training": training}
-        return {axis: _read(blocks, self._locate(axis, model, dataset)) for axis in self.applicable(model, dataset)}
+    def default(self, axis: str, model: str, dataset: str, chosen: Mapping[str, Scalar]) -> Scalar | None:
+        """The value that the setting of `axis` would have in the cell `chosen` if it were no axis.
 
-    def is_packed(self, axis: str, model: str, dataset: str) -> bool:
-        """Whether runs of one pack may differ in this axis."""
-        *block, name = self._locate(axis, model, dataset) or ("", "")
-        schema: Any = {"model": MODELS[model], "dataset": None, "training": PhaseSettings}[str(block[0])]
-        return schema is not None and name in schema.packed()
+        None where there is no such cell: the setting has no default, or one that does not go with the others.
+        """
+        others = tuple((name, value) for name, value in chosen.items() if name != axis)
+        return self._default(axis, model, dataset, others)
 
-    @property
-    def _further_axes(self) -> list[str]:
-        return [axis for axis in self.study.axes if axis not in ("model", "dataset", "seed")]
+    def _find_default(self, axis: str, model: str, dataset: str, others: tuple[tuple[str, Scalar], ...]) -> Any:
+        try:
+            cell = self.resolve(model, dataset, dict(others))
+        except StudyError:
+            return None
+        place = self._places[model, dataset][axis][0]
+        value = getattr(_follow(cell._asdict(), place.block), place.field)
+        return place.reader.dump_python(value, mode="json")
 
-    def _seeds(self) -> list[int]:
-        seeds = self.study.axes["seed"]
-        wrong = [seed for seed in seeds if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
-        if wrong:
-            raise StudyError(f"{self.source}: axes.seed: {wrong[0]!r} is not a whole number from 0 on")
-        return [int(seed) for seed in seeds]
+    def _place(self, name: str, model: str, dataset: str) -> Place | None:
+        """Where a setting is, or None where this model and dataset do not have it."""
+        found = self._places[model, dataset].get(name, ())
+        if len(found) > 1:
+            raise StudyError(f"{self.source}: {name!r} is ambiguous; write {' or '.join(map(str, found))}")
+        return found[0] if found else None
 
-    def _locate(self, name: str, model: str, dataset: str) -> Path | None:
-        """The way to a setting, or None where this model and dataset do not have it."""
-        return _locate(name, MODELS[model], DATASETS[dataset], self.source)
+    def _validate(self, schema: type[Any], where: str, root: str, assigned: Mapping[Place, Any]) -> Any:
+        own = {place: value for place, value in assigned.items() if place.block[0] == root}
+        # Many cells share a block: reading it once makes large grids fast and small
+        key = (schema, repr([(place.block, place.field, value) for place, value in own.items()]))
+        if key not in self._validated:
+            tree = {"model": {}, "dataset": {}, "training": self.study.training.model_dump()}
+            for place, value in own.items():
+                _follow(tree, place.block)[place.field] = value
+            with explained(f"{self.source}: {where}", tree[root], schema):
+                self._validated[key] = schema.model_validate(tree[root])
+        return self._validated[key]
 
-    def _check_names(self) -> None:
-        """Every name in the study must be a setting of at least one of its cells, every axis in a rule an axis."""
-        models = [MODELS[str(model)] for model in self.study.axes["model"]]
-        datasets = [DATASETS[str(dataset)] for dataset in self.study.axes["dataset"]]
-        named = [("axes", axis) for axis in self._further_axes] + [("settings", name) for name in self.study.settings]
-        named += [(f"overrides.{i}.set", name) for i, rule in enumerate(self.study.overrides) for name in rule.set]
-        for section, name in named:
-            if not any(_locate(name, m, d, self.source) for m in models for d in datasets):
-                known = {f for block in [*models, *datasets, *TRAINING_BLOCKS.values()] for f in block.model_fields}
-                hint = nearest(name, known - {"phases", "evaluation"})
+    def _axis(self, axis: str, values: list[Scalar]) -> list[Scalar]:
+        """The values of an axis as its setting reads them, none of them twice."""
+        if axis == "seed":
+            wrong = [seed for seed in values if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
+            if wrong:
+                raise StudyError(f"{self.source}: axes.seed: {wrong[0]!r} is not a whole number from 0 on")
+        read = values if axis in IDENTITY_AXES else [self._read("axes", axis, value) for value in values]
+        doubles = list(dict.fromkeys(str(value) for value in read if read.count(value) > 1))
+        if doubles:
+            raise StudyError(f"{self.source}: axes.{axis}: {', '.join(doubles)} stands twice; keep one")
+        return read
+
+    def _read(self, section: str, name: str, value: Any) -> Scalar:
+        """A value as the setting of this name reads it."""
+        place = next((place for pair in self._places if (place := self._place(name, *pair)) is not None), None)
+        if place is None:
+            known = {other for names in self._places.values() for other in names if ("." in other) == ("." in name)}
+            hint = nearest(name, known)
+            raise StudyError(
+                f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
+            )
+        with explained(f"{self.source}: {section}.{name}", value):
+            return place.reader.dump_python(place.reader.validate_python(value), mode="json")
+
+    def _check_axes_differ(self, axes: Iterable[str]) -> None:
+        for pair in self._places:
+            taken: dict[Place, str] = {}
+            for axis in axes:
+                place = None if axis in IDENTITY_AXES else self._place(axis, *pair)
+                if place is not None and taken.setdefault(place, axis) != axis:
+                    raise StudyError(f"{self.source}: axes: {taken[place]!r} and {axis!r} are one setting; keep one")
+
+    def _rule(
+        self, axes: Mapping[str, list[Scalar]], section: str, rule: Mapping[str, Scalar | list[Scalar]]
+    ) -> dict[str, Scalar | list[Scalar]]:
+        """A rule with lists of values as the axes have them."""
+        read: dict[str, Scalar | list[Scalar]] = {}
+        for axis, wanted in rule.items():
+            if axis not in axes:
+                raise StudyError(f"{self.source}: {section}: {axis!r} is no axis; {nearest(axis, axes)}")
+            if axis == "seed" and section.startswith("overrides"):
                 raise StudyError(
-                    f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
+                    f"{self.source}: {section}.seed: settings cannot depend on the seed, runs of a pack share them; "
+                    "choose by another axis"
                 )
-        rules = [(f"overrides.{i}.when", rule.when) for i, rule in enumerate(self.study.overrides)]
-        rules += [(f"exclude.{i}", rule) for i, rule in enumerate(self.study.exclude)]
-        for section, rule in rules:
-            for axis, wanted in rule.items():
-                self._check_rule(section, axis, wanted)
-
-    def _check_rule(self, section: str, axis: str, wanted: Scalar | list[Scalar]) -> None:
-        if axis not in self.study.axes:
-            raise StudyError(f"{self.source}: {section}: {axis!r} is no axis; {nearest(axis, self.study.axes)}")
-        if axis == "seed" and section.startswith("overrides"):
-            raise StudyError(f"{self.source}: {section}: settings cannot depend on the seed; runs of a pack share them")
-        values = self.study.axes[axis]
-        for value in wanted if isinstance(wanted, list) else [wanted]:
-            if value not in values:
-                raise StudyError(
-                    f"{self.source}: {section}.{axis}: {value!r} is not on the axis; {nearest(str(value), map(str, values))}"
-                )
+            values = [v if axis in IDENTITY_AXES else self._read(section, axis, v) for v in _listed(wanted)]
+            absent = [value for value in values if value not in axes[axis]]
+            if absent:
+                hint = nearest(str(absent[0]), map(str, axes[axis]))
+                raise StudyError(f"{self.source}: {section}.{axis}: {absent[0]!r} is not on the axis; {hint}")
+            read[axis] = values
+        return read
 
 
 def matches(rule: Mapping[str, Scalar | list[Scalar]], cell: Mapping[str, Scalar]) -> bool:
@@ -133,48 +215,35 @@ def matches(rule: Mapping[str, Scalar | list[Scalar]], cell: Mapping[str, Scalar
         >>> matches({"model": ["vae1", "vae2"], "latent_dim": 2}, {"model": "vae1", "latent_dim": 2})
         True
     """
-    return all(
-        axis in cell and cell[axis] in (want if isinstance(want, list) else [want]) for axis, want in rule.items()
-    )
+    return all(axis in cell and cell[axis] in _listed(wanted) for axis, wanted in rule.items())
 
 
-def _locate(name: str, model: type[ModelSettings], dataset: type[DatasetSettings], source: str) -> Path | None:
-    if "." in name:
-        return _locate_dotted(name, model, dataset)
-    blocks: dict[Path, type[Settings]] = {("model",): model, ("dataset",): dataset, **TRAINING_BLOCKS}
-    found = [path for path, block in blocks.items() if name in block.model_fields]
-    if len(found) > 1:
-        ways = " or ".join(".".join(map(str, (*path, name))) for path in found)
-        raise StudyError(f"{source}: {name!r} is ambiguous; write {ways}")
-    return (*found[0], name) if found else None
+def _follow(tree: Any, way: Iterable[Any]) -> Any:
+    for part in way:
+        tree = getattr(tree, part) if isinstance(tree, BaseModel) else tree[part]
+    return tree
 
 
-def _locate_dotted(name: str, model: type[ModelSettings], dataset: type[DatasetSettings]) -> Path | None:
-    path = tuple(int(part) if part.isdigit() else part for part in name.split("."))
-    *block, field = path
-    blocks: dict[Path, type[Settings]] = {
-        ("model",): model,
-        ("dataset",): dataset,
+def _listed(wanted: Scalar | list[Scalar]) -> list[Scalar]:
+    return wanted if isinstance(wanted, list) else [wanted]
+
+
+def _places(model: str, dataset: str, phases: int) -> dict[str, list[Place]]:
+    """Every name of a setting → where it is; a bare name that several blocks have is ambiguous."""
+    schemas: dict[tuple[str | int, ...], type[Settings]] = {
+        ("model",): MODELS[model],
+        ("dataset",): DATASETS[dataset],
         ("training",): TrainingSettings,
         ("training", "evaluation"): EvaluationSettings,
+        **{("training", "phases", phase): PhaseSettings for phase in range(phases)},
     }
-    if tuple(block[:2]) == ("training", "phases") and len(block) == 3 and isinstance(block[2], int):
-        blocks[tuple(block)] = PhaseSettings
-    schema = blocks.get(tuple(block))
-    return path if schema is not None and field in schema.model_fields else None
-
-
-def _assign(tree: Any, path: Path, value: Any, where: str) -> None:
-    *way, last = path
-    for part in way:
-        if isinstance(part, int) and part >= len(tree):
-            raise StudyError(f"{where}: there is no phase {part}; training.phases has {len(tree)}, counted from 0")
-        tree = tree[part]
-    tree[last] = value
-
-
-def _read(blocks: Mapping[str, Settings], path: Path | None) -> Any:
-    value: Any = blocks
-    for part in path or ():
-        value = getattr(value, part) if isinstance(value, Settings) and isinstance(part, str) else value[part]
-    return value
+    found: dict[str, list[Place]] = {}
+    for block, schema in schemas.items():
+        for field, info in schema.model_fields.items():
+            if any(blocks(info.annotation)):
+                continue
+            place = Place(block, schema, field)
+            found[str(place)] = [place]
+            if block[-1] == 0 or isinstance(block[-1], str):
+                found.setdefault(field, []).append(place)
+    return found

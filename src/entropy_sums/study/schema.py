@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator
+from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator
+from yaml.composer import ComposerError
 
 from entropy_sums.data.settings import DATASETS
 from entropy_sums.figures import FIGURES
@@ -17,29 +19,45 @@ from entropy_sums.study.errors import StudyError, explained, nearest
 from entropy_sums.training.settings import TrainingSettings
 
 Scalar = bool | int | float | str
-Rule = dict[str, Scalar | list[Scalar]]
+Rule = Annotated[dict[str, Scalar | list[Scalar]], Field(min_length=1)]
 """Axis → value or values: the cells that have one of them on each of these axes."""
+
+
+class Count(Settings):
+    """Whole numbers one after the other."""
+
+    count: Annotated[int, Field(ge=1, strict=True)]
+    """How many."""
+    start: Annotated[int, Field(ge=0, strict=True)] = 0
+    """The first one."""
 
 
 def _values(axis: Any) -> Any:
     """Write `{count: 8}` and `{count: 8, start: 100}` out as a list."""
-    if isinstance(axis, Mapping):
-        if not set(axis) <= {"count", "start"} or "count" not in axis:
-            raise ValueError("an axis is a list of values, or {count: N} or {count: N, start: K} for whole numbers")
-        return list(range(axis.get("start", 0), axis.get("start", 0) + axis["count"]))
-    return axis
+    try:
+        numbers = Count.model_validate(axis) if isinstance(axis, Mapping) else None
+    except ValidationError:
+        numbers = None
+    if numbers is None and not isinstance(axis, list):
+        raise ValueError(
+            "an axis is a list of values, or {count: N} or {count: N, start: K} with whole numbers "
+            f"N from 1 and K from 0 on (got {axis!r})"
+        )
+    return axis if numbers is None else list(range(numbers.start, numbers.start + numbers.count))
 
 
-Axis = Annotated[list[Scalar], BeforeValidator(_values), Field(min_length=1)]
+Axis = Annotated[
+    list[Scalar], Field(min_length=1), BeforeValidator(_values, json_schema_input_type=list[Scalar] | Count)
+]
 
 
 class Override(Settings):
     """Settings for some of the cells."""
 
-    when: Rule = Field(min_length=1)
+    when: Rule
     """Axis → value or list of values; all must match."""
     set: dict[str, Any] = Field(min_length=1)
-    """Setting → value."""
+    """Setting → value; where the setting is also an axis, it is the default of that axis."""
 
 
 class PackSettings(Settings):
@@ -57,7 +75,7 @@ class Study(Settings):
     axes: dict[str, Axis]
     """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
     settings: dict[str, Any] = Field(default={})
-    """Setting → value, for all runs; unlike an axis it makes no dimension."""
+    """Setting → value, for all runs; unlike an axis it makes no dimension. For an axis it is the default."""
     overrides: list[Override] = Field(default=[])
     """Settings for some of the cells; later ones win."""
     exclude: list[Rule] = Field(default=[])
@@ -84,10 +102,6 @@ class Study(Settings):
                     raise ValueError(f"{name}: {value!r} is unknown; {nearest(str(value), known)}")
         if "seed" not in axes:
             raise ValueError("the axis 'seed' is missing; add for example seed: {count: 8}")
-        for name, values in axes.items():
-            doubles = {repr(value) for value in values if values.count(value) > 1}
-            if doubles:
-                raise ValueError(f"{name}: {', '.join(sorted(doubles))} stands twice")
         return axes
 
     @field_validator("figures")
@@ -104,19 +118,41 @@ class Study(Settings):
         return self.results / self.study
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: `1e-3` is a number, and a key that stands twice is a mistake."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise ComposerError(None, None, f"the key {key.value!r} stands twice; keep one", key.start_mark)
+            seen.add(key.value)
+        return node
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), "-+.0123456789"
+)
+
+
 def read(path: Path) -> Study:
-    """Read and check a study file.
+    """Read a study file and check its form; names and values of settings are checked by `Grid`.
 
     Raises:
         StudyError: naming the file, the key and the fix.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror}); name an existing study file") from error
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path}: not a text file in UTF-8 ({error.reason}); name a study file") from error
     except yaml.YAMLError as error:
-        raise StudyError(f"{path}: not valid YAML: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise StudyError(f"{path}: {line}not valid YAML: {getattr(error, 'problem', None) or error}") from error
     if not isinstance(content, dict):
         raise StudyError(f"{path}: a study file is a mapping with at least the keys study and axes")
-    with explained(str(path), Study):
+    with explained(str(path), content, Study):
         return Study.model_validate(content)

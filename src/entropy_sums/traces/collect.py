@@ -11,7 +11,7 @@ import xarray as xr
 
 from entropy_sums.files import atomic
 from entropy_sums.study.grid import Grid, Job
-from entropy_sums.traces.schema import FURTHER_DIMENSION, PER_RUN, PER_STEP, attributes, group_name
+from entropy_sums.traces.schema import PER_RUN, PER_STEP, STEP, attributes, dimensions, group_name
 from entropy_sums.traces.write import FORMAT, compressed, versions
 from entropy_sums.training.settings import PROTOCOL
 
@@ -34,9 +34,10 @@ def read(path: Path, job: Job) -> xr.Dataset:
     if dataset.attrs.get("format") != FORMAT:
         raise TraceError(f"{path}: not a trace of this software (format {dataset.attrs.get('format')!r}); move it away")
     if dataset.attrs["job"] != job.name or dataset.attrs["identity"] != job.identity:
+        found = f"job {dataset.attrs['job']}, identity {dataset.attrs['identity']}"
         raise TraceError(
-            f"{path}: trace of another configuration (job {dataset.attrs['job']}, identity {dataset.attrs['identity']}; "
-            f"the study wants {job.name}, {job.identity}); delete it and train this job anew"
+            f"{path}: trace of another configuration ({found}; the study wants {job.name}, {job.identity}); "
+            "delete it and train this job anew"
         )
     wanted = [run.identity(dataset.attrs["data_checksum"]) for run in job.runs]
     if list(dataset["run"].values) != wanted:
@@ -76,53 +77,51 @@ def collect(grid: Grid, jobs: Iterable[Job]) -> xr.DataTree:
 
 
 def _group(grid: Grid, model: str, traces: list[tuple[Job, xr.Dataset]]) -> xr.Dataset:
-    axes = grid.axes_of(model)
-    values = {axis: _axis_values(grid, model, axis) for axis in axes}
+    axes = grid.dimensions(model)
+    position = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
     steps = np.unique(np.concatenate([dataset["step"].values for _, dataset in traces]))
-    factors = list(dict.fromkeys(str(f) for _, dataset in traces for f in dataset["factor"].values))
-    latents = max(dataset.sizes["latent"] for _, dataset in traces)
-    sizes = {"step": len(steps), "factor": len(factors), "latent": latents}
-    shape = tuple(len(values[axis]) for axis in axes)
-    names = {str(name) for _, dataset in traces for name in dataset.data_vars}
-    arrays: dict[str, np.ndarray] = {}
-    dims: dict[str, list[str]] = {}
-    for name in [*PER_STEP, *PER_RUN]:
-        if name in names:
-            dims[name] = ["step", *([FURTHER_DIMENSION[name]] if name in FURTHER_DIMENSION else [])]
-            dims[name] = dims[name] if name in PER_STEP else []
-            full = (*shape, *(sizes[d] for d in dims[name]))
-            arrays[name] = np.full(full, "", dtype=object) if name == "run" else np.full(full, np.nan)
+    factors = list(dict.fromkeys(str(factor) for _, dataset in traces for factor in dataset["factor"].values))
+    sizes = {
+        **{axis: len(values) for axis, values in axes.items()},
+        "step": len(steps),
+        "factor": len(factors),
+        "latent": max(dataset.sizes["latent"] for _, dataset in traces),
+    }
+    present = {str(name) for _, dataset in traces for name in dataset.data_vars}
+    further = {name: dimensions(name) for name in [*PER_STEP, *PER_RUN] if name in present}
+    arrays = {
+        name: np.full(
+            [sizes[d] for d in (*axes, *dims)], "" if name == "run" else np.nan, object if name == "run" else float
+        )
+        for name, dims in further.items()
+    }
     for job, dataset in traces:
-        at = np.searchsorted(steps, dataset["step"].values)
-        where = {"factor": [factors.index(str(f)) for f in dataset["factor"].values]}
+        at = {
+            "step": np.searchsorted(steps, dataset["step"].values),
+            "factor": np.array([factors.index(str(factor)) for factor in dataset["factor"].values]),
+            "latent": np.arange(dataset.sizes["latent"]),
+        }
         for replica, run in enumerate(job.runs):
-            cell = tuple(values[axis].index(run.coordinates[axis]) for axis in axes)
-            for name, array in dataset.data_vars.items():
-                source = array.values[replica]
-                if name in PER_RUN:
-                    arrays[str(name)][cell] = source
-                elif FURTHER_DIMENSION.get(str(name)) == "factor":
-                    arrays[str(name)][cell][np.ix_(at, where["factor"])] = source
-                elif FURTHER_DIMENSION.get(str(name)) == "latent":
-                    arrays[str(name)][cell][at, : source.shape[-1]] = source
-                else:
-                    arrays[str(name)][cell][at] = source
-    arrays["run"] = arrays["run"].astype(str)
-    coordinates = {axis: [str(v) for v in vs] if isinstance(vs[0], str) else vs for axis, vs in values.items()}
-    coordinates |= {"step": ("step", steps, {"long_name": "optimiser steps", "units": "1"}), "factor": factors}
-    variables = {name: ([*axes, *dims[name]], array, attributes(name)) for name, array in arrays.items()}
-    training = grid_training(traces)
+            # What a dataset has no setting for does not change its runs: they stand at every value of that axis
+            cell = [position[a][run.coordinates[a]] if a in run.coordinates else slice(None) for a in axes]
+            for name, variable in dataset.data_vars.items():
+                runs = arrays[str(name)][(*cell, ...)]
+                runs[(..., *np.ix_(*(at[d] for d in further[str(name)])))] = variable.values[replica]
     return xr.Dataset(
-        variables, coords=coordinates, attrs={"model": model, "axes": json.dumps(axes), "training": training}
+        {
+            name: ([*axes, *further[name]], array.astype(str) if name == "run" else array, attributes(name))
+            for name, array in arrays.items()
+        },
+        coords={
+            **{axis: [str(v) for v in vs] if any(isinstance(v, str) for v in vs) else vs for axis, vs in axes.items()},
+            "step": ("step", steps, STEP),
+            "factor": factors,
+        },
+        attrs={"model": model, "axes": json.dumps(list(axes)), "training": _training(traces)},
     )
 
 
-def _axis_values(grid: Grid, model: str, axis: str) -> list:
-    present = dict.fromkeys(run.coordinates[axis] for run in grid.runs if run.model == model)
-    return list(present)
-
-
-def grid_training(traces: list[tuple[Job, xr.Dataset]]) -> str:
+def _training(traces: list[tuple[Job, xr.Dataset]]) -> str:
     """Training settings of the first run of each dataset, as JSON."""
     settings = {job.runs[0].dataset: job.runs[0].training.model_dump(mode="json") for job, _ in reversed(traces)}
     return json.dumps(settings)
@@ -136,9 +135,9 @@ def write(tree: xr.DataTree, path: Path) -> None:
 
 
 def missing(tree: xr.DataTree) -> Iterator[str]:
-    """Names of groups and cells without a trace."""
+    """Groups and cells without a trace: excluded, failed, or not trained yet."""
     for name, node in tree.children.items():
-        empty = node["run"] == ""
-        for index in np.argwhere(empty.values):
-            cell = {str(d): node[d].values[i].item() for d, i in zip(empty.dims, index, strict=True)}
+        run = node.to_dataset()["run"]
+        for index in np.argwhere(run.values == ""):
+            cell = {axis: run[axis].values[i] for axis, i in zip(run.dims, index, strict=True)}
             yield f"{name}: " + ", ".join(f"{axis}={value}" for axis, value in cell.items())

@@ -36,6 +36,19 @@ FURTHER_DIMENSION = {
     "heldout_entropy": "factor",
     "latent_entropy": "latent",
 }
+STEP = {"long_name": "optimiser steps", "units": "1"}
+
+
+def dimensions(name: str) -> tuple[str, ...]:
+    """The dimensions of a quantity beside those of the runs.
+
+    Example:
+        >>> dimensions("entropy"), dimensions("gap"), dimensions("observed_dim")
+        (('step', 'factor'), ('step',), ())
+    """
+    if name in PER_RUN:
+        return ()
+    return ("step", FURTHER_DIMENSION[name]) if name in FURTHER_DIMENSION else ("step",)
 
 
 def attributes(name: str) -> dict[str, str]:

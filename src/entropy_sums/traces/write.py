@@ -12,7 +12,7 @@ import xarray as xr
 
 from entropy_sums.files import atomic
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import FURTHER_DIMENSION, PER_STEP, attributes
+from entropy_sums.traces.schema import PER_STEP, STEP, attributes, dimensions
 from entropy_sums.training.settings import PROTOCOL
 
 FORMAT = "entropy-sums trace 1"
@@ -44,8 +44,8 @@ def to_dataset(
     variables = {}
     for name in PER_STEP:
         if name in arrays:
-            further = [FURTHER_DIMENSION[name]] if name in FURTHER_DIMENSION else []
-            variables[name] = (["replica", "step", *further], np.moveaxis(arrays[name], 0, 1), attributes(name))
+            dims = ["replica", *dimensions(name)]
+            variables[name] = (dims, np.moveaxis(arrays[name], 0, 1), attributes(name))
     variables["wall_time"] = (
         ["replica", "step"],
         np.broadcast_to(wall_time, (size, len(steps))),
@@ -55,7 +55,7 @@ def to_dataset(
     variables["observed_dim"] = (["replica"], np.full(size, observed_dim), attributes("observed_dim"))
     variables["run"] = (["replica"], [run.identity(data_checksum) for run in job.runs], attributes("run"))
     coordinates = {axis: ("replica", [run.coordinates[axis] for run in job.runs]) for axis in job.runs[0].coordinates}
-    coordinates |= {"step": ("step", steps, {"long_name": "optimiser steps", "units": "1"}), "factor": factors}
+    coordinates |= {"step": ("step", steps, STEP), "factor": factors}
     return xr.Dataset(
         variables,
         coords=coordinates,
@@ -80,9 +80,9 @@ def write(dataset: xr.Dataset, path: Path) -> None:
 
 
 def compressed(dataset: xr.Dataset) -> dict[str, dict]:
-    """Encoding that compresses numbers without loss."""
+    """Encoding that compresses numbers without loss, with checksums, so that a damaged number is noticed."""
     return {
-        str(name): {"zlib": True, "complevel": 1, "shuffle": True}
+        str(name): {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
         for name, variable in dataset.data_vars.items()
         if variable.dtype.kind == "f" and variable.ndim > 1
     }
