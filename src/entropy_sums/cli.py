@@ -24,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options) or 0
     except (ValueError, LookupError, OSError) as error:
-        print(f"entropy-sums {options.command}: {error}", file=sys.stderr)
+        # The text of a LookupError is its argument in quotes
+        message = error.args[0] if isinstance(error, LookupError) and error.args else error
+        print(f"entropy-sums {options.command}: {message}", file=sys.stderr)
         return 2
 
 
@@ -87,8 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _study(report)
     report.add_argument("--output", type=Path, help="HTML file to write (default: report.html of the study)")
 
-    schema = command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
-    del schema
+    command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
     return parser
 
 
@@ -151,7 +152,7 @@ def _collect(options: argparse.Namespace) -> None:
     grid = _grid(options.study)
     jobs = list(grid.jobs.values())
     absent = [job.name for job in jobs if not grid.trace_path(job.name).exists()]
-    if absent and not options.partial:
+    if absent and (not options.partial or len(absent) == len(jobs)):
         raise ValueError(
             f"{len(absent)} of {len(jobs)} jobs have no trace yet, the first is {absent[0]}; "
             "train them (`entropy-sums train`), or gather what there is with --partial"

@@ -144,10 +144,7 @@ class Grid:
         Raises:
             StudyError: nothing is left of the grid, or settings do not go together.
         """
-        runs = [run for column in self._columns for run in column.runs]
-        if not runs:
-            raise StudyError(f"{self.source}: exclude: leaves no run at all; leave out fewer cells")
-        return runs
+        return [run for column in self._columns for run in column.runs]
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
@@ -222,7 +219,10 @@ class Grid:
     @cached_property
     def _columns(self) -> list[Column]:
         pairs = product(map(str, self.study.axes["model"]), map(str, self.study.axes["dataset"]))
-        return [column for model, dataset in pairs for column in self._columns_of(model, dataset)]
+        columns = [column for model, dataset in pairs for column in self._columns_of(model, dataset)]
+        if not columns:
+            raise StudyError(f"{self.source}: exclude: leaves no run at all; leave out fewer cells")
+        return columns
 
     def _columns_of(self, model: str, dataset: str) -> Iterator[Column]:
         places = self._resolver.applicable(model, dataset)

@@ -46,9 +46,8 @@ def _values(axis: Any) -> Any:
     return axis if numbers is None else list(range(numbers.start, numbers.start + numbers.count))
 
 
-Axis = Annotated[
-    list[Scalar], Field(min_length=1), BeforeValidator(_values, json_schema_input_type=list[Scalar] | Count)
-]
+Values = Annotated[list[Scalar], Field(min_length=1)]
+Axis = Annotated[Values, BeforeValidator(_values, json_schema_input_type=Values | Count)]
 
 
 class Override(Settings):

@@ -1,0 +1,182 @@
+"""Reading study files: every mistake is one line that names the file, the key and the fix."""
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+
+from entropy_sums.study.errors import StudyError
+from entropy_sums.study.schema import Study, read
+
+GOOD = """\
+study: a
+axes: {model: [vae1], dataset: [pca], seed: [0]}
+"""
+
+
+def check(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    return read(path)
+
+
+def test_defaults_are_filled_in(tmp_path):
+    study = check(tmp_path, GOOD)
+    assert study.training.phases[0].steps == 2000
+    assert study.pack.size == 16
+    assert study.folder.as_posix() == "results/a"
+
+
+@pytest.mark.parametrize(
+    ("axis", "values"),
+    [("{count: 3}", [0, 1, 2]), ("{count: 2, start: 5}", [5, 6]), ("[4, 2]", [4, 2])],
+)
+def test_counts_are_written_out(tmp_path, axis, values):
+    assert check(tmp_path, GOOD.replace("[0]", axis)).axes["seed"] == values
+
+
+def test_exponents_are_numbers(tmp_path):
+    study = check(tmp_path, GOOD + "settings: {a: 1e-3, b: 1E3, c: -2.5e+1, d: .5e1, e: 1.0e-3, f: e3, g: '1e-3'}\n")
+    assert study.settings == {"a": 1e-3, "b": 1e3, "c": -25.0, "d": 5.0, "e": 1e-3, "f": "e3", "g": "1e-3"}
+
+
+def test_anchors_and_merged_keys_are_no_doubles(tmp_path):
+    text = GOOD + "training:\n  phases:\n    - &first {steps: 10, samples: 2}\n    - {<<: *first, steps: 20}\n"
+    assert [(phase.steps, phase.samples) for phase in check(tmp_path, text).training.phases] == [(10, 2), (20, 2)]
+
+
+AXES = "axes: {model: [vae1], dataset: [pca], seed: [0]"
+
+MISTAKES = {
+    "unknown key": (GOOD + "axis: 1", "axis: unknown key; did you mean 'axes'?"),
+    "unknown key far from all": (GOOD + "qqq: 1", "qqq: unknown key; known are: axes, data_dir, exclude, figures,"),
+    "unknown key of training": (GOOD + "training: {phase: []}", "training.phase: unknown key; did you mean 'phases'?"),
+    "unknown key of a phase": (
+        GOOD + "training: {phases: [{steps: 1}, {stpes: 2}]}",
+        "training.phases.1.stpes: unknown key; did you mean 'steps'?",
+    ),
+    "unknown key of evaluation": (
+        GOOD + "training: {evaluation: {evry: 2}}",
+        "training.evaluation.evry: unknown key; did you mean 'every'?",
+    ),
+    "unknown key of pack": (GOOD + "pack: {sise: 2}", "pack.sise: unknown key; did you mean 'size'?"),
+    "unknown key of an override": (
+        GOOD + "overrides: [{when: {seed: 0}, sett: {steps: 1}}]",
+        "overrides.0.set: is missing; add it\n{file}: overrides.0.sett: unknown key; did you mean 'set'?",
+    ),
+    "unknown model": (GOOD.replace("vae1", "vea1"), "axes: model: 'vea1' is unknown; did you mean 'vae1'?"),
+    "model of another type": (GOOD.replace("vae1", "1"), "axes: model: 1 is unknown; known are: bernoulli_vae,"),
+    "unknown dataset": (GOOD.replace("pca", "pac"), "axes: dataset: 'pac' is unknown; did you mean 'pca'?"),
+    "unknown figure": (GOOD + "figures: [trace]", "figures: 'trace' is unknown; did you mean 'traces'?"),
+    "missing model": (
+        GOOD.replace("model: [vae1], ", ""),
+        "axes: the axis 'model' is missing; add for example model: [",
+    ),
+    "missing dataset": (GOOD.replace("dataset: [pca], ", ""), "axes: the axis 'dataset' is missing; add for example"),
+    "missing seed": (
+        GOOD.replace(", seed: [0]", ""),
+        "axes: the axis 'seed' is missing; add for example seed: {{count: 8}}",
+    ),
+    "missing axes": ("study: a", "axes: is missing; add it"),
+    "empty axis": (
+        GOOD.replace("[0]", "[]"),
+        "axes.seed: List should have at least 1 item after validation, not 0 (got [])",
+    ),
+    "axis without brackets": (GOOD.replace("[0]", "8"), "axes.seed: an axis is a list of values, or {{count: N}}"),
+    "nested values": (
+        AXES + ", latent_dim: [[2]]}\nstudy: a",
+        "axes.latent_dim.0: Input should be a valid boolean or a valid integer or a valid number or a valid string (got [2])",
+    ),
+    "empty value": (AXES + ", latent_dim: [~]}\nstudy: a", "axes.latent_dim.0: Input should be a valid"),
+    "not a number": (AXES + ", noise: [.nan]}\nstudy: a", "axes.noise.0: Input should be"),
+    "unknown word in a count": (
+        GOOD.replace("[0]", "{count: 2, strat: 1}"),
+        "axes.seed: an axis is a list of values, or",
+    ),
+    "negative count": (
+        GOOD.replace("[0]", "{count: -1}"),
+        "axes.seed: an axis is a list of values, or {{count: N}} or {{count: N, start: K}} with whole numbers N from 1 and "
+        "K from 0 on (got {{'count': -1}})",
+    ),
+    **{
+        f"count {wrong}": (GOOD.replace("[0]", f"{{count: {wrong}}}"), "axes.seed: an axis is a list of values, or")
+        for wrong in ("0", "'8'", "2.5", "true", "~", "[1]")
+    },
+    "negative start": (GOOD.replace("[0]", "{count: 1, start: -1}"), "axes.seed: an axis is a list of values, or"),
+    "wrong type in a phase": (
+        GOOD + "training: {phases: [{steps: many}]}",
+        "training.phases.0.steps: Input should be a valid integer, unable to parse string as an integer (got 'many')",
+    ),
+    "out of range in a phase": (
+        GOOD + "training: {phases: [{steps: 0}]}",
+        "training.phases.0.steps: Input should be greater than 0 (got 0)",
+    ),
+    "infinite learning rate": (
+        GOOD + "training: {phases: [{learning_rate: .inf}]}",
+        "training.phases.0.learning_rate: Input should be a finite number (got inf)",
+    ),
+    "one of two types": (
+        GOOD + "training: {phases: [{batch_size: all}]}",
+        "training.phases.0.batch_size: Input should be a valid integer, unable to parse string as an integer or 'full' "
+        "(got 'all')",
+    ),
+    "no phase": (GOOD + "training: {phases: []}", "training.phases: Tuple should have at least 1 item"),
+    "empty rule": (GOOD + "exclude: [{}]", "exclude.0: Dictionary should have at least 1 item"),
+    "bad name": (GOOD.replace("study: a", "study: a b"), "study: String should match pattern"),
+    "pack of none": (GOOD + "pack: {size: 0}", "pack.size: Input should be greater than 0 (got 0)"),
+    "no mapping": ("- a", "a study file is a mapping with at least the keys study and axes"),
+    "empty file": ("", "a study file is a mapping with at least the keys study and axes"),
+    "YAML": (GOOD + "pack: [", "line 3: not valid YAML: expected the node content, but found '<stream end>'"),
+    "doubled key": (GOOD + "pack: {}\nstudy: b", "line 4: not valid YAML: the key 'study' stands twice; keep one"),
+    "doubled nested key": (
+        GOOD + "training:\n  phases:\n    - steps: 1\n      steps: 2",
+        "line 6: not valid YAML: the key 'steps' stands twice; keep one",
+    ),
+    "number as a key": (GOOD + "1: 2", "Keys should be strings"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_name_the_file_the_key_and_the_fix(tmp_path, text, message):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(StudyError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message.format(file=path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1 + message.count("\n")
+
+
+def test_every_mistake_is_told_at_once(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(GOOD + "pack: {size: 0}\nfigures: [trace]\n")
+    with pytest.raises(StudyError, match=r"pack\.size.*\n.*figures"):
+        read(path)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(StudyError, match=r"none\.yaml: cannot be read \(No such file or directory\); name an existing"):
+        read(tmp_path / "none.yaml")
+    with pytest.raises(StudyError, match="cannot be read"):
+        read(tmp_path)
+    (tmp_path / "binary.yaml").write_bytes(b"\x89HDF\r\n\x1a\n\xff")
+    with pytest.raises(StudyError, match=r"binary\.yaml: not a text file in UTF-8"):
+        read(tmp_path / "binary.yaml")
+
+
+def test_schema_for_editors_describes_every_key_and_agrees_with_the_reader():
+    schema = Study.model_json_schema()
+    for name, block in {"Study": schema, **schema["$defs"]}.items():
+        for key, field in block["properties"].items():
+            block_described_elsewhere = "$ref" in field
+            assert block_described_elsewhere or field.get("description"), f"{name}.{key}"
+        assert name == "Study" or block["description"], name
+    validator = jsonschema.validators.validator_for(schema)
+    validator.check_schema(schema)
+    validator = validator(json.loads(json.dumps(schema)))
+    for axis in ("[0]", "{count: 3}", "{count: 3, start: 4}"):
+        validator.validate(yaml.safe_load(GOOD.replace("[0]", axis)))
+    for name in ("unknown key", "unknown key of a phase", "negative count", "missing axes", "empty axis", "bad name"):
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(yaml.safe_load(MISTAKES[name][0]))
