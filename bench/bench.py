@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -102,15 +103,14 @@ def measure(network: Network, contenders: Sequence[Contender], effort: Effort) -
     """Take turns: every round measures every contender with one and with two processes."""
     with ExitStack() as stack:
 
-        def ready(contender: Contender, processes: int) -> list[Worker]:
-            threads = contender.threads if processes == 1 else 1
-            return [
-                stack.enter_context(closing(Worker(contender.steps, network, seed, threads)))
-                for seed in range(processes)
-            ]
+        @cache
+        def ready(contender: Contender, seed: int, threads: int | None) -> Worker:
+            return stack.enter_context(closing(Worker(contender.steps, network, seed, threads)))
 
         teams = {
-            (contender, processes): ready(contender, processes) for contender in contenders for processes in PROCESSES
+            (contender, n): [ready(contender, seed, contender.threads if n == 1 else 1) for seed in range(n)]
+            for contender in contenders
+            for n in PROCESSES
         }
         rates: Rates = {contender: {processes: [] for processes in PROCESSES} for contender in contenders}
         for _ in range(effort.rounds):
