@@ -78,8 +78,12 @@ def main() -> None:
     options = parser.parse_args()
     effort = QUICK if options.quick else FULL
     head = f"# Benchmark\n\n{conditions()}"
-    table = tabulate(rows(options.parts, effort), HEADERS, tablefmt="pipe")
-    print(table)
+    measured: list[Sequence[str]] = []
+    try:
+        for row in rows(options.parts, effort):
+            measured.append(row)
+    finally:  # what has taken minutes is shown even if a later part fails
+        print(table := tabulate(measured, HEADERS, tablefmt="pipe"))
     if effort is FULL and options.parts == list(NEEDED):
         RESULTS.write_text(f"{head}\n\n{table}\n")
 

@@ -19,7 +19,7 @@ def wall_time(runs: int, pack: int, steps: int) -> float:
     """Seconds that `snakemake` takes for so many seeds of VAE-1 on digits, `pack` of them per job.
 
     Raises:
-        RuntimeError: the workflow failed; with what it said.
+        RuntimeError: the workflow failed; with the end of what it said.
     """
     study = {
         "study": "bench",
@@ -38,5 +38,5 @@ def wall_time(runs: int, pack: int, steps: int) -> float:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         elapsed = time.perf_counter() - started
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     return elapsed
