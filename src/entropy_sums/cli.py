@@ -191,7 +191,7 @@ def _report(options: argparse.Namespace) -> None:
     from entropy_sums.tables import final_table
 
     study = _grid(options.study).study
-    figures = [study.folder / "figures" / name for name in names(study.figures, map(str, study.axes["dataset"]))]
+    figures = [study.folder / "figures" / name for name in names(study.figures, list(map(str, study.axes["dataset"])))]
     with xr.open_datatree(study.folder / "traces.nc", engine="netcdf4") as tree:
         write(tree, figures, final_table(tree), options.output or study.folder / "report.html")
 

@@ -6,7 +6,12 @@ from entropy_sums.study.plan import describe, seconds
 
 STUDY = """\
 study: small
-axes: {model: [linear_vae, vae1], dataset: [pca, digits], encoder_width: [20, 50], learning_rate: [1e-3, 1e-2], seed: {count: %d}}
+axes:
+  model: [linear_vae, vae1]
+  dataset: [pca, digits]
+  encoder_width: [20, 50]
+  learning_rate: [1e-3, 1e-2]
+  seed: {count: %d}
 exclude: [{model: vae1, dataset: digits, encoder_width: 20}]
 """
 

@@ -105,7 +105,8 @@ MISTAKES = {
     "exclude everything": ("", "exclude: [{model: vae1}]", "exclude: leaves no run at all; leave out fewer cells"),
     "overrides in a circle": (
         "latent_dim: [2, 4], encoder_width: [50, 80]",
-        "overrides: [{when: {latent_dim: 4}, set: {encoder_width: 80}}, {when: {encoder_width: 80}, set: {latent_dim: 4}}]",
+        "overrides: [{when: {latent_dim: 4}, set: {encoder_width: 80}}, "
+        "{when: {encoder_width: 80}, set: {latent_dim: 4}}]",
         "overrides: vae1/pca/seed=0 would be two jobs; let no two depend on each other",
     ),
 }
@@ -127,8 +128,8 @@ def test_seeds_are_whole_numbers(load, seed):
 
 def test_a_setting_of_some_models_applies_to_those_only(load):
     grid = load(
-        "study: a\naxes: {model: [linear_vae, vae1, vae0], dataset: [pca], encoder_width: [20, 50], decoder_std: [0.5], "
-        "seed: [0]}\n"
+        "study: a\naxes: {model: [linear_vae, vae1, vae0], dataset: [pca], encoder_width: [20, 50], "
+        "decoder_std: [0.5], seed: [0]}\n"
     )
     assert grid.dimensions("linear_vae") == {"dataset": ["pca"], "seed": [0]}
     assert grid.dimensions("vae1") == {"dataset": ["pca"], "encoder_width": [20, 50], "seed": [0]}
@@ -167,7 +168,8 @@ def test_order_of_precedence_is_settings_overrides_axes(load):
 
 def test_dotted_names_reach_every_phase_and_bare_ones_the_first(load):
     grid = load(
-        "study: a\naxes: {model: [vae1], dataset: [pca], steps: [1, 2], training.phases.1.steps: [3, 4], every: [9], seed: [0]}\n"
+        "study: a\naxes: {model: [vae1], dataset: [pca], steps: [1, 2], training.phases.1.steps: [3, 4], "
+        "every: [9], seed: [0]}\n"
         "training: {phases: [{}, {batch_size: full}]}\n"
     )
     found = [tuple(phase.steps for phase in run.training.phases) for run in grid.runs]

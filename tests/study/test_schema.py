@@ -86,7 +86,8 @@ MISTAKES = {
     "axis without brackets": (GOOD.replace("[0]", "8"), "axes.seed: an axis is a list of values, or {{count: N}}"),
     "nested values": (
         AXES + ", latent_dim: [[2]]}\nstudy: a",
-        "axes.latent_dim.0: Input should be a valid boolean or a valid integer or a valid number or a valid string (got [2])",
+        "axes.latent_dim.0: Input should be a valid boolean or a valid integer or a valid number or a valid "
+        "string (got [2])",
     ),
     "empty value": (AXES + ", latent_dim: [~]}\nstudy: a", "axes.latent_dim.0: Input should be a valid"),
     "not a number": (AXES + ", noise: [.nan]}\nstudy: a", "axes.noise.0: Input should be"),
@@ -96,8 +97,8 @@ MISTAKES = {
     ),
     "negative count": (
         GOOD.replace("[0]", "{count: -1}"),
-        "axes.seed: an axis is a list of values, or {{count: N}} or {{count: N, start: K}} with whole numbers N from 1 and "
-        "K from 0 on (got {{'count': -1}})",
+        "axes.seed: an axis is a list of values, or {{count: N}} or {{count: N, start: K}} with whole numbers N "
+        "from 1 and K from 0 on (got {{'count': -1}})",
     ),
     **{
         f"count {wrong}": (GOOD.replace("[0]", f"{{count: {wrong}}}"), "axes.seed: an axis is a list of values, or")

@@ -1,0 +1,70 @@
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+
+from entropy_sums.study.grid import Grid, Job, Run
+from entropy_sums.study.schema import Study
+from entropy_sums.traces.schema import dimensions
+from entropy_sums.traces.write import to_dataset, write
+
+FACTORS = ["prior", "observation"]
+
+
+def value(run: Run, name: str, step: int = 0, further: int = 0) -> float:
+    """A number that belongs to one quantity of one run at one step, and to no other."""
+    key = f"{run.configuration} {name} {step} {further}"
+    return crc32(key.encode()) / 2**32
+
+
+def steps_of(run: Run) -> list[int]:
+    return [0, 1, 2, 4, *range(10, run.training.steps + 1, 10)]
+
+
+def synthetic(job: Job, **changed):
+    """A trace of `job` as training would write it, without training."""
+    first = job.runs[0]
+    steps, sizes = steps_of(first), {"factor": len(FACTORS), "latent": first.model_settings.latent_dim}
+
+    def entry(run, name, step):
+        further = dimensions(name)[1:]
+        return [value(run, name, step, i) for i in range(sizes[further[0]])] if further else value(run, name, step)
+
+    arrays = {
+        name: np.array([[entry(run, name, step) for run in job.runs] for step in steps])
+        for name in ("elbo", "cross_entropy", "latent_entropy", "gap")
+    }
+    others = {
+        "wall_time": [0.1 * step for step in steps],
+        "diverged_at": np.full(len(job.runs), np.nan),
+        "factors": FACTORS,
+        "observed_dim": 10,
+        "data_checksum": "0123",
+        "device": "cpu",
+    }
+    return to_dataset(job, arrays, steps, **{**others, **changed})
+
+
+class Written:
+    """A study whose traces lie on disk, and what stands in them."""
+
+    factors = FACTORS
+    value = staticmethod(value)
+    steps_of = staticmethod(steps_of)
+    synthetic = staticmethod(synthetic)
+
+    def __init__(self, folder: Path, axes: dict, **others):
+        self.grid = Grid(Study.model_validate({"study": "a", "axes": axes, "results": folder, **others}))
+        self.jobs = list(self.grid.jobs.values())
+        for job in self.jobs:
+            write(synthetic(job), self.path(job))
+
+    def path(self, job: Job) -> Path:
+        return self.grid.trace_path(job.name)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A function from axes (and other keys of a study file) to a study whose synthetic traces lie on disk."""
+    return lambda axes, **others: Written(tmp_path, axes, **others)

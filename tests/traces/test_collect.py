@@ -1,0 +1,233 @@
+"""Collecting: every number in its cell, and no file that does not belong."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from entropy_sums.study.grid import Grid
+from entropy_sums.traces.collect import TraceError, collect, missing, read, write
+from entropy_sums.traces.write import write as write_trace
+
+AXES = {"model": ["vae1"], "dataset": ["pca", "digits"], "latent_dim": [2, 4], "seed": {"count": 3}}
+
+
+def collected(study, path):
+    write(collect(study.grid, study.jobs), path)
+    with xr.open_datatree(path, engine="netcdf4") as tree:
+        return tree.load()
+
+
+def check(study, tree):
+    """Every number of every run stands in its cell."""
+    for run in study.grid.runs:
+        group = tree[run.model.replace("_", "")].to_dataset()
+        cell = group.sel(
+            {axis: str(v) if group[axis].dtype.kind in "OUT" else v for axis, v in run.coordinates.items()}
+        )
+        assert cell["run"].item() == run.identity("0123")
+        steps = study.steps_of(run)
+        for name in ("elbo", "gap"):
+            found = cell[name].sel(step=steps).values
+            assert found.tolist() == [study.value(run, name, step) for step in steps]
+            assert cell[name].notnull().sum() == len(steps)
+        for i, factor in enumerate(study.factors):
+            found = cell["cross_entropy"].sel(step=steps, factor=factor).values
+            assert found.tolist() == [study.value(run, "cross_entropy", step, i) for step in steps]
+        size = run.model_settings.latent_dim
+        assert cell["latent_entropy"].sel(step=steps).values[:, :size].tolist() == [
+            [study.value(run, "latent_entropy", step, i) for i in range(size)] for step in steps
+        ]
+        assert cell["latent_entropy"].notnull().sum() == len(steps) * size
+
+
+STUDIES = {
+    "one run": ({"model": ["vae1"], "dataset": ["pca"], "seed": [7]}, {}),
+    "several packs per cell": ({**AXES, "seed": {"count": 7}}, {"pack": {"size": 3}}),
+    "packed axes": ({**AXES, "learning_rate": [1e-2, 1e-3], "initial_std": [0.5, 1.0]}, {"pack": {"size": 4}}),
+    "string axis": ({**AXES, "activation": ["tanh", "relu"]}, {}),
+    "mixed axis": ({**AXES, "batch_size": [100, "full"]}, {}),
+    "boolean axis": ({**AXES, "dataset": ["digits"], "dequantise": [True, False]}, {}),
+    "steps as an axis": ({**AXES, "steps": [25, 60]}, {}),
+    "values off their order": ({**AXES, "latent_dim": [4, 2], "seed": [5, 1]}, {}),
+    "axes of some models": (
+        {**AXES, "model": ["linear_vae", "vae0"], "encoder_width": [20, 50], "decoder_std": [1.0, 0.5]},
+        {},
+    ),
+    "seed first": ({"seed": [0, 1], "latent_dim": [2, 4], "dataset": ["pca"], "model": ["vae1"]}, {}),
+}
+
+
+@pytest.mark.parametrize(("axes", "others"), STUDIES.values(), ids=STUDIES)
+def test_every_number_stands_in_its_cell(written, tmp_path, axes, others):
+    study = written(axes, settings={"steps": 40}, **others)
+    tree = collected(study, tmp_path / "traces.nc")
+    check(study, tree)
+    assert list(missing(tree)) == []
+    for model in study.grid.study.axes["model"]:
+        group = tree[model.replace("_", "")]
+        dims = study.grid.dimensions(model)
+        assert group["gap"].dims == (*dims, "step")
+        assert group["entropy" if "entropy" in group else "cross_entropy"].dims == (*dims, "step", "factor")
+        assert group["latent_entropy"].dims == (*dims, "step", "latent")
+        assert json.loads(group.attrs["axes"]) == list(dims)
+        for axis, values in dims.items():
+            mixed = any(isinstance(v, str) for v in values)
+            assert group[axis].values.tolist() == ([str(v) for v in values] if mixed else values)
+
+
+def test_shorter_runs_and_smaller_latents_are_padded_with_nan(written, tmp_path):
+    study = written({**AXES, "steps": [20, 50]})
+    group = collected(study, tmp_path / "traces.nc")["vae1"]
+    assert group["step"].values.tolist() == [0, 1, 2, 4, 10, 20, 30, 40, 50]
+    assert group["gap"].sel(steps=20, step=[30, 40, 50]).isnull().all()
+    assert group["gap"].sel(steps=50).notnull().all()
+    assert group["latent_entropy"].sel(latent_dim=2).isel(latent=[2, 3]).isnull().all()
+    assert group["latent_entropy"].sel(latent_dim=4, steps=50).notnull().all()
+
+
+def test_a_run_without_the_setting_of_an_axis_stands_at_all_its_values(written, tmp_path):
+    study = written({**AXES, "true_latent_dim": [1, 2, 3]}, settings={"steps": 20})
+    group = collected(study, tmp_path / "traces.nc")["vae1"]
+    assert len(study.grid.runs) == 2 * 3 * (3 + 1)
+    for name in ("run", "gap", "cross_entropy", "latent_entropy"):
+        digits, pca = (group[name].sel(dataset=dataset) for dataset in ("digits", "pca"))
+        assert (digits == digits.isel(true_latent_dim=0)).where(digits.notnull(), True).all()
+        assert not (pca == pca.isel(true_latent_dim=0)).isel(true_latent_dim=1).any()
+    assert list(missing(collected(study, tmp_path / "again.nc"))) == []
+
+
+def test_cells_without_a_trace_are_named_and_nan(written, tmp_path):
+    study = written({**AXES, "latent_dim": [2, 4]}, exclude=[{"dataset": "digits", "latent_dim": 2}])
+    study.jobs = [job for job in study.jobs if job.name != "vae1/pca/latent_dim=4/seed=0-2"]
+    tree = collected(study, tmp_path / "traces.nc")
+    empty = [("pca", 4), ("digits", 2)]
+    assert list(missing(tree)) == [f"vae1: dataset={d}, latent_dim={h}, seed={s}" for d, h in empty for s in range(3)]
+    for dataset, latent_dim in empty:
+        assert tree["vae1"]["gap"].sel(dataset=dataset, latent_dim=latent_dim).isnull().all()
+        assert tree["vae1"]["diverged_at"].sel(dataset=dataset, latent_dim=latent_dim).isnull().all()
+    assert tree["vae1"]["gap"].sel(dataset="pca", latent_dim=2).notnull().all()
+
+
+def test_a_model_without_any_trace_has_no_group(written, tmp_path):
+    study = written({**AXES, "model": ["vae0", "vae1"]})
+    study.jobs = [job for job in study.jobs if job.name.startswith("vae1/")]
+    assert list(collected(study, tmp_path / "traces.nc").children) == ["vae1"]
+
+
+def test_plain_xarray_opens_the_tree_without_this_package(written, tmp_path):
+    axes = {**AXES, "model": ["linear_vae", "vae1"], "learning_rate": [1e-3, 1e-2]}
+    study = written(axes, settings={"steps": 40})
+    write(collect(study.grid, study.jobs), tmp_path / "traces.nc")
+    code = (
+        "import sys, json, xarray as xr\n"
+        f"tree = xr.open_datatree({str(tmp_path / 'traces.nc')!r})\n"
+        "gap = tree['vae1']['gap'].sel(dataset='digits', latent_dim=4, learning_rate=0.01)\n"
+        "assert 'entropy_sums' not in sys.modules\n"
+        "print(json.dumps([sorted(tree.children), list(tree['vae1']['gap'].sizes.items()), "
+        "gap.isel(step=-1).median('seed').item()]))"
+    )
+    out = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert out.stderr == ""
+    groups, sizes, median = json.loads(out.stdout)
+    assert groups == ["linearvae", "vae1"]
+    assert sizes == [["dataset", 2], ["latent_dim", 2], ["seed", 3], ["learning_rate", 2], ["step", 8]]
+    chosen = {"dataset": "digits", "latent_dim": 4, "learning_rate": 0.01}
+    runs = [r for r in study.grid.runs if r.model == "vae1" and chosen.items() <= r.coordinates.items()]
+    assert median == np.median([study.value(run, "gap", 40) for run in runs])
+
+
+def test_the_tree_says_where_it_comes_from(written, tmp_path):
+    study = written(AXES, settings={"steps": 20})
+    tree = collected(study, tmp_path / "traces.nc")
+    configuration = json.loads(tree.attrs["configuration"])
+    assert tree.attrs["study"] == "a"
+    assert configuration["pack"] == {"size": 16}
+    assert configuration["axes"]["latent_dim"] == [2, 4]
+    assert json.loads(tree.attrs["versions"]).keys() >= {"torch", "xarray"}
+    assert set(json.loads(tree.attrs["data_checksums"])) == {job.data for job in study.jobs}
+    training = json.loads(tree["vae1"].attrs["training"])
+    assert {dataset: t["phases"][0]["steps"] for dataset, t in training.items()} == {"pca": 20, "digits": 20}
+    for name in [*tree["vae1"].data_vars, "step"]:
+        assert tree["vae1"][name].attrs.keys() >= {"long_name", "units"}, name
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def spoil(path):
+    """Change one byte of a compressed number."""
+    content = bytearray(path.read_bytes())
+    content[content.rindex(ZLIB_HEADER) + 12] ^= 0xFF
+    path.write_bytes(content)
+
+
+ZLIB_HEADER = b"\x78\x01"
+
+DAMAGES = {
+    "truncated": truncate,
+    "spoiled": spoil,
+    "empty": lambda path: path.write_bytes(b""),
+    "zeros": lambda path: path.write_bytes(bytes(4096)),
+    "text": lambda path: path.write_text("step,elbo\n0,1\n"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_named_and_refused(written, damage):
+    study = written(AXES)
+    path = study.path(study.jobs[1])
+    damage(path)
+    with pytest.raises(TraceError) as caught:
+        collect(study.grid, study.jobs)
+    assert str(caught.value).startswith(f"{path}: damaged or no NetCDF file (")
+    assert str(caught.value).endswith("); delete it and train this job anew")
+
+
+def test_a_foreign_file_is_named_and_refused(written):
+    study = written(AXES)
+    path = study.path(study.jobs[0])
+    xr.Dataset({"elbo": ("step", np.zeros(3))}).to_netcdf(path, engine="netcdf4")
+    with pytest.raises(TraceError, match=r"seed=0-2\.nc: not a trace of this software \(format None\); move it away"):
+        read(path, study.jobs[0])
+
+
+def test_a_stale_file_is_named_and_refused(written):
+    study = written(AXES)
+    job = study.jobs[0]
+    changed = Grid(study.grid.study.model_copy(update={"settings": {"learning_rate": 0.1}})).find(job.name)
+    message = r"seed=0-2\.nc: trace of another configuration \(job vae1/pca/seed=0-2, identity \w+; the study wants"
+    with pytest.raises(TraceError, match=message + r" vae1/pca/seed=0-2, \w+\); delete it and train this job anew"):
+        read(study.path(job), changed)
+
+
+def test_a_file_of_another_job_is_named_and_refused(written):
+    study = written(AXES)
+    one, other = study.jobs[:2]
+    study.path(other).replace(study.path(one))
+    with pytest.raises(TraceError, match="trace of another configuration"):
+        read(study.path(one), one)
+
+
+def test_other_runs_are_named_and_refused(written):
+    study = written(AXES)
+    job = study.jobs[0]
+    trace = study.synthetic(job)
+    trace["run"] = ("replica", ["0" * 16] * len(job.runs))
+    write_trace(trace, study.path(job))
+    with pytest.raises(TraceError, match=r"its runs are not those of job vae1/pca/seed=0-2; delete it and train"):
+        read(study.path(job), job)
+
+
+def test_traces_of_other_data_are_named_and_refused(written):
+    study = written(AXES)
+    first, second = (job for job in study.jobs if job.runs[0].dataset == "pca")
+    write_trace(study.synthetic(second, data_checksum="4567"), study.path(second))
+    with pytest.raises(TraceError) as caught:
+        collect(study.grid, study.jobs)
+    message = f"{study.path(second)}: made from other data ({first.data}) than {study.path(first)}; delete the older"
+    assert str(caught.value).startswith(message)
