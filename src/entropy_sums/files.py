@@ -52,6 +52,7 @@ def source_digest(*parts: str) -> str:
         True
     """
     root = Path(__file__).parent
-    files = sorted(file for part in parts for file in [root / part, *(root / part).rglob("*.py")] if file.is_file())
+    found = (file for part in parts for file in [root / part, *(root / part).rglob("*")])
+    files = sorted(file for file in found if file.is_file() and "__pycache__" not in file.parts)
     content = b"".join(str(file.relative_to(root)).encode() + file.read_bytes() for file in files)
     return hashlib.sha256(content).hexdigest()[:16]

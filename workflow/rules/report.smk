@@ -8,6 +8,7 @@ rule report:
         f"{FOLDER}/report.html",
     params:
         study=STUDY_FILE,
+        code=source_digest("report.py", "templates", "figures", "analysis", "tables.py"),
     log:
         f"{FOLDER}/logs/report.log",
     benchmark:

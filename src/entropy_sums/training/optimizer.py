@@ -16,7 +16,9 @@ class PackedAdam:
     single replica can be read and written.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], learning_rates: Sequence[float]) -> None:
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], learning_rates: Sequence[float], second_moment_decay: float = 0.999
+    ) -> None:
         self.parameters = list(parameters)
         self.first = [torch.zeros_like(p) for p in self.parameters]
         self.second = [torch.zeros_like(p) for p in self.parameters]
@@ -27,7 +29,7 @@ class PackedAdam:
             {"params": views, "lr": rate, "initial_lr": rate}
             for views, (_, _, rate) in zip(self._views, self._ranges, strict=True)
         ]
-        self._adam = torch.optim.Adam(groups, fused=True)
+        self._adam = torch.optim.Adam(groups, betas=(0.9, second_moment_decay), fused=True)
         for views, (a, b, _) in zip(self._views, self._ranges, strict=True):
             for view, first, second in zip(views, self.first, self.second, strict=True):
                 self._adam.state[view] = {"step": self.count.clone(), "exp_avg": first[a:b], "exp_avg_sq": second[a:b]}

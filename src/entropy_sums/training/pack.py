@@ -63,7 +63,8 @@ class Phase:
         self.start, self.settings = start, pack.training.phases[position]
         self.batches = Batches(pack.data, pack.seeds, pack.model.latent_dim, position, self.settings)
         rates = [replica.training.phases[position].learning_rate for replica in pack.replicas]
-        self.optimizer = PackedAdam([p for p in pack.model.parameters() if p.requires_grad], rates)
+        learned = [p for p in pack.model.parameters() if p.requires_grad]
+        self.optimizer = PackedAdam(learned, rates, self.settings.second_moment_decay)
         self._factor = SCHEDULES[self.settings.schedule]
 
     def update(self, pack: Pack, step: int) -> None:

@@ -26,7 +26,10 @@ class PhaseSettings(Settings):
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
     optimizer: Literal["adam"] = "adam"
-    """`adam`, with the usual decay rates 0.9 and 0.999."""
+    """`adam`, with a decay rate of 0.9 for the first moments."""
+    second_moment_decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
+    learned variances need in short trainings."""
 
 
 class EvaluationSettings(Settings):
