@@ -13,4 +13,8 @@ rule all:
         f"{FOLDER}/traces.nc",
         rules.tables.output,
         rules.report.output,
-        expand(f"{FOLDER}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=FIGURE_SUFFIXES),
+        expand(
+            f"{FOLDER}/figures/{{name}}.{{suffix}}",
+            name=FIGURE_NAMES,
+            suffix=FIGURE_SUFFIXES,
+        ),

@@ -29,7 +29,8 @@ class Case:
     def gradients(self, value):
         names, parameters = zip(*[(n, p) for n, p in self.model.named_parameters() if p.requires_grad], strict=True)
         gradients = torch.autograd.grad(value.sum(), parameters, allow_unused=True)
-        return {n: torch.zeros_like(p) if g is None else g for n, p, g in zip(names, parameters, gradients, strict=True)}
+        found = zip(names, parameters, gradients, strict=True)
+        return {n: torch.zeros_like(p) if g is None else g for n, p, g in found}
 
     def derivative(self, value, direction):
         """Directional derivative of `value` per replica; `direction` maps names to a factor or a tensor."""

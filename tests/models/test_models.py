@@ -66,9 +66,7 @@ def alternatives(settings):
     return [(field, other[field]) for field in settings.model_fields if field in other]
 
 
-@pytest.mark.parametrize(
-    ("name", "field", "value"), [(n, f, v) for n, s in MODELS.items() for f, v in alternatives(s)]
-)
+@pytest.mark.parametrize(("name", "field", "value"), [(n, f, v) for n, s in MODELS.items() for f, v in alternatives(s)])
 def test_every_setting_changes_the_objective(name, field, value):
     x, noise = inputs(3, latents=3)
     before = made(name).bound(x, noise[..., :2]).elbo

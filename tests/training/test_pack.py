@@ -47,9 +47,7 @@ def test_alone_is_as_in_a_pack(size, model):
     for position in {0, size // 2, size - 1}:
         alone = arrays(pack[position : position + 1])
         for name in ("elbo", "gap", "heldout_elbo", "latent_entropy", "entropy"):
-            np.testing.assert_allclose(
-                packed[name][:, position], alone[name][:, 0], rtol=2e-4, atol=2e-4, err_msg=name
-            )
+            np.testing.assert_allclose(packed[name][:, position], alone[name][:, 0], rtol=2e-4, atol=2e-4, err_msg=name)
 
 
 def test_the_same_seed_gives_the_same_trace_and_another_seed_another():
@@ -127,8 +125,8 @@ def test_a_diverging_replica_is_frozen_and_the_others_go_on(tmp_path):
     for name in ("elbo", "gap"):
         np.testing.assert_allclose(recorded[name][:, [0, 2]], sound[name], rtol=1e-4, atol=1e-4)
     options = {"identity": "job", "checkpoint": tmp_path / "job.checkpoint", "checkpoint_seconds": 0}
+    first = Pack([replica(0), wild, replica(2)], TRAIN, TEST, **options)
     with pytest.raises(Interrupted):
-        first = Pack([replica(0), wild, replica(2)], TRAIN, TEST, **options)
         first.run(lambda pack: pack.stop() if pack.step == 16 else None)
     resumed = Pack([replica(0), wild, replica(2)], TRAIN, TEST, **options).run()
     equal(recorded, resumed.arrays())

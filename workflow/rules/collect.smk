@@ -4,12 +4,14 @@ rule collect:
         lambda wildcards: [GRID.trace_path(name) for name in GRID.jobs],
     output:
         f"{FOLDER}/traces.nc",
-    params:
-        study=STUDY_FILE,
-        configuration=GRID.study.model_dump_json(),
     log:
         f"{FOLDER}/logs/collect.log",
     benchmark:
         f"{FOLDER}/benchmarks/collect.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        study=STUDY_FILE,
+        configuration=GRID.study.model_dump_json(),
     shell:
         "entropy-sums collect {params.study:q} --output {output:q} 2> {log:q}"

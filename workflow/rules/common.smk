@@ -1,4 +1,5 @@
 # What all rules share. Every job of a cluster reads this: the grid is not expanded here but where it is used.
+import os
 from pathlib import Path
 
 from entropy_sums import figures
@@ -16,14 +17,20 @@ if not workflow.configfiles:
 if len(workflow.configfiles) > 1:
     raise WorkflowError("one study at a time: name a single --configfile")
 
-STUDY_FILE = str(workflow.configfiles[0])
+STUDY_FILE = os.path.relpath(workflow.configfiles[0])
 try:
     GRID = Grid(read(Path(STUDY_FILE)), STUDY_FILE)
 except StudyError as error:
     raise WorkflowError(error)
-if config["study"] != GRID.study.study or set(config) - set(GRID.study.model_fields_set):
-    raise WorkflowError(f"--config is not read: change {STUDY_FILE}, or a copy of it, instead")
+if config["study"] != GRID.study.study or set(config) - set(
+    GRID.study.model_fields_set
+):
+    raise WorkflowError(
+        f"--config is not read: change {STUDY_FILE}, or a copy of it, instead"
+    )
 
+# Taken up where Snakemake is asked for it: --software-deployment-method conda.
+ENVIRONMENT = "../../environment.yml"
 FOLDER = GRID.study.folder
 FIGURE_NAMES = figures.names(GRID.study.figures, GRID.study.axes["dataset"])
 FIGURE_SUFFIXES = ["pdf", "svg", "png"]

@@ -6,12 +6,14 @@ localrules:
 rule data:
     output:
         f"{FOLDER}/data/{{name}}.nc",
-    params:
-        study=STUDY_FILE,
-        settings=lambda wildcards: GRID.dataset(wildcards.name).model_dump_json(),
     log:
         f"{FOLDER}/logs/data/{{name}}.log",
     benchmark:
         f"{FOLDER}/benchmarks/data/{{name}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        study=STUDY_FILE,
+        settings=lambda wildcards: GRID.dataset(wildcards.name).model_dump_json(),
     shell:
         "entropy-sums data {params.study:q} {wildcards.name:q} --output {output:q} 2> {log:q}"

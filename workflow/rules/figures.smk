@@ -8,17 +8,22 @@ rule figure:
             f"{FOLDER}/figures/{{name}}.svg",
             caption="../report/figure.rst",
             category="Figures",
-            labels=lambda wildcards: {"figure": wildcards.name, "study": GRID.study.study},
+            labels=lambda wildcards: {
+                "figure": wildcards.name,
+                "study": GRID.study.study,
+            },
         ),
         multiext(f"{FOLDER}/figures/{{name}}", ".pdf", ".png", ".txt"),
-    params:
-        path=f"{FOLDER}/figures/{{name}}",
-        code=source_digest("figures", "analysis", "tables.py"),
-        training=GRID.study.training.model_dump(mode="json"),
     log:
         f"{FOLDER}/logs/figures/{{name}}.log",
     benchmark:
         f"{FOLDER}/benchmarks/figures/{{name}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        path=subpath(output[0], strip_suffix=".svg"),
+        code=source_digest("figures", "analysis", "tables.py"),
+        training=GRID.study.training.model_dump(mode="json"),
     shell:
         "entropy-sums figure {wildcards.name:q} {input:q} --output {params.path:q} 2> {log:q}"
 
@@ -33,12 +38,14 @@ rule tables:
             category="Tables",
         ),
         f"{FOLDER}/tables/final.tex",
-    params:
-        path=f"{FOLDER}/tables/final",
-        code=source_digest("figures", "analysis", "tables.py"),
     log:
         f"{FOLDER}/logs/tables.log",
     benchmark:
         f"{FOLDER}/benchmarks/tables.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        path=subpath(output[0], strip_suffix=".csv"),
+        code=source_digest("figures", "analysis", "tables.py"),
     shell:
         "entropy-sums tables {input:q} --output {params.path:q} 2> {log:q}"

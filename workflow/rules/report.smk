@@ -6,12 +6,14 @@ rule report:
         table=rules.tables.output,
     output:
         f"{FOLDER}/report.html",
-    params:
-        study=STUDY_FILE,
-        code=source_digest("report.py", "templates", "figures", "analysis", "tables.py"),
     log:
         f"{FOLDER}/logs/report.log",
     benchmark:
         f"{FOLDER}/benchmarks/report.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        study=STUDY_FILE,
+        code=source_digest("report.py", "templates", "figures", "analysis", "tables.py"),
     shell:
         "entropy-sums report {params.study:q} --output {output:q} 2> {log:q}"

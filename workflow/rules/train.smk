@@ -4,14 +4,16 @@ rule train:
         data=lambda wildcards: GRID.data_path(GRID.find(wildcards.job).data),
     output:
         f"{FOLDER}/runs/{{job}}.nc",
-    params:
-        study=STUDY_FILE,
-        identity=lambda wildcards: GRID.find(wildcards.job).identity,
     log:
         f"{FOLDER}/logs/train/{{job}}.log",
     benchmark:
         f"{FOLDER}/benchmarks/train/{{job}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
+    params:
+        study=STUDY_FILE,
+        identity=lambda wildcards: GRID.find(wildcards.job).identity,
     shell:
         "entropy-sums train {params.study:q} {wildcards.job:q} --data {input.data:q} --output {output:q}"
         " --identity {params.identity} --threads {threads} 2> {log:q}"

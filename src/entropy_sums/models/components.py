@@ -138,7 +138,7 @@ class VAE(Model):
         self.encoder, self.latent_prior, self.decoder = encoder, prior, decoder
         self._constrained = [layer for layer in self.modules() if isinstance(layer, UnitNormLinear)]
 
-    def prior(self) -> Normal:
+    def prior(self) -> Family:
         return self.latent_prior()
 
     def posterior(self, x: Tensor) -> Normal:

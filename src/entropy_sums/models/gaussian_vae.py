@@ -23,17 +23,19 @@ class LinearVAE(VAE):
         ones = [1.0] * len(blueprint.replicas)
         posterior_mean = blueprint.linear(blueprint.observed_dim, s.latent_dim)
         observation_mean = blueprint.linear(s.latent_dim, blueprint.observed_dim)
+        observation = NormalMean(observation_mean, blueprint.packed("initial_std"), 1, s.variance_head)
         super().__init__(
             blueprint,
             NormalMean(posterior_mean, ones, s.latent_dim, s.variance_head),
             StandardNormal(s.latent_dim),
-            NormalMean(observation_mean, blueprint.packed("initial_std"), 1, s.variance_head),
+            observation,
         )
+        self._linear, self._observation = observation_mean, observation
 
     def marginal(self) -> FullNormal:
         r"""$p(x) = \mathcal N(b, WW^\top + \sigma^2 I)$, batch shape `(replica, 1)`."""
-        weight, bias = self.decoder.mean.weight, self.decoder.mean.bias
-        variance = (2 * log_std(self.decoder.spread, self.decoder.kind)).exp()
+        weight, bias = self._linear.weight, self._linear.bias
+        variance = (2 * log_std(self._observation.spread, self._observation.kind)).exp()
         identity = torch.eye(bias.shape[-1], dtype=bias.dtype, device=bias.device)
         covariance = weight.mT @ weight + variance * identity
         return FullNormal(bias, torch.linalg.cholesky(covariance).unsqueeze(1))

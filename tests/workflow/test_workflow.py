@@ -1,0 +1,208 @@
+"""The workflow run for real on a tiny grid: everything is made, nothing is done twice, nothing is lost."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+
+@pytest.fixture
+def copy(finished, workspace):
+    """A finished study of one's own to change."""
+    shutil.copytree(finished.folder / "results", workspace.folder / "results", copy_function=shutil.copy2)
+    shutil.copytree(finished.folder / ".snakemake", workspace.folder / ".snakemake", copy_function=shutil.copy2)
+    return workspace
+
+
+def test_all_makes_everything(finished):
+    made = {str(p.relative_to(finished.results)) for p in finished.results.rglob("*") if p.is_file()}
+    figures = {f"figures/{n}.{s}" for n in ("traces_pca", "gap_by_model") for s in ("pdf", "svg", "png", "txt")}
+    logs = {"logs/train/vae0/pca/seed=0-2.log", "logs/collect.log", "benchmarks/train/vae1/pca/seed=0-2.tsv"}
+    expected = {"traces.nc", "report.html", "tables/final.csv", "tables/final.tex", *figures, *logs}
+    assert expected <= made
+    assert not [name for name in made if "checkpoint" in name]
+    assert finished.wanted() == {}
+
+
+def test_the_tree_opens_without_our_package(finished):
+    script = (
+        "import sys, json, xarray as xr\n"
+        f"tree = xr.open_datatree({str(finished.results / 'traces.nc')!r})\n"
+        "assert not any(name.startswith('entropy_sums') for name in sys.modules)\n"
+        "gap = tree['vae1']['gap']\n"
+        "print(json.dumps([sorted(tree.children), list(gap.dims), gap.attrs['units'], gap.isel(step=-1).size]))"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert json.loads(printed) == [["vae0", "vae1"], ["dataset", "seed", "step"], "nats per data point", 3]
+
+
+def test_a_further_seed_trains_only_itself(copy):
+    copy.study["axes"]["seed"] = {"count": 4}
+    wanted = copy.wanted()
+    assert wanted["train"] == {"vae0/pca/seed=3", "vae1/pca/seed=3"}
+    assert "data" not in wanted
+    assert "collect" in wanted
+
+
+def test_a_learning_rate_axis(copy):
+    """One line of YAML: a new dimension, a new facet, and only the new cells are trained."""
+    before = xr.open_datatree(copy.results / "traces.nc")["vae1"]["elbo"].load()
+    panels_before = (copy.results / "figures" / "traces_pca.svg").read_text().count('id="axes_')
+    copy.study["axes"]["learning_rate"] = [1e-2, 3e-3]
+    assert copy.wanted()["train"] == {f"{m}/pca/learning_rate=0.003,seed=0-2" for m in ("vae0", "vae1")}
+    times = {p: p.stat().st_mtime_ns for p in copy.results.glob("runs/*/pca/seed=0-2.nc")}
+    copy.run()
+    assert times == {p: p.stat().st_mtime_ns for p in times}
+    after = xr.open_datatree(copy.results / "traces.nc")["vae1"]["elbo"].load()
+    assert after.dims == ("dataset", "seed", "learning_rate", "step")
+    np.testing.assert_array_equal(after.sel(learning_rate=1e-2).transpose(*before.dims), before)
+    assert (after.sel(learning_rate=3e-3).isel(step=-1) != before.isel(step=-1)).all()
+    assert (copy.results / "figures" / "traces_pca.svg").read_text().count('id="axes_') > panels_before
+
+
+def test_a_changed_setting_retrains_its_cells_only(copy):
+    copy.study["overrides"] = [{"when": {"model": "vae1"}, "set": {"initial_std": 0.5}}]
+    assert copy.wanted()["train"] == {"vae1/pca/seed=0-2"}
+
+
+def test_new_figure_code_redraws_and_trains_nothing(copy):
+    """Edits the code in a copy of the package that only this test's Snakemake sees."""
+    import entropy_sums
+
+    package = copy.folder / "code" / "entropy_sums"
+    shutil.copytree(os.path.dirname(entropy_sums.__file__), package)
+    with (package / "figures" / "style.py").open("a") as file:
+        file.write("\nEDITED = True\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(copy.folder / "code"))
+        wanted = copy.wanted()
+    assert "figure" in wanted
+    assert not {"data", "train", "collect"} & set(wanted)
+
+
+def test_editing_a_rule_retrains_nothing(copy):
+    (copy.folder / "workflow").unlink()
+    shutil.copytree(os.path.join(os.path.dirname(__file__), "../../workflow"), copy.folder / "workflow")
+    rule = copy.folder / "workflow" / "rules" / "train.smk"
+    rule.write_text(rule.read_text().replace("entropy-sums train {params", "entropy-sums train  {params"))
+    assert "train" not in copy.wanted()
+
+
+def test_what_is_finished_stays_usable_when_a_job_fails(workspace):
+    workspace.study["overrides"] = [{"when": {"model": "vae0"}, "set": {"batch_size": 100}}]
+    printed = workspace.run(check=False)
+    assert "--partial" in printed
+    assert (
+        "batch_size: 100 is more than the 60 training points"
+        in (workspace.results / "logs/train/vae0/pca/seed=0-2.log").read_text()
+    )
+    assert (workspace.results / "runs/vae1/pca/seed=0-2.nc").exists()
+    collect = [sys.executable, "-m", "entropy_sums.cli", "collect", "study.yaml", "--partial"]
+    subprocess.run(collect, cwd=workspace.folder, env=workspace.environment(), check=True, capture_output=True)
+    assert list(xr.open_datatree(workspace.results / "traces.nc").children) == ["vae1"]
+    for command in (["figure", "traces_pca"], ["tables"]):
+        whole = [sys.executable, "-m", "entropy_sums.cli", *command, str(workspace.results / "traces.nc")]
+        subprocess.run(whole, cwd=workspace.folder, env=workspace.environment(), check=True, capture_output=True)
+    del workspace.study["overrides"]
+    assert workspace.wanted()["train"] == {"vae0/pca/seed=0-2"}
+
+
+def test_snakemake_report(finished):
+    finished.run("--report", "snakemake-report.html")
+    page = (finished.folder / "snakemake-report.html").read_text()
+    assert "traces_pca" in page
+
+
+def test_mistakes_end_before_anything_runs(workspace):
+    workspace.study["axes"]["model"] = ["vea1"]
+    printed = workspace.run(check=False)
+    assert "study.yaml" in printed
+    assert "did you mean 'vae1'?" in printed
+    assert not workspace.results.exists()
+
+
+def test_config_overrides_are_refused(workspace):
+    assert "--config is not read" in workspace.run("--config", "study=other", check=False)
+
+
+def train_command(space):
+    return [sys.executable, "-m", "entropy_sums.cli", "train", "study.yaml", "vae1/pca/seed=0-2"]
+
+
+@pytest.fixture
+def long(workspace):
+    """A job of a few seconds, with a checkpoint at every recorded step."""
+    workspace.study["training"]["phases"] = [
+        {"steps": 1500, "learning_rate": 1e-2, "schedule": "cosine", "batch_size": 20},
+        {"steps": 100, "learning_rate": 1e-3, "schedule": "cosine", "batch_size": "full"},
+    ]
+    workspace.run("--dry-run")
+    return workspace
+
+
+def start(space, *arguments):
+    command = [*train_command(space), *arguments]
+    return subprocess.Popen(command, cwd=space.folder, env=space.environment(), stderr=subprocess.PIPE, text=True)
+
+
+def trace(space, name="t.nc"):
+    return xr.load_dataset(space.folder / name).drop_vars("wall_time")
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_trace(long):
+    """kill -9 again and again, at random moments, until the job gets through."""
+    assert start(long, "--output", "undisturbed.nc").wait() == 0
+    moments = np.random.default_rng(0).uniform(0.0, 1.5, size=6)
+    checkpoint = long.folder / "t.checkpoint"
+    for moment in moments:
+        process = start(long, "--output", "t.nc", "--checkpoint-seconds", "0")
+        patience = time.monotonic() + 60
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        while not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before) and process.poll() is None:
+            assert time.monotonic() < patience
+            time.sleep(0.01)
+        time.sleep(moment)
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert checkpoint.exists() or (long.folder / "t.nc").exists()
+    assert start(long, "--output", "t.nc").wait() == 0
+    xr.testing.assert_identical(trace(long), trace(long, "undisturbed.nc"))
+    assert not list(long.folder.glob("*.checkpoint"))
+
+
+def test_sigterm_saves_and_the_next_start_goes_on(long):
+    process = start(long, "--output", "t.nc")
+    for line in process.stderr:
+        if "step 0/1600" in line:
+            break
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    rest = process.stderr.read()
+    assert process.wait() == 143
+    assert "the same command goes on" in rest
+    assert (long.folder / "t.checkpoint").exists()
+    assert not (long.folder / "t.nc").exists()
+    assert start(long, "--output", "t.nc").wait() == 0
+    assert start(long, "--output", "undisturbed.nc").wait() == 0
+    xr.testing.assert_identical(trace(long), trace(long, "undisturbed.nc"))
+
+
+def test_two_writers_of_one_trace_are_harmless(long):
+    writers = [start(long, "--output", "t.nc", "--checkpoint-seconds", "0") for _ in range(2)]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert start(long, "--output", "undisturbed.nc").wait() == 0
+    xr.testing.assert_identical(trace(long), trace(long, "undisturbed.nc"))
+
+
+def test_a_planned_identity_that_changed_is_refused(long):
+    process = start(long, "--identity", "0123456789abcdef")
+    assert "the study file changed meanwhile" in process.stderr.read()
+    assert process.wait() == 2
