@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
 class Factor:
     r"""One distribution $p_i$ of a model, seen through the posterior.
 
     $$\mathrm{CE}_i = -\tfrac1N \sum_n \mathbb E_{q_n}[\log p_i], \qquad
       \mathcal H_i = \tfrac1N \sum_n \mathbb E_{q_n}[\mathcal H[p_i]]$$
 
-    Both are in nats per data point, shape `(replica,)`.
+    Both are in nats per data point, shape `(replica,)`. The entropy may be given as a function without
+    arguments, called when it is first asked for: training needs the cross-entropy only.
 
     Example:
         >>> Factor(cross_entropy=torch.tensor([1.5]), entropy=torch.tensor([1.25])).gap
         tensor([-0.2500])
     """
 
-    cross_entropy: Tensor
-    entropy: Tensor
+    def __init__(self, cross_entropy: Tensor, entropy: Tensor | Callable[[], Tensor]) -> None:
+        self.cross_entropy = cross_entropy
+        self._entropy = entropy
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """Expected entropy of the factor, in nats."""
+        return self._entropy if isinstance(self._entropy, Tensor) else self._entropy()
 
     @property
     def gap(self) -> Tensor:

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "leaky_relu": functional.leaky_relu,
-    "elu": functional.elu,
+    "relu": torch.relu_,
+    "leaky_relu": functional.leaky_relu_,
+    "elu": functional.elu_,
     "silu": functional.silu,
     "softplus": functional.softplus,
-    "tanh": torch.tanh,
+    "tanh": torch.tanh_,
 }
+"""Nonlinearities of hidden layers; they may overwrite their input, which nothing else needs."""
 
 
 def per_replica(values: Sequence[float]) -> Tensor:

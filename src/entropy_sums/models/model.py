@@ -53,8 +53,8 @@ class Model(nn.Module, ABC):
         return Bound(
             posterior_entropy=self.mean(posterior.entropy()),
             factors={
-                "prior": Factor(self.mean(cross_entropy(posterior, prior)), self.mean(prior.entropy())),
-                "observation": Factor(-self.mean(observation.log_prob(x)), self.mean(observation.entropy())),
+                "prior": Factor(self.mean(cross_entropy(posterior, prior)), lambda: self.mean(prior.entropy())),
+                "observation": Factor(-self.mean(observation.log_prob(x)), lambda: self.mean(observation.entropy())),
             },
         )
 
