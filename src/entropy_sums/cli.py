@@ -164,36 +164,36 @@ def _collect(options: argparse.Namespace) -> None:
 
 
 def _figure(options: argparse.Namespace) -> None:
-    import xarray as xr
-
     from entropy_sums.figures import render
 
     output = options.output or options.traces.parent / "figures" / options.name
-    with xr.open_datatree(options.traces, engine="netcdf4") as tree:
-        render(options.name, tree, output)
+    render(options.name, _tree(options.traces), output)
 
 
 def _tables(options: argparse.Namespace) -> None:
-    import xarray as xr
-
     from entropy_sums.tables import final_table, write
 
     output = options.output or options.traces.parent / "tables" / "final"
-    with xr.open_datatree(options.traces, engine="netcdf4") as tree:
-        write(final_table(tree), output)
+    write(final_table(_tree(options.traces)), output)
 
 
 def _report(options: argparse.Namespace) -> None:
-    import xarray as xr
-
     from entropy_sums.figures import names
     from entropy_sums.report import write
     from entropy_sums.tables import final_table
 
     study = _grid(options.study).study
     figures = [study.folder / "figures" / name for name in names(study.figures, list(map(str, study.axes["dataset"])))]
-    with xr.open_datatree(study.folder / "traces.nc", engine="netcdf4") as tree:
-        write(tree, figures, final_table(tree), options.output or study.folder / "report.html")
+    tree = _tree(study.folder / "traces.nc")
+    write(tree, figures, final_table(tree), options.output or study.folder / "report.html")
+
+
+def _tree(path: Path):
+    """A collected file, read whole: figures and tables look at every number many times."""
+    import xarray as xr
+
+    with xr.open_datatree(path, engine="netcdf4") as tree:
+        return tree.load()
 
 
 def _schema(options: argparse.Namespace) -> None:

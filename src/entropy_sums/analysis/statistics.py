@@ -47,6 +47,8 @@ def usable(ds: xr.Dataset) -> xr.Dataset:
         array([-3., nan])
     """
     keep = ~diverged(ds)
+    if keep.all():
+        return ds
     traces = {name: array.where(keep) for name, array in ds.data_vars.items() if array.dtype.kind == "f"}
     return ds.assign(traces)
 

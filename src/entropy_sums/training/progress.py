@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from entropy_sums.training.pack import Pack
 
@@ -26,11 +25,15 @@ class Reporter:
 
     def __init__(self, name: str, replicas: int, steps: int) -> None:
         self.name, self.replicas, self.steps = name, replicas, steps
-        self._bar: Progress | None = None
+        self._bar: Any = None
         self._last_line = -np.inf
 
     def __enter__(self) -> Reporter:
         if sys.stderr.isatty():
+            # A batch job has no terminal and need not wait for the import.
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
             times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
             self._bar = Progress(*columns, *times, console=Console(stderr=True))
