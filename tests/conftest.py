@@ -13,6 +13,10 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--write-golden", action="store_true", help="write the golden numbers anew")
+
+
 @pytest.fixture
 def float64():
     """Everything that is built without saying otherwise is float64."""
