@@ -9,10 +9,19 @@ import pytest
 import xarray as xr
 
 from entropy_sums.study.grid import Grid
-from entropy_sums.traces.collect import TraceError, collect, missing, read, write
+from entropy_sums.traces.collect import TraceError, collect, read, write
 from entropy_sums.traces.write import write as write_trace
 
 AXES = {"model": ["vae1"], "dataset": ["pca", "digits"], "latent_dim": [2, 4], "seed": {"count": 3}}
+
+
+def missing(tree):
+    """Groups and cells without a trace."""
+    for name, node in tree.children.items():
+        run = node.to_dataset()["run"]
+        for index in np.argwhere(run.values == ""):
+            cell = {axis: run[axis].values[i] for axis, i in zip(run.dims, index, strict=True)}
+            yield f"{name}: " + ", ".join(f"{axis}={value}" for axis, value in cell.items())
 
 
 def collected(study, path):

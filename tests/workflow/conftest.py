@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class Workspace:
 
     def run(self, *arguments: str, check: bool = True) -> str:
         """Run Snakemake as a user does, one core, and return what it printed."""
-        self.file.write_text(yaml.safe_dump(self.study))
+        self.file.write_text(yaml.safe_dump(self.study, sort_keys=False))
         command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", "1", *arguments]
         options = {"cwd": self.folder, "env": self.environment(), "capture_output": True, "text": True}
         done = subprocess.run(command, **options, check=False)
@@ -69,7 +70,7 @@ class Workspace:
 def make_workspace(folder: Path) -> Workspace:
     for name in ("Snakefile", "workflow", "profiles", "config"):
         (folder / name).symlink_to(ROOT / name)
-    return Workspace(folder, yaml.safe_load(yaml.safe_dump(TINY)))
+    return Workspace(folder, deepcopy(TINY))
 
 
 @pytest.fixture

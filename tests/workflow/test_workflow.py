@@ -67,6 +67,17 @@ def test_a_learning_rate_axis(copy):
     assert (copy.results / "figures" / "traces_pca.svg").read_text().count('id="axes_') > panels_before
 
 
+def test_a_changed_file_of_the_user_is_read_again(workspace):
+    points = np.random.default_rng(0).normal(size=(80, 3))
+    np.save(workspace.folder / "mine.npy", points)
+    workspace.study["axes"] |= {"dataset": ["array"], "model": ["vae1"]}
+    workspace.study["settings"] = {"path": "mine.npy", "encoder_width": 5, "decoder_width": 5}
+    workspace.run("results/tiny/traces.nc")
+    assert "data" not in workspace.wanted()
+    np.save(workspace.folder / "mine.npy", points + 1)
+    assert {"data", "train"} <= set(workspace.wanted())
+
+
 def test_a_changed_setting_retrains_its_cells_only(copy):
     copy.study["overrides"] = [{"when": {"model": "vae1"}, "set": {"initial_std": 0.5}}]
     assert copy.wanted()["train"] == {"vae1/pca/seed=0-2"}
@@ -148,8 +159,14 @@ def long(workspace):
 
 
 def start(space, *arguments):
+    """Start a training that says what it does in stderr.txt."""
     command = [*train_command(space), *arguments]
-    return subprocess.Popen(command, cwd=space.folder, env=space.environment(), stderr=subprocess.PIPE, text=True)
+    with (space.folder / "stderr.txt").open("w") as said:
+        return subprocess.Popen(command, cwd=space.folder, env=space.environment(), stderr=said)
+
+
+def said(space):
+    return (space.folder / "stderr.txt").read_text()
 
 
 def trace(space, name="t.nc"):
@@ -171,7 +188,6 @@ def test_killed_at_any_moment_it_ends_with_the_same_trace(long):
         time.sleep(moment)
         process.kill()
         process.wait()
-        process.stderr.close()
     assert checkpoint.exists() or (long.folder / "t.nc").exists()
     assert start(long, "--output", "t.nc").wait() == 0
     xr.testing.assert_identical(trace(long), trace(long, "undisturbed.nc"))
@@ -180,14 +196,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_trace(long):
 
 def test_sigterm_saves_and_the_next_start_goes_on(long):
     process = start(long, "--output", "t.nc")
-    for line in process.stderr:
-        if "step 0/1600" in line:
-            break
+    while "step 0/1600" not in said(long):
+        assert process.poll() is None, said(long)
+        time.sleep(0.05)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
-    rest = process.stderr.read()
     assert process.wait() == 143
-    assert "the same command goes on" in rest
+    assert "the same command goes on" in said(long)
     assert (long.folder / "t.checkpoint").exists()
     assert not (long.folder / "t.nc").exists()
     assert start(long, "--output", "t.nc").wait() == 0
@@ -204,5 +219,5 @@ def test_two_writers_of_one_trace_are_harmless(long):
 
 def test_a_planned_identity_that_changed_is_refused(long):
     process = start(long, "--identity", "0123456789abcdef")
-    assert "the study file changed meanwhile" in process.stderr.read()
     assert process.wait() == 2
+    assert "the study file changed meanwhile" in said(long)

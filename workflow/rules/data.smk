@@ -4,6 +4,8 @@ localrules:
 
 
 rule data:
+    input:
+        lambda wildcards: GRID.dataset(wildcards.name).files,
     output:
         f"{FOLDER}/data/{{name}}.nc",
     log:

@@ -42,6 +42,11 @@ class DatasetSettings(Settings):
         """Number of training points and of dimensions, for a forecast of cost; None where only the data tell."""
         return None
 
+    @property
+    def files(self) -> list[Path]:
+        """Files of the user's that the data are read from; when one changes, they are read again."""
+        return []
+
 
 class GeneratedSettings(DatasetSettings):
     """Points drawn from a known distribution; more points keep the earlier ones, save where a scale is fitted."""
@@ -300,6 +305,10 @@ class Array(MeasuredSettings):
     """A second file with the held-out points."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = 0.2
     """Share of the points to hold out; none where there is a `test_path`."""
+
+    @property
+    def files(self) -> list[Path]:
+        return [path for path in (self.path, self.test_path) if path is not None]
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -132,12 +132,3 @@ def write(tree: xr.DataTree, path: Path) -> None:
     encoding = {node.path: compressed(node.to_dataset()) for node in tree.subtree}
     with atomic(path) as temporary:
         tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
-
-
-def missing(tree: xr.DataTree) -> Iterator[str]:
-    """Groups and cells without a trace: excluded, failed, or not trained yet."""
-    for name, node in tree.children.items():
-        run = node.to_dataset()["run"]
-        for index in np.argwhere(run.values == ""):
-            cell = {axis: run[axis].values[i] for axis, i in zip(run.dims, index, strict=True)}
-            yield f"{name}: " + ", ".join(f"{axis}={value}" for axis, value in cell.items())
