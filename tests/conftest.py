@@ -1,12 +1,22 @@
-"""Shape and type checks on in every test; one thread per process, as in training."""
+"""Type and shape checks on in every test; one thread per process, as in training."""
 
 import os
+import sys
+from functools import partial
+from types import ModuleType
+
+from beartype import BeartypeConf, beartype
+from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+typechecker = ModuleType("typechecker")
+typechecker.check = partial(beartype, conf=BeartypeConf(is_pep484_tower=True))  # pyright: ignore
+sys.modules["typechecker"] = typechecker
+install_import_hook("entropy_sums", "typechecker.check")
 
-import pytest
-import torch
-from hypothesis import HealthCheck, settings
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 torch.set_num_threads(1)
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -111,9 +111,10 @@ def test_one_job_is_printed_with_all_its_defaults(study, capsys):
         (["plan", "none.yaml"], "none.yaml: cannot be read (No such file or directory); name an existing study file"),
         (["collect", "{study}"], "4 of 4 jobs have no trace yet, the first is linear_vae/pca/seed=0-1; train them"),
         (["collect", "{study}", "--partial"], "4 of 4 jobs have no trace yet"),
-        (["tables", "none.nc"], ""),
-        (["figure", "traces_pca", "none.nc"], ""),
-        (["report", "{study}"], ""),
+        (["tables", "none.nc"], "none.nc: not there; `entropy-sums collect` writes it"),
+        (["figure", "traces_pca", "none.nc"], "none.nc: not there"),
+        (["report", "{study}"], "{study.parent}/results/small/traces.nc: not there"),
+        (["tables", "{study}"], "{study}: "),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, help="data file (default: that of the study, made if it is not there)")
     train.add_argument("--output", type=Path, help="trace to write (default: where the study looks for it)")
     train.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where (default: GPU if any)")
-    train.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for packs)")
+    train.add_argument("--threads", type=_count, default=1, help="CPU threads (default: 1, best for packs)")
     train.add_argument("--identity", help="refuse to train if the study file now asks for something else")
     train.add_argument("--checkpoint-seconds", type=float, default=60.0, help="time between checkpoints (default: 60)")
 
@@ -91,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
 
     command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
     return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
 
 
 def _study(parser: argparse.ArgumentParser) -> None:
@@ -192,8 +199,20 @@ def _tree(path: Path):
     """A collected file, read whole: figures and tables look at every number many times."""
     import xarray as xr
 
-    with xr.open_datatree(path, engine="netcdf4") as tree:
-        return tree.load()
+    from entropy_sums.traces.collect import TraceError
+
+    if not path.exists():
+        raise TraceError(f"{path}: not there; `entropy-sums collect` writes it")
+    try:
+        with xr.open_datatree(path, engine="netcdf4") as tree:
+            tree.load()
+    except (OSError, RuntimeError) as error:
+        raise TraceError(f"{path}: damaged or no NetCDF file ({error}); collect it anew") from error
+    if "study" not in tree.attrs or not tree.children:
+        raise TraceError(
+            f"{path}: not a collected file; give the traces.nc of a study, which `entropy-sums collect` writes"
+        )
+    return tree
 
 
 def _schema(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -54,7 +55,7 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(initial[:, :-1].contiguous())
         self.bias = nn.Parameter(initial[:, -1:].contiguous())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*replica points inputs"]) -> Float[Tensor, "all points outputs"]:
         return torch.baddbmm(self.bias, x.expand(self.weight.shape[0], *x.shape[-2:]), self.weight)
 
 
@@ -95,7 +96,7 @@ class UnitNormLinear(Linear):
             with torch.no_grad():
                 self.weight /= self.weight.norm(dim=2, keepdim=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "replica points inputs"]) -> Float[Tensor, "replica points outputs"]:
         return torch.baddbmm(self.bias, x, self.unit_weight)
 
 
@@ -133,25 +134,27 @@ def log_std(head: Tensor, kind: str) -> Tensor:
         >>> log_std(torch.tensor([0.0, -200.0]), "softplus")
         tensor([  -0.3665, -200.0000])
     """
-    return VARIANCE_HEADS[kind](head)
-
-
-def _log_softplus(head: Tensor) -> Tensor:
-    return torch.where(head < -15, head, functional.softplus(head.clamp(min=-15)).log())
-
-
-VARIANCE_HEADS: dict[str, Callable[[Tensor], Tensor]] = {
-    "log_variance": lambda head: 0.5 * head,
-    "softplus": _log_softplus,
-}
+    to_log_std, _ = VARIANCE_HEADS[kind]
+    return to_log_std(head)
 
 
 def head_of_std(std: Sequence[float], kind: str) -> Tensor:
     """The value `(replica, 1, 1)` of a variance head at which the standard deviation is `std`.
 
     Example:
-        >>> log_std(head_of_std([0.5], "softplus"), "softplus").exp().item()
-        0.5
+        >>> log_std(head_of_std([0.5, 100.0], "softplus"), "softplus").exp().flatten()
+        tensor([  0.5000, 100.0000])
     """
-    value = per_replica(std)
-    return 2 * value.log() if kind == "log_variance" else value.expm1().log()
+    _, to_head = VARIANCE_HEADS[kind]
+    return to_head(per_replica(std))
+
+
+def _log_softplus(head: Tensor) -> Tensor:
+    return torch.where(head < -15, head, functional.softplus(head.clamp(min=-15)).log())
+
+
+VARIANCE_HEADS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "log_variance": (lambda head: 0.5 * head, lambda std: 2 * std.log()),
+    "softplus": (_log_softplus, lambda std: std + (-(-std).expm1()).log()),
+}
+"""Name of a variance head → log σ of its output, and the output at a given σ."""

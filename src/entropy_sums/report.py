@@ -13,6 +13,7 @@ import xarray as xr
 
 from entropy_sums import figures, tables
 from entropy_sums.analysis import cells, names
+from entropy_sums.files import atomic
 
 
 def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataFrame, path: Path | str) -> None:
@@ -54,8 +55,8 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
         diverged=counts["diverged"],
         missing=counts["missing"],
     )
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(page + "\n", encoding="utf-8")
+    with atomic(Path(path)) as temporary:
+        temporary.write_text(page + "\n", encoding="utf-8")
 
 
 def _indented(text: str) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.files import atomic
 
 QUANTITIES = {
     "elbo": "ELBO on the training set, nats per data point",
@@ -81,9 +82,10 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
         ...     sorted(file.name for file in Path(folder).iterdir())
         ['final.csv', 'final.tex']
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(f"{path}.csv", index=False)
-    Path(f"{path}.tex").write_text(latex(frame), encoding="utf-8")
+    with atomic(Path(f"{path}.csv")) as temporary:
+        frame.to_csv(temporary, index=False)
+    with atomic(Path(f"{path}.tex")) as temporary:
+        temporary.write_text(latex(frame), encoding="utf-8")
 
 
 def latex(frame: pd.DataFrame) -> str:

@@ -38,6 +38,7 @@ def test_golden_cell(recorded, request):
     values = {name: arrays[name][:, 0].tolist() for name in NAMES}
     if request.config.getoption("--write-golden"):
         GOLDEN.write_text(json.dumps({"job": JOB, "seed": 0, "steps": steps, "values": values}, indent=1) + "\n")
+    assert abs(arrays["gap"][-1, 0]) < 0.01 * abs(arrays["elbo"][-1, 0])
     golden = json.loads(GOLDEN.read_text())
     assert golden["steps"] == steps
     for name in NAMES:

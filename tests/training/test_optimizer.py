@@ -8,7 +8,8 @@ from entropy_sums.training.optimizer import PackedAdam
 
 
 @pytest.mark.parametrize("rates", [[1e-2] * 4, [1e-2, 1e-2, 3e-3, 1e-1], [1e-1, 1e-2, 1e-1, 1e-2]])
-def test_each_replica_as_torch_adam(rates):
+@pytest.mark.parametrize("decay", [0.99, 0.999])
+def test_each_replica_as_torch_adam(rates, decay):
     source = torch.Generator().manual_seed(0)
     start = [torch.randn(4, 3, 2, generator=source), torch.randn(4, 1, 2, generator=source)]
     target = torch.randn(4, 3, 2, generator=source)
@@ -18,14 +19,14 @@ def test_each_replica_as_torch_adam(rates):
         return (weight * goal).sin().sum() + (bias**4).sum()
 
     packed = [nn.Parameter(t.clone()) for t in start]
-    optimizer = PackedAdam(packed, rates)
+    optimizer = PackedAdam(packed, rates, decay)
     for factor in factors:
         loss(*packed, target).backward()
         optimizer.step(factor)
         assert all(p.grad is None for p in packed)
     for r, rate in enumerate(rates):
         alone = [nn.Parameter(t[r].clone()) for t in start]
-        adam = torch.optim.Adam(alone, lr=rate)
+        adam = torch.optim.Adam(alone, lr=rate, betas=(0.9, decay))
         for factor in factors:
             adam.param_groups[0]["lr"] = rate * factor
             adam.zero_grad()

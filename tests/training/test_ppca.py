@@ -38,7 +38,10 @@ def test_closed_form_against_scikit_learn(points):
 
 
 def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca(points):
-    """Likelihood, ELBO and entropy sum all end at the same value; each within 1e-3 nat, or its noise."""
+    """Likelihood, ELBO and entropy sum all end at the same value, the maximum likelihood.
+
+    Likelihood and ELBO are off by the square of the last gradient, the entropy sum by the gradient itself.
+    """
     phases = [
         {"steps": 3000, "learning_rate": 3e-2, "schedule": "cosine", "batch_size": "full"},
         {"steps": 2000, "learning_rate": 3e-3, "schedule": "linear", "batch_size": "full", "samples": 8},
@@ -50,7 +53,7 @@ def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca(points):
     likelihood = recorded["log_likelihood"][-1]
     assert (likelihood <= optimum + 1e-9).all()
     np.testing.assert_allclose(likelihood, optimum, atol=1e-3)
-    for name in ("elbo", "entropy_sum"):
+    for name, tolerance in {"elbo": 1e-3, "entropy_sum": 1e-2}.items():
         error = np.abs(recorded[name][-1] - optimum)
-        assert (error < 1e-3 + 5 * recorded[f"{name}_standard_error"][-1]).all(), name
+        assert (error < tolerance + 5 * recorded[f"{name}_standard_error"][-1]).all(), name
         assert (recorded[f"{name}_standard_error"][-1] < 1e-2).all()

@@ -7,6 +7,7 @@ from entropy_sums.files import source_digest
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import read
+from entropy_sums.training.settings import PROTOCOL
 from snakemake.exceptions import WorkflowError
 
 if not workflow.configfiles:
@@ -22,18 +23,17 @@ try:
     GRID = Grid(read(Path(STUDY_FILE)), STUDY_FILE)
 except StudyError as error:
     raise WorkflowError(error)
-if config["study"] != GRID.study.study or set(config) - set(
-    GRID.study.model_fields_set
-):
+if workflow.config_settings.config:
     raise WorkflowError(
         f"--config is not read: change {STUDY_FILE}, or a copy of it, instead"
     )
 
-# Taken up where Snakemake is asked for it: --software-deployment-method conda.
+# The libraries, where Snakemake is asked for them (--software-deployment-method conda); the package itself is
+# installed from this clone.
 ENVIRONMENT = "../../environment.yml"
 FOLDER = GRID.study.folder
 FIGURE_NAMES = figures.names(GRID.study.figures, GRID.study.axes["dataset"])
-FIGURE_SUFFIXES = ["pdf", "svg", "png"]
+FIGURE_SUFFIXES = [suffix.removeprefix(".") for suffix in figures.SUFFIXES]
 
 
 onerror:

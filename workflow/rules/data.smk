@@ -16,6 +16,7 @@ rule data:
         ENVIRONMENT
     params:
         study=STUDY_FILE,
+        protocol=PROTOCOL,
         settings=lambda wildcards: GRID.dataset(wildcards.name).model_dump_json(),
     shell:
         "entropy-sums data {params.study:q} {wildcards.name:q} --output {output:q} 2> {log:q}"

@@ -12,7 +12,7 @@ NAMES = {
     "pca": "PCA",
     "pca_ring": "PCA-ring",
     "mnist": "MNIST",
-    "mnist_5k": "MNIST-5k",
+    "mnist5k": "MNIST-5k",
     "fashion_mnist": "Fashion-MNIST",
     "swiss_roll": "Swiss roll",
     "latent_dim": "latent size",

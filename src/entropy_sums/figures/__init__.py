@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from entropy_sums.files import atomic
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -89,4 +91,5 @@ def render(name: str, tree: xr.DataTree, path: Path | str) -> None:
     tree = tree.load()
     module = import_module(f"entropy_sums.figures.{figure}")
     style.save(module.draw(tree), path)
-    Path(f"{path}.txt").write_text(module.caption(tree) + "\n", encoding="utf-8")
+    with atomic(Path(f"{path}.txt")) as temporary:
+        temporary.write_text(module.caption(tree) + "\n", encoding="utf-8")

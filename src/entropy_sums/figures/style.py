@@ -17,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from entropy_sums.files import atomic
+
 COLUMN_WIDTH, TEXT_WIDTH = 3.25, 6.75
 """Inches, as in the style files of AISTATS, NeurIPS and ICML."""
 
@@ -282,7 +284,6 @@ def save(figure: Figure, path: Path | str) -> None:
         ...     sorted(file.suffix for file in Path(folder).iterdir())
         ['.pdf', '.png', '.svg']
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     # A date or a version in the metadata would make equal figures differ
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}
     with mpl.rc_context(RC):
@@ -291,7 +292,8 @@ def save(figure: Figure, path: Path | str) -> None:
             engine.execute(figure)
         figure.set_layout_engine("none")
         for suffix, metadata in undated.items():
-            figure.savefig(f"{path}{suffix}", dpi=300, metadata=metadata)
+            with atomic(Path(f"{path}{suffix}")) as temporary:
+                figure.savefig(temporary, dpi=300, metadata=metadata)
 
 
 def _spread(names, fixed, further) -> dict:

@@ -38,7 +38,10 @@ class LinearVAE(VAE):
         variance = (2 * log_std(self._observation.spread, self._observation.kind)).exp()
         identity = torch.eye(bias.shape[-1], dtype=bias.dtype, device=bias.device)
         covariance = weight.mT @ weight + variance * identity
-        return FullNormal(bias, torch.linalg.cholesky(covariance).unsqueeze(1))
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        # One diverged replica must not end its pack: where there is no covariance, there is no likelihood.
+        factor = torch.where((failed == 0)[:, None, None], factor, torch.nan)
+        return FullNormal(bias, factor.unsqueeze(1))
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         return self.mean(self.marginal().log_prob(x))

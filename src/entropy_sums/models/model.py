@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from entropy_sums.bound import Bound, Factor
-from entropy_sums.distributions import Family, FullNormal, Normal, cross_entropy
+from entropy_sums.distributions import CLOSED_FORMS, Family, FullNormal, Normal, cross_entropy
 
 
 class Model(nn.Module, ABC):
@@ -39,30 +41,34 @@ class Model(nn.Module, ABC):
     def observation(self, z: Tensor) -> Family:
         """p(x given z) for z of shape `(replica, N, H)`: batch shape `(replica, N)`, event `(D,)`."""
 
-    def bound(self, x: Tensor, noise: Tensor) -> Bound:
+    def bound(self, x: Float[Tensor, "*replica points dim"], noise: Float[Tensor, "all points latent"]) -> Bound:
         """The bound on the log-likelihood of x, estimated with one posterior sample per point.
 
-        Posterior entropy and prior terms are closed forms; the observation terms are means over samples.
+        Posterior entropy and prior terms are closed forms; the observation terms are means over samples, and so is the
+        cross-entropy to a prior for which no closed form is registered.
 
         Args:
             x: `(N, D)`, or `(replica, N, D)` where replicas see different points; repeat points for more samples.
             noise: standard normal, `(replica, N, H)`.
         """
         posterior, prior = self.posterior(x), self.prior()
-        observation = self.observation(posterior.reparametrise(noise))
+        z = posterior.reparametrise(noise)
+        observation = self.observation(z)
+        closed = (type(posterior), type(prior)) in CLOSED_FORMS
+        prior_terms = cross_entropy(posterior, prior) if closed else -prior.log_prob(z)
         return Bound(
             posterior_entropy=self.mean(posterior.entropy()),
             factors={
-                "prior": Factor(self.mean(cross_entropy(posterior, prior)), lambda: self.mean(prior.entropy())),
+                "prior": Factor(self.mean(prior_terms), lambda: self.mean(prior.entropy())),
                 "observation": Factor(-self.mean(observation.log_prob(x)), lambda: self.mean(observation.entropy())),
             },
         )
 
-    def mean(self, value: Tensor) -> Tensor:
-        """Mean over all axes but the first, `(replica or 1, …)` → `(replica,)`."""
-        return value.flatten(1).mean(1).expand(self.replicas)
+    def mean(self, value: Float[Tensor, "replica ..."]) -> Float[Tensor, " all"]:
+        """Mean over all axes but the first, accumulated in float64, `(replica or 1, …)` → `(replica,)`."""
+        return value.flatten(1).mean(1, dtype=torch.float64).expand(self.replicas)
 
-    def latent_entropy(self, x: Tensor) -> Tensor:
+    def latent_entropy(self, x: Float[Tensor, "*replica points dim"]) -> Float[Tensor, "all latent"]:
         """Mean posterior entropy of each latent in nats, `(replica, H)`."""
         return self.posterior(x).entropies().mean(1).expand(self.replicas, self.latent_dim)
 

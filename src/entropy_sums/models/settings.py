@@ -21,6 +21,8 @@ class ModelSettings(Settings):
     """What all models have in common."""
 
     implementation: ClassVar[str]
+    binary: ClassVar[bool] = False
+    """Whether the observation is a distribution over 0 and 1 only."""
 
     latent_dim: PositiveInt = 2
     """Number H of latents."""
@@ -102,6 +104,7 @@ class BernoulliVAESettings(NetworkSettings):
     """Standard normal prior, Bernoulli decoder for binary data."""
 
     implementation = "entropy_sums.models.bernoulli_vae:bernoulli_vae"
+    binary = True
 
 
 MODELS: dict[str, type[ModelSettings]] = {

@@ -26,7 +26,7 @@ def seconds(job: Job) -> float:
     passes = sum(
         phase.steps * (points if phase.batch_size == "full" else phase.batch_size) for phase in run.training.phases
     )
-    records = run.training.steps / run.training.evaluation.every + run.training.evaluation.every.bit_length()
+    records = _records(job)
     passes += records * run.training.evaluation.samples * points * 1.5
     return (
         SECONDS_TO_START

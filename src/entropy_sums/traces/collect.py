@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ import xarray as xr
 from entropy_sums.files import atomic
 from entropy_sums.study.grid import Grid, Job
 from entropy_sums.traces.schema import PER_RUN, PER_STEP, STEP, attributes, dimensions, group_name
-from entropy_sums.traces.write import FORMAT, compressed, versions
+from entropy_sums.traces.write import FORMAT, compressed
 from entropy_sums.training.settings import PROTOCOL
 
 
@@ -69,11 +70,19 @@ def collect(grid: Grid, jobs: Iterable[Job]) -> xr.DataTree:
             "study": study.study,
             "configuration": study.model_dump_json(),
             "protocol": PROTOCOL,
-            "versions": json.dumps(versions()),
+            "versions": json.dumps(_distinct(found, "versions")),
+            "devices": json.dumps(_distinct(found, "device")),
             "data_checksums": json.dumps({name: checksum for name, (checksum, _) in checksums.items()}),
         }
     )
     return xr.DataTree.from_dict({"/": root, **groups})
+
+
+def _distinct(found: dict[str, list[tuple[Job, xr.Dataset]]], name: str) -> Any:
+    """What the job files say of where they were made: one value, or all that differ."""
+    said = list(dict.fromkeys(dataset.attrs[name] for traces in found.values() for _, dataset in traces))
+    values = [json.loads(text) if name == "versions" else text for text in said]
+    return values[0] if len(values) == 1 else values
 
 
 def _group(grid: Grid, model: str, traces: list[tuple[Job, xr.Dataset]]) -> xr.Dataset:

@@ -73,14 +73,14 @@ class Evaluation:
             if gradient:
                 (bound.elbo.sum() * (share / self.samples)).backward()
             for name, value in _values(bound).items():
-                term = value.detach().double() * share
+                term = value.detach() * share
                 total[name] = total[name] + term if name in total else term
         return total
 
     def _mean(self, model: Model, function) -> Tensor:
         chunks = self._chunks(model.replicas)
         shares = [(chunk.stop - chunk.start) / len(self.data) for chunk in chunks]
-        return torch.stack([s * function(self.data[c]).double() for c, s in zip(chunks, shares, strict=True)]).sum(0)
+        return torch.stack([s * function(self.data[c]) for c, s in zip(chunks, shares, strict=True)]).sum(0)
 
 
 def _values(bound: Bound) -> dict[str, Tensor]:

@@ -103,6 +103,7 @@ class Pack:
         dtype = getattr(torch, self.training.precision)
         self.data, heldout = (torch.as_tensor(x, dtype=dtype, device=device) for x in (train, test))
         self._check_batches()
+        self._check_support()
         self.seeds = [replica.seed for replica in replicas]
         generators = [generator(seed, Stream.PARAMETERS) for seed in self.seeds]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
@@ -154,6 +155,13 @@ class Pack:
                     f"training.phases.{position}.batch_size: {phase.batch_size} is more than the {len(self.data)} "
                     "training points; lower it or write full"
                 )
+
+    def _check_support(self) -> None:
+        if self.replicas[0].model.binary and not ((self.data == 0) | (self.data == 1)).all():
+            raise ValueError(
+                "this model is a distribution over 0 and 1, and the data have other values: its ELBO would bound no "
+                "likelihood; set binarise: threshold or binarise: sample, or choose another model"
+            )
 
     def _phase(self, step: int) -> Phase:
         """The phase that does `step`, entered anew where it begins or training resumes."""
