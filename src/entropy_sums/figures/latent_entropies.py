@@ -79,7 +79,8 @@ def caption(tree: xr.DataTree) -> str:
         "sorted within each run.",
         "Marks: median over seeds; bars: 25 to 75 %. "
         f"Solid line: entropy {PRIOR:.3f} of the standard normal prior; dashed: {COLLAPSED:.1f}, from which on "
-        "Damm et al. (2023) call a latent collapsed.",
+        "Damm et al. (2023) call a latent collapsed; both are for a standard normal prior and say nothing of VAE-2, "
+        "which learns its prior variances.",
         captions.facets(tree, "Panels"),
     )
 
