@@ -50,12 +50,19 @@ class Reporter:
     def observe(self, pack: Pack) -> None:
         """To be called at every recorded step."""
         record = pack.trace.records[-1]
-        elbo, gap = np.nanmedian(record["elbo"]), np.nanmedian(np.abs(record["gap"]))
+        elbo, gap = _median(record["elbo"]), _median(np.abs(record["gap"]))
         diverged = int(np.count_nonzero(~np.isnan(pack.trace.diverged_at)))
-        state = f"median elbo {elbo:.4f}, median |gap| {gap:.4g} nats" + (f", {diverged} diverged" if diverged else "")
+        lost = f", {diverged} diverged" if diverged else ""
         if self._bar is not None:
-            self._bar.update(self._task, completed=pack.step, state=state)
+            self._bar.update(self._task, completed=pack.step, state=f"elbo {elbo:.2f} gap {gap:.2g}{lost}")
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or pack.step == self.steps:
             self._last_line = time.monotonic()
             seconds = pack.trace.wall_time[-1]
+            state = f"median elbo {elbo:.4f}, median |gap| {gap:.4g} nats{lost}"
             print(f"{self.name}: step {pack.step}/{self.steps}, {seconds:.0f} s, {state}", file=sys.stderr, flush=True)
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of the finite values; NaN where every replica has diverged."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else np.nan
