@@ -92,11 +92,17 @@ def test_nothing_else_is_left_in_the_folder(written):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_failed_write_leaves_the_old_file(written):
+def test_failed_write_leaves_the_old_file(written, monkeypatch):
     dataset, path = written
-    unwritable = Dataset("x", dataset.train, dataset.test, {"source": {"not": "an attribute"}})
-    with pytest.raises(TypeError):
-        unwritable.write(path)
+
+    def full_disk(self, path, **options):
+        Path(path).write_bytes(b"half of it")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        Dataset("x", dataset.train, dataset.test, {}).write(path)
+    monkeypatch.undo()
     assert list(path.parent.iterdir()) == [path]
     assert Dataset.read(path).checksum == dataset.checksum
 
