@@ -54,6 +54,6 @@ class Network:
 
 
 NETWORKS = (
-    Network(dim=64, width=128, latent_dim=16, batch=128, steps_per_epoch=100, pack=32),
+    Network(dim=64, width=128, latent_dim=16, batch=128, steps_per_epoch=100, pack=64),
     Network(dim=784, width=512, latent_dim=20, batch=100, steps_per_epoch=40, pack=8),
 )

@@ -56,7 +56,18 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(initial[:, -1:].contiguous())
 
     def forward(self, x: Float[Tensor, "*replica points inputs"]) -> Float[Tensor, "all points outputs"]:
-        return torch.baddbmm(self.bias, x.expand(self.weight.shape[0], *x.shape[-2:]), self.weight)
+        return _affine(x, self.weight, self.bias)
+
+
+def side_by_side(x: Tensor, *layers: Linear) -> tuple[Tensor, ...]:
+    """The outputs of linear layers with the same input, from one matrix product instead of several narrow ones."""
+    weight = torch.cat([layer.weight for layer in layers], dim=2)
+    bias = torch.cat([layer.bias for layer in layers], dim=2)
+    return _affine(x, weight, bias).split([layer.weight.shape[2] for layer in layers], dim=2)
+
+
+def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.baddbmm(bias, x.expand(weight.shape[0], *x.shape[-2:]), weight)
 
 
 class UnitNormLinear(Linear):
@@ -97,7 +108,7 @@ class UnitNormLinear(Linear):
                 self.weight /= self.weight.norm(dim=2, keepdim=True)
 
     def forward(self, x: Float[Tensor, "replica points inputs"]) -> Float[Tensor, "replica points outputs"]:
-        return torch.baddbmm(self.bias, x, self.unit_weight)
+        return _affine(x, self.unit_weight, self.bias)
 
 
 class Trunk(nn.Module):

@@ -15,9 +15,10 @@ from torch.nn.functional import logsigmoid
 from entropy_sums.distributions.bernoulli import Bernoulli
 from entropy_sums.distributions.categorical import Categorical
 from entropy_sums.distributions.cross_entropy import register
+from entropy_sums.distributions.family import sum_coordinates
 from entropy_sums.distributions.gamma import Exponential, Gamma
 from entropy_sums.distributions.laplace import LOG_2, Laplace
-from entropy_sums.distributions.normal import LOG_2PI, FullNormal, Normal
+from entropy_sums.distributions.normal import LOG_2PI, FullNormal, Normal, squared_error
 from entropy_sums.distributions.poisson import Poisson
 
 
@@ -25,9 +26,11 @@ from entropy_sums.distributions.poisson import Poisson
 @register(FullNormal, Normal)
 @register(Laplace, Normal)
 def _to_normal(q: Normal | FullNormal | Laplace, p: Normal) -> Tensor:
-    moment = q.variance + (q.mean - p.loc).square()
-    terms = moment * (-2 * p.log_std).exp() + 2 * p.log_std
-    return 0.5 * terms.sum(-1) + 0.5 * terms.shape[-1] * LOG_2PI
+    moment = squared_error(q.mean, p.loc) + q.variance
+    dim = max(q.dim, p.dim)
+    precision = (-2 * p.log_std).exp()
+    weighted = moment.sum(-1) * precision.squeeze(-1) if p.log_std.shape[-1] == 1 else (moment * precision).sum(-1)
+    return 0.5 * weighted + sum_coordinates(p.log_std, dim) + 0.5 * dim * LOG_2PI
 
 
 def _to_full_normal(q: Normal | FullNormal, p: FullNormal, spread: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from entropy_sums.distributions import Bernoulli, Family, Normal
-from entropy_sums.layers import Linear, Trunk, UnitNormLinear, head_of_std, log_std, per_replica
+from entropy_sums.layers import Linear, Trunk, UnitNormLinear, head_of_std, log_std, per_replica, side_by_side
 from entropy_sums.models.model import Model
 
 
@@ -70,8 +70,8 @@ class NormalHeads(nn.Module):
         self.spread = blueprint.linear(inputs, outputs)
 
     def forward(self, x: Tensor) -> Normal:
-        hidden = self.trunk(x)
-        return Normal(self.mean(hidden), log_std(self.spread(hidden), self.kind))
+        mean, spread = side_by_side(self.trunk(x), self.mean, self.spread)
+        return Normal(mean, log_std(spread, self.kind))
 
 
 class NormalMean(nn.Module):

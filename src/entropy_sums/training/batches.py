@@ -52,7 +52,9 @@ class Batches:
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._shuffle(epoch)
-        chosen = self._order[:, position * self.points : (position + 1) * self.points].repeat(1, self.samples)
+        chosen = self._order[:, position * self.points : (position + 1) * self.points]
+        if self.samples > 1:
+            chosen = chosen.repeat(1, self.samples)
         return self.data.index_select(0, chosen.flatten()).view(*chosen.shape, -1)
 
     def _draw_noise(self, block: int) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from entropy_sums.settings import Packed, Settings
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
 
 
