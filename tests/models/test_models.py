@@ -133,6 +133,20 @@ def test_defaults_are_the_published_network():
     assert (defaults.encoder_width, defaults.encoder_depth, defaults.activation) == (50, 2, "relu")
 
 
+@pytest.mark.parametrize("shape", [(20, DIM), (3, 20, DIM)])
+@pytest.mark.parametrize("name", MODELS)
+def test_bound_of_several_samples_is_the_mean_of_their_bounds(name, shape, float64):
+    model = made(name)
+    source = torch.Generator().manual_seed(6)
+    x = torch.rand(shape, generator=source).round()
+    noise = torch.randn(3, 4 * 20, 2, generator=source)
+    together = model.bound(x, noise, model.posterior(x))
+    alone = [model.bound(x, part) for part in noise.chunk(4, dim=1)]
+    for value in ("elbo", "entropy_sum", "gap"):
+        mean = torch.stack([getattr(bound, value) for bound in alone]).mean(0)
+        torch.testing.assert_close(getattr(together, value), mean, rtol=1e-12, atol=1e-12)
+
+
 def test_elbo_is_below_the_likelihood(float64):
     model = made("linear_vae")
     source = torch.Generator().manual_seed(5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,6 +67,11 @@ class Coordinatewise(Family):
 
     def entropy(self) -> Tensor:
         return sum_coordinates(self._entropies(), self.dim)
+
+
+def broadcast_shape(*shapes: torch.Size) -> torch.Size:
+    """The common shape; that of torch imports sympy, half a second of every job, and takes eight times longer."""
+    return torch.Size(np.broadcast_shapes(*shapes))
 
 
 def sum_coordinates(value: Tensor, dim: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from entropy_sums.distributions.family import Coordinatewise
+from entropy_sums.distributions.family import Coordinatewise, broadcast_shape
 
 EULER_GAMMA = 0.5772156649015329
 
@@ -66,7 +66,7 @@ class Gamma(Coordinatewise):
 
     def __init__(self, log_concentration: Tensor, log_rate: Tensor) -> None:
         self.log_concentration, self.log_rate = log_concentration, log_rate
-        super().__init__(torch.broadcast_shapes(log_concentration.shape, log_rate.shape))
+        super().__init__(broadcast_shape(log_concentration.shape, log_rate.shape))
 
     @property
     def concentration(self) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from entropy_sums.distributions.family import Coordinatewise
+from entropy_sums.distributions.family import Coordinatewise, broadcast_shape
 
 LOG_2 = math.log(2)
 
@@ -28,7 +28,7 @@ class Laplace(Coordinatewise):
 
     def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
         self.loc, self.log_scale = loc, log_scale
-        super().__init__(torch.broadcast_shapes(loc.shape, log_scale.shape))
+        super().__init__(broadcast_shape(loc.shape, log_scale.shape))
 
     @property
     def mean(self) -> Tensor:

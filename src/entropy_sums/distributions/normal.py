@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from entropy_sums.distributions.family import Coordinatewise, Family, sum_coordinates
+from entropy_sums.distributions.family import Coordinatewise, Family, broadcast_shape, sum_coordinates
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -35,7 +35,7 @@ class Normal(Coordinatewise):
 
     def __init__(self, mean: Tensor, log_std: Tensor) -> None:
         self.loc, self.log_std = mean, log_std
-        super().__init__(torch.broadcast_shapes(mean.shape, log_std.shape))
+        super().__init__(broadcast_shape(mean.shape, log_std.shape))
 
     @property
     def mean(self) -> Tensor:
@@ -84,7 +84,7 @@ class FullNormal(Family):
 
     def __init__(self, mean: Tensor, scale_tril: Tensor) -> None:
         self.loc, self.scale_tril = mean, scale_tril
-        super().__init__(torch.broadcast_shapes(mean.shape, scale_tril.shape[:-1]))
+        super().__init__(broadcast_shape(mean.shape, scale_tril.shape[:-1]))
 
     @property
     def mean(self) -> Tensor:

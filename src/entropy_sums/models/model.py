@@ -41,18 +41,26 @@ class Model(nn.Module, ABC):
     def observation(self, z: Tensor) -> Family:
         """p(x given z) for z of shape `(replica, N, H)`: batch shape `(replica, N)`, event `(D,)`."""
 
-    def bound(self, x: Float[Tensor, "*replica points dim"], noise: Float[Tensor, "all points latent"]) -> Bound:
-        """The bound on the log-likelihood of x, estimated with one posterior sample per point.
+    def bound(
+        self,
+        x: Float[Tensor, "*replica points dim"],
+        noise: Float[Tensor, "all rows latent"],
+        posterior: Normal | FullNormal | None = None,
+    ) -> Bound:
+        """The bound on the log-likelihood of x, estimated with S posterior samples per point.
 
         Posterior entropy and prior terms are closed forms; the observation terms are means over samples, and so is the
         cross-entropy to a prior for which no closed form is registered.
 
         Args:
-            x: `(N, D)`, or `(replica, N, D)` where replicas see different points; repeat points for more samples.
-            noise: standard normal, `(replica, N, H)`.
+            x: `(N, D)`, or `(replica, N, D)` where replicas see different points.
+            noise: standard normal, `(replica, S·N, H)`, one sample of every point after the other.
+            posterior: `self.posterior(x)`, if it is there already.
         """
-        posterior, prior = self.posterior(x), self.prior()
-        z = posterior.reparametrise(noise)
+        posterior, prior = posterior or self.posterior(x), self.prior()
+        samples = noise.shape[1] // x.shape[-2]
+        z = [posterior.reparametrise(part) for part in noise.chunk(samples, dim=1)]
+        z, value = (torch.cat(z, dim=1), torch.cat([x] * samples, dim=-2)) if samples > 1 else (z[0], x)
         observation = self.observation(z)
         closed = (type(posterior), type(prior)) in CLOSED_FORMS
         prior_terms = cross_entropy(posterior, prior) if closed else -prior.log_prob(z)
@@ -60,7 +68,9 @@ class Model(nn.Module, ABC):
             posterior_entropy=self.mean(posterior.entropy()),
             factors={
                 "prior": Factor(self.mean(prior_terms), lambda: self.mean(prior.entropy())),
-                "observation": Factor(-self.mean(observation.log_prob(x)), lambda: self.mean(observation.entropy())),
+                "observation": Factor(
+                    -self.mean(observation.log_prob(value)), lambda: self.mean(observation.entropy())
+                ),
             },
         )
 

@@ -31,16 +31,15 @@ class Batches:
         self.data, self.seeds, self.noise_dim, self.phase = data, seeds, noise_dim, phase
         self.full = settings.batch_size == "full"
         self.points = len(data) if self.full else int(settings.batch_size)
-        self.samples = settings.samples
         self.steps_per_epoch = len(data) // self.points
-        self.rows = self.points * self.samples
+        self.rows = self.points * settings.samples
         self.block_steps = max(1, min(64, settings.steps, NOISE_PER_BLOCK // (self.rows * noise_dim)))
         self._noise = data.new_empty(len(seeds), self.block_steps, self.rows, noise_dim)
         self._order = torch.empty(len(seeds), len(data), dtype=torch.int64, device=data.device)
         self._block = self._epoch = -1
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """x `(replica, B·S, D)`, or `(N·S, D)` for full batches, and noise `(replica, B·S, H)` of a step."""
+        """x `(replica, B, D)`, or `(N, D)` for full batches, and noise `(replica, S·B, H)` of a step."""
         block, within = divmod(step, self.block_steps)
         if block != self._block:
             self._draw_noise(block)
@@ -48,13 +47,11 @@ class Batches:
 
     def _select(self, step: int) -> Tensor:
         if self.full:
-            return self.data if self.samples == 1 else self.data.repeat(self.samples, 1)
+            return self.data
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._shuffle(epoch)
         chosen = self._order[:, position * self.points : (position + 1) * self.points]
-        if self.samples > 1:
-            chosen = chosen.repeat(1, self.samples)
         return self.data.index_select(0, chosen.flatten()).view(*chosen.shape, -1)
 
     def _draw_noise(self, block: int) -> None:

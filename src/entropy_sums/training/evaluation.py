@@ -15,7 +15,7 @@ from entropy_sums.training.randomness import Stream, generator
 
 Record = dict[str, np.ndarray]
 
-ENTRIES_PER_CHUNK = 2**21
+ENTRIES_PER_CHUNK = 2**20
 
 
 class Evaluation:
@@ -42,7 +42,7 @@ class Evaluation:
         for parameter in model.parameters():
             parameter.grad = None
         with torch.set_grad_enabled(gradient):
-            estimates = [self._estimate(model, step, sample, gradient) for sample in range(self.samples)]
+            estimates = self._estimates(model, step, gradient)
         record = _summarise(estimates)
         with torch.no_grad():
             record["latent_entropy"] = _numpy(self._mean(model, model.latent_entropy))
@@ -61,21 +61,29 @@ class Evaluation:
         size = max(1, min(points, ENTRIES_PER_CHUNK // (replicas * dim)))
         return [slice(start, min(start + size, points)) for start in range(0, points, size)]
 
-    def _estimate(self, model: Model, step: int, sample: int, gradient: bool) -> dict[str, Tensor]:
-        points = len(self.data)
-        noise = self.data.new_empty(model.replicas, points, model.latent_dim)
+    def _estimates(self, model: Model, step: int, gradient: bool) -> list[dict[str, Tensor]]:
+        """One estimate per sample; all share the posterior, which costs as much as an observation."""
+        noises = [self._noise(model, step, sample) for sample in range(self.samples)]
+        totals: list[dict[str, Tensor]] = [{} for _ in noises]
+        for chunk in self._chunks(model.replicas):
+            share = (chunk.stop - chunk.start) / len(self.data)
+            x = self.data[chunk]
+            posterior = model.posterior(x)
+            bounds = [model.bound(x, noise[:, chunk], posterior) for noise in noises]
+            if gradient:
+                elbo = torch.stack([bound.elbo for bound in bounds]).sum()
+                (elbo * (share / self.samples)).backward()
+            for total, bound in zip(totals, bounds, strict=True):
+                for name, value in _values(bound).items():
+                    term = value.detach() * share
+                    total[name] = total[name] + term if name in total else term
+        return totals
+
+    def _noise(self, model: Model, step: int, sample: int) -> Tensor:
+        noise = self.data.new_empty(model.replicas, len(self.data), model.latent_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
             row.normal_(generator=generator(seed, self.stream, step, sample, device=row.device))
-        total: dict[str, Tensor] = {}
-        for chunk in self._chunks(model.replicas):
-            share = (chunk.stop - chunk.start) / points
-            bound = model.bound(self.data[chunk], noise[:, chunk])
-            if gradient:
-                (bound.elbo.sum() * (share / self.samples)).backward()
-            for name, value in _values(bound).items():
-                term = value.detach() * share
-                total[name] = total[name] + term if name in total else term
-        return total
+        return noise
 
     def _mean(self, model: Model, function) -> Tensor:
         chunks = self._chunks(model.replicas)
