@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import entropy_sums
-from entropy_sums.files import atomic, source_digest
+from entropy_sums.files import atomic, newer, source_digest
 
 
 def test_a_file_appears_whole_and_its_folder_with_it(tmp_path):
@@ -33,6 +33,18 @@ def test_a_failure_leaves_what_was_there(tmp_path):
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_no_longer_newer_when_a_source_changes(tmp_path):
+    source, path = tmp_path / "points.npy", tmp_path / "data.nc"
+    source.touch()
+    assert not newer(path, [source])
+    path.touch()
+    os.utime(source, (0, 0))
+    assert newer(path, [source])
+    os.utime(path, (0, 0))
+    os.utime(source, (1, 1))
+    assert not newer(path, [source])
 
 
 def test_of_two_writers_the_last_wins(tmp_path):

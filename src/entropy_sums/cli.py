@@ -131,6 +131,7 @@ def _data(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from entropy_sums.data import load
+    from entropy_sums.files import newer
 
     grid = _grid(options.study)
     job = grid.find(options.job)
@@ -140,8 +141,9 @@ def _train(options: argparse.Namespace) -> int:
             "the study file changed meanwhile; start the workflow again"
         )
     data = options.data or grid.data_path(job.data)
-    if options.data is None and not data.exists():
-        load(grid.dataset(job.data), grid.study.data_dir).write(data)
+    settings = grid.dataset(job.data)
+    if options.data is None and not newer(data, settings.files):
+        load(settings, grid.study.data_dir).write(data)
     from entropy_sums.training.run import Interrupted, train
 
     output = options.output or grid.trace_path(job.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
@@ -36,6 +36,18 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def newer(path: Path, sources: Iterable[Path]) -> bool:
+    """Whether `path` is there and no older than any of the files that it is made from.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     newer(Path(folder), []), newer(Path(folder, "absent"), [])
+        (True, False)
+    """
+    return path.exists() and all(path.stat().st_mtime >= source.stat().st_mtime for source in sources)
 
 
 def _umask() -> int:

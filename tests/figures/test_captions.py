@@ -31,12 +31,6 @@ def test_a_model_without_any_trace_is_stated(study):
     assert captions.runs(partial).endswith("No run of VAE-3 has a trace.")
 
 
-def test_an_axis_of_training_is_said_to_vary(swept):
-    assert captions.training(swept) == (
-        "Training: batch size 128, phases (optimizer adam, learning rate varied, steps 7936)."
-    )
-
-
 def test_training_that_differs_is_told_apart(study):
     changed = study.copy()
     training = json.loads(changed["vae1"].attrs["training"])

@@ -88,6 +88,17 @@ def test_every_number_stands_in_its_cell(written, tmp_path, axes, others):
             assert group[axis].values.tolist() == ([str(v) for v in values] if mixed else values)
 
 
+def test_training_settings_that_differ_between_runs_are_said_to_vary(written, tmp_path):
+    study = written(
+        {**AXES, "learning_rate": [1e-2, 1e-3]},
+        overrides=[{"when": {"dataset": "pca", "latent_dim": 4}, "set": {"batch_size": 50}}],
+    )
+    training = json.loads(collected(study, tmp_path / "traces.nc")["vae1"].attrs["training"])
+    (pca,), (digits,) = training["pca"]["phases"], training["digits"]["phases"]
+    assert (pca["learning_rate"], pca["batch_size"], pca["schedule"]) == ("varied", "varied", "constant")
+    assert (digits["learning_rate"], digits["batch_size"]) == ("varied", 100)
+
+
 def test_shorter_runs_and_smaller_latents_are_padded_with_nan(written, tmp_path):
     study = written({**AXES, "steps": [20, 50]})
     group = collected(study, tmp_path / "traces.nc")["vae1"]

@@ -6,7 +6,6 @@ Plain text that is also valid reStructuredText, as Snakemake's report includes i
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import xarray as xr
 
@@ -55,7 +54,7 @@ def runs(tree: xr.DataTree) -> str:
 
 
 def training(tree: xr.DataTree) -> str:
-    """How the models were trained, from the attribute `training` of the groups; an axis is said to vary.
+    """How the models were trained, from the attribute `training` of the groups.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -66,8 +65,6 @@ def training(tree: xr.DataTree) -> str:
     for model, node in tree.children.items():
         for dataset, settings in json.loads(node.attrs["training"]).items():
             if dataset in cells.datasets(tree):
-                for axis in cells.facet_axes(tree):
-                    _vary(settings, axis)
                 where = f"{names.readable(model)} on {names.readable(dataset)}"
                 trained.setdefault(names.settings(settings), []).append(where)
     if len(trained) == 1:
@@ -98,19 +95,6 @@ def facets(tree: xr.DataTree, what: str) -> str:
         if without
     ]
     return " ".join(sentences)
-
-
-def _vary(settings: dict[str, Any], axis: str) -> None:
-    """Replace the value of a setting that is an axis; a bare name is one of training or of its first phase."""
-    block, *way, name = (["training"] if "." not in axis else []) + axis.split(".")
-    if block != "training":
-        return
-    found: Any = settings
-    for part in way:
-        found = found[int(part) if part.isdigit() else part]
-    for place in (found,) if way else (settings, settings["phases"][0]):
-        if name in place:
-            place[name] = "varied"
 
 
 def _range(used: list[int]) -> str:

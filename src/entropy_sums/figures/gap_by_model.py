@@ -33,12 +33,11 @@ def draw(tree: xr.DataTree) -> Figure:
     combinations, models, datasets = cells.combinations(tree), cells.models(tree), cells.datasets(tree)
     rows, columns = style.arrange(len(combinations), COLUMNS)
     width = max(1.6 + columns * max(0.55 * len(datasets), 1.2), style.COLUMN_WIDTH)
-    figure, grid = style.facets(rows, columns, width, [0.35 + 0.24 * len(models)] * rows, sharex="all", sharey="all")
-    for ax, combination in zip(grid.flat, combinations, strict=False):
+    height = 0.35 + 0.24 * len(models)
+    figure, grid, used = style.tiles(len(combinations), COLUMNS, width, height, sharex="all", sharey="all")
+    for ax, combination in zip(used, combinations, strict=True):
         _map(ax, tree, combination)
         ax.set_title(names.describe(combination, "\n"))
-    for ax in grid.flat[len(combinations) :]:
-        ax.set_visible(False)
     for ax in grid.flat:
         labels = [names.readable(name) for name in datasets]
         ax.set_xticks(range(len(datasets)), labels, rotation=30, ha="right", rotation_mode="anchor")

@@ -44,8 +44,7 @@ def draw(tree: xr.DataTree) -> Figure:
         grid[0, 0].set_ylim(bottom=lowest / 10)
     for ax in grid[:, 0]:
         ax.set_ylabel("|gap| (nats)")
-    if cells.facet_axes(tree):
-        style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
     figure.supxlabel("norm of the gradient of the ELBO (nats per unit of parameter)", fontsize="medium")
     handles = [style.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
     handles.append(Line2D([], [], label="slope 1", **style.GUIDE))

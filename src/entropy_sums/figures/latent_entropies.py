@@ -43,17 +43,14 @@ def draw(tree: xr.DataTree) -> Figure:
         ['latent size 2', 'latent size 4']
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
-    rows, columns = style.arrange(len(combinations), COLUMNS)
-    width = style.TEXT_WIDTH if columns > 1 else style.COLUMN_WIDTH
-    figure, grid = style.facets(rows, columns, width, [1.5] * rows, sharey="all")
+    width = style.TEXT_WIDTH if len(combinations) > 1 else style.COLUMN_WIDTH
+    figure, grid, used = style.tiles(len(combinations), COLUMNS, width, 1.5, sharey="all")
     looks = style.model_looks(models)
-    for ax, combination in zip(grid.flat, combinations, strict=False):
+    for ax, combination in zip(used, combinations, strict=True):
         _ranks(
             ax, {model: cells.select(tree[model].to_dataset().isel(dataset=0), combination) for model in models}, looks
         )
         ax.set_title(names.describe(combination))
-    for ax in grid.flat[len(combinations) :]:
-        ax.set_visible(False)
     for ax in grid[:, 0]:
         ax.set_ylabel("entropy (nats)")
     figure.supxlabel("latent, by rank of its entropy", fontsize="medium")

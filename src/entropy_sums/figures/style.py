@@ -143,6 +143,26 @@ def facets(
     return figure, grid
 
 
+def tiles(number: int, columns: int, inches: float, height: float, **options) -> tuple[Figure, np.ndarray, list[Axes]]:
+    """A figure of `number` like panels in rows, its grid of axes, and those of the grid that are in use.
+
+    Args:
+        columns: as many panels are beside each other at most.
+        inches, height: width of the figure, height of one panel.
+        options: of `matplotlib.figure.Figure.subplots`.
+
+    Example:
+        >>> figure, grid, used = tiles(3, 2, TEXT_WIDTH, 1.5)
+        >>> grid.shape, len(used)
+        ((2, 2), 3)
+    """
+    rows, columns = arrange(number, columns)
+    figure, grid = facets(rows, columns, inches, [height] * rows, **options)
+    for ax in grid.flat[number:]:
+        ax.set_visible(False)
+    return figure, grid, list(grid.flat[:number])
+
+
 def say(ax: Axes, text: str, x: float = 0.5, y: float = 0.5, **options) -> None:
     """Write into a panel, in fractions of its width and height, legibly over what is drawn there.
 
@@ -243,7 +263,7 @@ def percent(value: float) -> str:
 
 
 def name_rows(figure: Figure, rows: Mapping[str, np.ndarray]) -> None:
-    """Write along the right margin which facet the axes of a row show.
+    """Write along the right margin which facet the axes of a row show; nothing where there is but one, unnamed.
 
     Args:
         rows: label (a line per axis of the study) → the axes of that row, from top to bottom.
@@ -254,6 +274,8 @@ def name_rows(figure: Figure, rows: Mapping[str, np.ndarray]) -> None:
         >>> [text.get_text() for text in axes[0, 0].texts]
         ['latent size 2']
     """
+    if list(rows) == [""]:
+        return
     lines = max(label.count("\n") + 1 for label in rows)
     margin = (0.14 * lines + 0.05) / figure.get_figwidth()
     figure.set_layout_engine("constrained", rect=(0, 0, 1 - margin, 1))

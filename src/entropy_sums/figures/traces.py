@@ -62,8 +62,7 @@ def draw(tree: xr.DataTree) -> Figure:
         grid[2 * row, 0].set_ylabel("nats")
         grid[2 * row + 1, 0].set_ylabel("error (%)")
         rows[names.describe(combination, "\n")] = grid[2 * row : 2 * row + 2, -1]
-    if cells.facet_axes(tree):
-        style.name_rows(figure, rows)
+    style.name_rows(figure, rows)
     figure.supxlabel("optimiser step", fontsize="medium")
     handles = [
         Line2D([], [], color=style.QUANTITIES[name], linestyle=LINES[name], label=names.readable(name))

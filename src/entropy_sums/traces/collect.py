@@ -131,9 +131,20 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, xr.Dataset]]) -> xr.D
 
 
 def _training(traces: list[tuple[Job, xr.Dataset]]) -> str:
-    """Training settings of the first run of each dataset, as JSON."""
-    settings = {job.runs[0].dataset: job.runs[0].training.model_dump(mode="json") for job, _ in reversed(traces)}
+    """Training settings of the runs of each dataset, as JSON; where they differ, the value is `varied`."""
+    settings: dict[str, Any] = {}
+    for run in (run for job, _ in traces for run in job.runs):
+        own = run.training.model_dump(mode="json")
+        settings[run.dataset] = _common(settings.get(run.dataset, own), own)
     return json.dumps(settings)
+
+
+def _common(a: Any, b: Any) -> Any:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return {key: _common(a[key], b[key]) for key in a}
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [_common(*pair) for pair in zip(a, b, strict=True)]
+    return a if a == b else "varied"
 
 
 def write(tree: xr.DataTree, path: Path) -> None:

@@ -21,6 +21,9 @@ from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
 from entropy_sums.training.settings import TrainingSettings
 
+OBSERVE_SECONDS = 10.0
+"""Longest silence between two calls of an observer, but for a single step or evaluation that takes longer."""
+
 
 @dataclass(frozen=True)
 class Replica:
@@ -85,7 +88,7 @@ class Pack:
         device: where to train.
         identity: of the job; a checkpoint of another one is not taken up.
         checkpoint: file of the checkpoint; None does without.
-        checkpoint_seconds: least time between checkpoints.
+        checkpoint_seconds: time between checkpoints.
     """
 
     def __init__(
@@ -111,7 +114,8 @@ class Pack:
         self._evaluate = Evaluation(self.data, self.seeds, samples, Stream.EVALUATION)
         self._evaluate_heldout = Evaluation(heldout, self.seeds, samples, Stream.HELDOUT)
         self.trace = Trace(diverged_at=np.full(len(replicas), np.nan))
-        self.step = 0
+        self.step, self.seconds = 0, 0.0
+        self._kept: dict[str, Tensor] = {}
         self._stopping = False
         self._ends = list(accumulate(phase.steps for phase in self.training.phases))
 
@@ -120,32 +124,41 @@ class Pack:
         self._stopping = True
 
     def run(self, observe: Callable[[Pack], None] = lambda pack: None) -> Trace:
-        """Train to the end, from the checkpoint if there is one; `observe` is called at every recorded step.
+        """Train to the end, from the checkpoint if there is one.
+
+        `observe` is called at every recorded step, and between them about every `OBSERVE_SECONDS`.
 
         Raises:
             Interrupted: after `stop()`; all that was recorded so far is in the checkpoint.
         """
         if not self._resume():
-            self._record(0.0)
+            self._record()
             observe(self)
-        started, saved = time.monotonic() - self.trace.wall_time[-1], time.monotonic()
+        saved = seen = time.monotonic()
+        started = saved - self.seconds
         moments = evaluation_steps(self.training.steps, self.training.evaluation.every, self._ends)
-        for start, stop in pairwise(step for step in moments if step >= self.step):
+        for start, stop in pairwise([self.step, *(step for step in moments if step > self.step)]):
             phase = self._phase(start)
-            kept = self._state(phase)
-            for step in range(start, stop):
+            kept, self._kept = self._kept or self._state(phase), {}
+            for self.step in range(start, stop):
+                now = time.monotonic()
+                self.seconds = now - started
+                if self._stopping or now - saved >= self.checkpoint_seconds:
+                    self._save(phase, kept)
+                    saved = now
+                if now - seen >= OBSERVE_SECONDS:
+                    observe(self)
+                    seen = now
                 if self._stopping:
-                    self._save(kept)
                     raise Interrupted(f"stopped after step {self.step} of {self.training.steps}")
-                phase.update(self, step)
+                phase.update(self, self.step)
             self.step = stop
             self._freeze(phase, kept, self._broken())
-            self._record(time.monotonic() - started)
+            self.seconds = time.monotonic() - started
+            self._record()
             self._freeze(phase, kept, ~np.isfinite(self.trace.records[-1]["elbo"]))
             observe(self)
-            if time.monotonic() - saved >= self.checkpoint_seconds:
-                self._save(self._state(phase))
-                saved = time.monotonic()
+            seen = time.monotonic()
         return self.trace
 
     def _check_batches(self) -> None:
@@ -211,21 +224,26 @@ class Pack:
             for name, tensor in self._named(phase).items():
                 tensor[frozen] = kept[name][frozen]
 
-    def _record(self, wall_time: float) -> None:
+    def _record(self) -> None:
         record = self._evaluate(self.model, self.step, gradient=True)
         heldout = self._evaluate_heldout(self.model, self.step)
         del heldout["latent_entropy"]
         record |= {f"heldout_{name}": value for name, value in heldout.items()}
         self.trace.steps.append(self.step)
-        self.trace.wall_time.append(wall_time)
+        self.trace.wall_time.append(self.seconds)
         self.trace.records.append(record)
 
-    def _save(self, state: dict[str, Tensor]) -> None:
+    def _save(self, phase: Phase, kept: dict[str, Tensor]) -> None:
+        """Between two recorded steps, what replicas that turn out to have diverged are put back to is saved too."""
         if self.checkpoint is not None:
             arrays = self.trace.arrays() | {"diverged_at": self.trace.diverged_at}
             arrays |= {"steps": np.array(self.trace.steps), "wall_time": np.array(self.trace.wall_time)}
             tensors = {f"trace/{name}": torch.from_numpy(array) for name, array in arrays.items()}
-            Checkpoint(self.identity, tensors | {k: v.cpu() for k, v in state.items()}).write(self.checkpoint)
+            tensors["clock"] = torch.tensor([self.step, self.seconds], dtype=torch.float64)
+            tensors |= self._state(phase)
+            if self.step > self.trace.steps[-1]:
+                tensors |= {f"kept/{name}": tensor for name, tensor in kept.items()}
+            Checkpoint(self.identity, {name: t.cpu() for name, t in tensors.items()}).write(self.checkpoint)
 
     def _resume(self) -> bool:
         found = Checkpoint.read(self.checkpoint, self.identity) if self.checkpoint else None
@@ -235,6 +253,9 @@ class Pack:
         steps, wall_time = arrays.pop("steps"), arrays.pop("wall_time")
         self.trace = Trace(arrays.pop("diverged_at").copy(), steps.tolist(), wall_time.tolist())
         self.trace.records = [{name: array[i] for name, array in arrays.items()} for i in range(len(steps))]
-        self.step = self.trace.steps[-1]
-        self._resumed = {k: v for k, v in found.tensors.items() if not k.startswith("trace/")}
+        step, self.seconds = found.tensors["clock"].tolist()
+        self.step = int(step)
+        self._resumed = found.tensors
+        kept = {k.removeprefix("kept/"): t for k, t in found.tensors.items() if k.startswith("kept/")}
+        self._kept = {name: tensor.to(self.data.device) for name, tensor in kept.items()}
         return True

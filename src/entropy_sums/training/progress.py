@@ -48,7 +48,7 @@ class Reporter:
             self._bar.stop()
 
     def observe(self, pack: Pack) -> None:
-        """To be called at every recorded step."""
+        """To be called at every recorded step, and between them."""
         record = pack.trace.records[-1]
         elbo, gap = _median(record["elbo"]), _median(np.abs(record["gap"]))
         diverged = int(np.count_nonzero(~np.isnan(pack.trace.diverged_at)))
@@ -57,9 +57,9 @@ class Reporter:
             self._bar.update(self._task, completed=pack.step, state=f"elbo {elbo:.2f} gap {gap:.2g}{lost}")
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or pack.step == self.steps:
             self._last_line = time.monotonic()
-            seconds = pack.trace.wall_time[-1]
+            at = f"step {pack.step}/{self.steps}, {pack.seconds:.0f} s"
             state = f"median elbo {elbo:.4f}, median |gap| {gap:.4g} nats{lost}"
-            print(f"{self.name}: step {pack.step}/{self.steps}, {seconds:.0f} s, {state}", file=sys.stderr, flush=True)
+            print(f"{self.name}: {at}, {state}", file=sys.stderr, flush=True)
 
 
 def _median(values: np.ndarray) -> float:
