@@ -1,0 +1,343 @@
+r"""Certificates: does the gap of a model vanish at every stationary point, and along which direction of its parameters?
+
+If there is a direction $v(\Theta)$, the same for all data and all latents, with $F - E = v \cdot \nabla F$, then ELBO
+and entropy sum agree wherever the gradient vanishes (docs/theory.md). Such a direction is searched for numerically:
+in the span of few candidate directions $d_k$ per parameter tensor, by least squares over many minibatches $b$,
+$\sum_k c_k \langle d_k, \nabla F_b\rangle = \mathrm{gap}_b$. A residual at the precision of float64 is a certificate.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+import torch
+from scipy.optimize import linprog
+from torch import Tensor, nn
+
+from entropy_sums.models.model import Model
+
+THRESHOLD = 1e-8
+"""Largest relative residual of a certificate: models that have one stay below 1e-11, others above 1e-5."""
+
+RANK = 1e-11
+"""Relative size of singular values that count as zero."""
+
+TRIALS = 8
+EQUATIONS_PER_DIRECTION = 6
+HELDOUT_EQUATIONS = 32
+POINTS = 8
+"""Points per minibatch: few, so that the gaps of minibatches differ."""
+
+ENTRIES_AT_ONCE = 2**22
+"""Numbers in the parameters of all minibatches that are computed at once."""
+
+TOTAL = "total"
+CONSTANT = 1e-7
+"""Coefficients that differ less between parameter values count as the same everywhere."""
+
+LARGEST_DENOMINATOR = 8
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A candidate: `radial` (θ ↦ θ) or `shift` (θ ↦ 1) of a tensor, or the shift of one of its entries."""
+
+    parameter: str
+    kind: str
+    entry: int | None = None
+
+    def __str__(self) -> str:
+        place = self.parameter if self.entry is None else f"{self.parameter}[{self.entry}]"
+        return place if self.kind == "radial" else f"shift of {place}"
+
+
+def directions(model: nn.Module) -> list[Direction]:
+    """All candidates: radial and shift for every learned tensor; every entry by itself for vectors that are no biases.
+
+    A vector outside the networks, such as log standard deviations, has a meaning entry by entry.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["linear_vae"]()], 3, [torch.Generator()])
+        >>> [str(direction) for direction in directions(model)][:4]
+        ['shift of encoder.spread[0]', 'shift of encoder.spread[1]', 'encoder.mean.weight', 'shift of ...']
+    """
+    return [Direction(name, kind, entry) for name, p in _learned(model) for kind, entry in _kinds(name, p)]
+
+
+def _learned(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _by_entry(name: str, parameter: Tensor) -> bool:
+    size = parameter[0].numel()
+    return size == max(parameter.shape[1:]) and (size == 1 or not name.endswith("bias"))
+
+
+def _kinds(name: str, parameter: Tensor) -> list[tuple[str, int | None]]:
+    if _by_entry(name, parameter):
+        return [("shift", entry) for entry in range(parameter[0].numel())]
+    return [("radial", None), ("shift", None)]
+
+
+def _projections(model: nn.Module, gradients: Mapping[str, Tensor]) -> Tensor:
+    """⟨d, ∇F⟩ for every candidate, `(replica, direction)`."""
+    columns = []
+    for name, parameter in _learned(model):
+        gradient = gradients[name].flatten(1)
+        if _by_entry(name, parameter):
+            columns.append(gradient)
+        else:
+            columns.append((gradient * parameter.detach().flatten(1)).sum(1, keepdim=True))
+            columns.append(gradient.sum(1, keepdim=True))
+    return torch.cat(columns, dim=1)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Least squares at the parameters of one replica.
+
+    Attributes:
+        coefficients: `(factor, direction)`; the last factor is the total.
+        residuals: `(factor,)`, relative, on minibatches that were not fitted.
+        equations: how many minibatches were fitted.
+    """
+
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    equations: int
+
+
+def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) -> Solution:
+    """Search for the direction of every factor and of the total at the parameters that a replica has.
+
+    Where several directions serve, the one with the smallest sum of absolute coefficients is taken, which has few.
+
+    Args:
+        model: in float64.
+        data: `(N, D)` in float64.
+    """
+    fitted = EQUATIONS_PER_DIRECTION * len(directions(model))
+    size = sum(parameter[0].numel() for parameter in model.parameters())
+    left, right, terms = [], [], []
+    for part in torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size)):
+        for rows, found in zip(
+            (left, right, terms), _equations(model, replica, len(part), data, generator), strict=True
+        ):
+            rows.append(found.cpu().numpy())
+    a, b, scale = (np.concatenate(rows) for rows in (left, right, terms))
+    coefficients, *_ = np.linalg.lstsq(a[:fitted], b[:fitted], rcond=RANK)
+    nothing = _nullspace(a[:fitted])
+    # A gap that vanishes identically is zero up to the rounding of the terms that cancel
+    size_of_gap = np.maximum(np.linalg.norm(b[fitted:], axis=0), 1e-6 * np.linalg.norm(scale[fitted:], axis=0))
+    residuals = np.linalg.norm(a[fitted:] @ coefficients - b[fitted:], axis=0) / size_of_gap
+    for factor in np.flatnonzero(residuals < THRESHOLD):
+        sparse = _sparsest(a[:fitted], b[:fitted, factor], coefficients[:, factor], nothing)
+        residual = np.linalg.norm(a[fitted:] @ sparse - b[fitted:, factor]) / size_of_gap[factor]
+        if residual < THRESHOLD:
+            coefficients[:, factor], residuals[factor] = sparse, residual
+    if (residuals[:-1] < THRESHOLD).all():
+        coefficients[:, -1] = coefficients[:, :-1].sum(1)
+    return Solution(coefficients.T, residuals, fitted)
+
+
+def _equations(
+    model: Model, replica: int, batches: int, data: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A row per minibatch: projections, gaps, cross-entropies, the latter two with the total behind the factors.
+
+    Every minibatch is given to a copy of the replica, so that one pass gives the gradients of all.
+    """
+    copies = copy.deepcopy(model)
+    copies.replicas = batches
+    for parameter in copies.parameters():
+        parameter.data = parameter.data[replica : replica + 1].repeat(batches, *[1] * (parameter.ndim - 1))
+    chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
+    noise = torch.randn(batches, POINTS, model.latent_dim, generator=generator, dtype=torch.float64)
+    bound = copies.bound(data[chosen.to(data.device)], noise.to(data.device))
+    names, parameters = zip(*_learned(copies), strict=True)
+    found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)
+    gradients = {
+        name: torch.zeros_like(parameter) if gradient is None else gradient
+        for name, parameter, gradient in zip(names, parameters, found, strict=True)
+    }
+    factors = list(bound.factors.values())
+    gaps = torch.stack([*(factor.gap for factor in factors), bound.gap], dim=-1)
+    terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
+    return _projections(copies, gradients), gaps.detach(), terms.detach()
+
+
+def _nullspace(a: np.ndarray) -> np.ndarray:
+    """Combinations of directions along which no minibatch has a gradient, as columns."""
+    _, values, rows = np.linalg.svd(a, full_matrices=False)
+    return rows[values <= RANK * values.max()].T
+
+
+def _sparsest(a: np.ndarray, b: np.ndarray, solution: np.ndarray, nothing: np.ndarray) -> np.ndarray:
+    """The solution with the smallest sum of absolute values: a linear programme, then least squares on its support."""
+    directions, free = nothing.shape
+    if not free:
+        return _on_support(a, b, solution)
+    # solution + nothing @ z = above − below, both at least zero
+    equality = np.hstack([np.eye(directions), -np.eye(directions), -nothing])
+    cost = np.concatenate([np.ones(2 * directions), np.zeros(free)])
+    limits = [(0, None)] * (2 * directions) + [(None, None)] * free
+    programme = linprog(cost, A_eq=equality, b_eq=solution, bounds=limits, method="highs")
+    if not programme.success:
+        return solution
+    return _on_support(a, b, programme.x[:directions] - programme.x[directions : 2 * directions])
+
+
+def _on_support(a: np.ndarray, b: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    support = np.abs(solution) > 1e-6 * np.abs(solution).max(initial=0)
+    result = np.zeros_like(solution)
+    result[support] = np.linalg.lstsq(a[:, support], b, rcond=RANK)[0]
+    return result
+
+
+def spread(model: Model, generator: torch.Generator) -> Model:
+    """A copy in float64 with random parameters, well spread around those that the model has.
+
+    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two.
+    """
+    copied = copy.deepcopy(model).double()
+    with torch.no_grad():
+        for _, parameter in _learned(copied):
+            flat = parameter.flatten(1)
+            size = flat.square().mean(1).sqrt()
+            size = torch.where(size > 0, size, torch.full_like(size, 0.3))
+            noise = torch.randn(flat.shape, generator=generator, dtype=torch.float64).to(flat.device)
+            factor = 4 ** (torch.rand(len(flat), 1, generator=generator, dtype=torch.float64).to(flat.device) - 0.5)
+            parameter.copy_(((flat + size[:, None] * noise) * factor).reshape(parameter.shape))
+        copied.constrain()
+    return copied
+
+
+@dataclass(frozen=True)
+class Certificate:
+    r"""The verdict on a model, factor by factor and in total.
+
+    Attributes:
+        factors: names, the last one is `total`.
+        directions: the candidates.
+        coefficients: `(factor, trial, direction)`: $v = \sum_k c_k d_k$.
+        residuals: `(factor, trial)`: relative residuals on minibatches that were not fitted.
+        equations: minibatches fitted per trial.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["vae0"](encoder_depth=0, decoder_depth=0)], 3, [torch.Generator().manual_seed(0)])
+        >>> certificate = certify(model, torch.randn(50, 3, generator=torch.Generator().manual_seed(1)))
+        >>> certificate.holds("prior"), certificate.holds("observation"), certificate.holds()
+        (True, False, False)
+    """
+
+    factors: tuple[str, ...]
+    directions: tuple[Direction, ...]
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    equations: int
+
+    @property
+    def trials(self) -> int:
+        """Number of random parameter values that were tried."""
+        return self.residuals.shape[1]
+
+    def residual(self, factor: str = TOTAL) -> float:
+        """The largest relative residual of all trials."""
+        return float(self.residuals[self.factors.index(factor)].max())
+
+    def holds(self, factor: str = TOTAL) -> bool:
+        """Whether the gap of the factor is v·∇F at all parameter values that were tried."""
+        return self.residual(factor) < THRESHOLD
+
+    @cached_property
+    def constants(self) -> np.ndarray:
+        """Coefficients `(factor, direction)` where they are the same at all parameter values, else NaN."""
+        middle = np.median(self.coefficients, axis=1)
+        constant = np.abs(self.coefficients - middle[:, None]).max(axis=1) < CONSTANT
+        return np.where(constant, np.vectorize(_rational, otypes=[float])(middle), np.nan)
+
+    def describe(self, factor: str = TOTAL) -> str:
+        """The direction in words, with c(Θ) for coefficients that depend on the parameters, or why there is none."""
+        position = self.factors.index(factor)
+        if not self.holds(factor):
+            failing = [name for name in self.factors[:-1] if not self.holds(name)]
+            where = f" of {', '.join(failing)}" if factor == TOTAL and failing else ""
+            return f"no direction{where}"
+        terms = _joined(self.directions, self.constants[position].tolist())
+        return ", ".join(f"{_number(c)} · {place}" for place, c in terms if c) or "0"
+
+    def along(self, model: Model) -> np.ndarray:
+        """v·∇F of each factor in nats, `(replica, factor)`, from the gradients of the ELBO that the model holds.
+
+        NaN for factors without a certificate or with a direction that depends on the parameters.
+        """
+        gradients = {
+            name: (torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).double()
+            for name, parameter in _learned(model)
+        }
+        held = np.array([self.holds(name) for name in self.factors[:-1]])
+        constants = np.where(held[:, None], self.constants[:-1], np.nan)
+        return _projections(model, gradients).cpu().numpy() @ constants.T
+
+
+def certify(model: Model, data: Tensor, seed: int = 0, trials: int = TRIALS) -> Certificate:
+    """Search for a certificate at well spread random parameters, each with random minibatches.
+
+    Args:
+        model: its replicas are tried side by side; it is left as it is.
+        data: `(N, D)`.
+        trials: number of parameter values.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["linear_vae"]()], 3, [torch.Generator().manual_seed(0)])
+        >>> certify(model, torch.randn(50, 3, generator=torch.Generator().manual_seed(1))).describe("observation")
+        '-1 · shift of decoder.spread'
+    """
+    generator = torch.Generator().manual_seed(seed)
+    points = data.double()
+    rounds = math.ceil(trials / model.replicas)
+    solutions = [
+        solve(scattered, replica, points, generator)
+        for scattered in (spread(model, generator) for _ in range(rounds))
+        for replica in range(model.replicas)
+    ][:trials]
+    return Certificate(
+        factors=(*model.factors, TOTAL),
+        directions=tuple(directions(model)),
+        coefficients=np.stack([solution.coefficients for solution in solutions], axis=1),
+        residuals=np.stack([solution.residuals for solution in solutions], axis=1),
+        equations=solutions[0].equations,
+    )
+
+
+def _rational(value: float) -> float:
+    nearest = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    return float(nearest) if abs(value - float(nearest)) < CONSTANT else value
+
+
+def _joined(candidates: Sequence[Direction], coefficients: Sequence[float]) -> Iterator[tuple[str, float]]:
+    """Entries of one vector with the same coefficient are one shift."""
+    pairs = zip(candidates, coefficients, strict=True)
+    for (parameter, kind), group in groupby(pairs, lambda pair: (pair[0].parameter, pair[0].kind)):
+        members = list(group)
+        if len({c for _, c in members}) == 1:
+            yield str(Direction(parameter, kind)), members[0][1]
+        else:
+            yield from ((str(candidate), c) for candidate, c in members)
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "c(Θ)"
+    fraction = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    return str(fraction) if float(fraction) == value else f"{value:.6g}"

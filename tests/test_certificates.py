@@ -1,0 +1,167 @@
+"""Certificates: found where the theorem holds, not found where it does not, and nothing in between."""
+
+import numpy as np
+import pytest
+import torch
+
+from entropy_sums.bound import Bound, Factor
+from entropy_sums.certificates import (
+    EQUATIONS_PER_DIRECTION,
+    THRESHOLD,
+    TOTAL,
+    Certificate,
+    Direction,
+    certify,
+    directions,
+    solve,
+    spread,
+)
+from entropy_sums.models import MODELS, build
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+DIM = 5
+SMALL = {"encoder_width": 6, "encoder_depth": 1, "decoder_width": 6, "decoder_depth": 1}
+
+ENCODER = "1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, 1 · shift of encoder.spread.bias"
+PROVEN = {
+    ("vae1", ()): (f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight", "-1 · shift of decoder.spread"),
+    ("vae1", (("activation", "tanh"), ("encoder_depth", 2))): (
+        f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight",
+        "-1 · shift of decoder.spread",
+    ),
+    ("vae2", ()): ("-1/2 · shift of latent_prior.log_std", "-1 · shift of decoder.spread"),
+    ("vae2", (("unit_columns", "renormalise"),)): (
+        "-1/2 · shift of latent_prior.log_std",
+        "-1 · shift of decoder.spread",
+    ),
+    ("vae2", (("variance_head", "softplus"),)): (
+        "-1/2 · shift of latent_prior.log_std",
+        "c(Θ) · shift of decoder.spread",
+    ),
+    ("vae3", ()): (f"{ENCODER}, -1/2 · decoder.trunk.layers.0.weight", "-1 · shift of decoder.spread.bias"),
+    ("bernoulli_vae", ()): (
+        f"{ENCODER}, -1/2 · decoder.logits.0.layers.0.weight",
+        "1 · decoder.logits.1.weight, 1 · decoder.logits.1.bias",
+    ),
+    ("linear_vae", ()): (
+        "1 · shift of encoder.spread, 1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, -1/2 · decoder.mean.weight",
+        "-1 · shift of decoder.spread",
+    ),
+}
+UNPROVEN = {
+    ("vae0", ()): ["observation"],
+    ("vae1", (("variance_head", "softplus"),)): ["prior"],
+    ("vae3", (("variance_head", "softplus"),)): ["prior", "observation"],
+}
+
+
+def made(name, settings=(), replicas=2, seed=0):
+    chosen = {k: v for k, v in {**SMALL, **dict(settings)}.items() if k in MODELS[name].model_fields}
+    source = torch.Generator().manual_seed(seed)
+    return build([MODELS[name](**chosen)] * replicas, DIM, [source] * replicas)
+
+
+def points(name, seed=1):
+    x = torch.randn(120, DIM, generator=torch.Generator().manual_seed(seed)) + 0.5
+    return (x > 0).double() if MODELS[name].binary else x
+
+
+def certified(name, settings=(), **options):
+    return certify(made(name, settings), points(name), **options)
+
+
+@pytest.mark.parametrize(("case", "words"), PROVEN.items(), ids=str)
+def test_the_direction_of_the_theorem_is_found(case, words):
+    certificate = certified(*case)
+    assert certificate.residual() < 1e-10
+    assert certificate.holds()
+    assert tuple(certificate.describe(factor) for factor in ("prior", "observation")) == words
+
+
+@pytest.mark.parametrize(("case", "failing"), UNPROVEN.items(), ids=str)
+def test_a_model_without_a_direction_says_which_factor_fails(case, failing):
+    certificate = certified(*case)
+    assert [factor for factor in certificate.factors[:-1] if not certificate.holds(factor)] == failing
+    assert not certificate.holds()
+    assert certificate.describe() == f"no direction of {', '.join(failing)}"
+
+
+def test_the_threshold_lies_in_the_empty_space_between_residuals():
+    holding = [certified(*case, seed=3).residuals for case in PROVEN]
+    failing = [certified(*case, seed=3) for case in UNPROVEN]
+    largest = max(residuals.max() for residuals in holding)
+    smallest = min(
+        c.residual(factor) for c, factors in zip(failing, UNPROVEN.values(), strict=True) for factor in factors
+    )
+    assert largest < 1e-10 < 100 * THRESHOLD < smallest
+
+
+@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae"])
+def test_the_gap_is_the_derivative_along_the_direction(name):
+    """At other parameters, data and noise than those that it was found with."""
+    certificate = certified(name)
+    source = torch.Generator().manual_seed(9)
+    model, x = spread(made(name, seed=4), source), points(name, seed=5)
+    bound = model.bound(x, torch.randn(2, len(x), 2, generator=source))
+    bound.elbo.sum().backward()
+    gaps = torch.stack([factor.gap for factor in bound.factors.values()], dim=-1)
+    np.testing.assert_allclose(certificate.along(model), gaps.detach().numpy(), rtol=1e-9, atol=1e-10)
+
+
+def test_factors_without_a_direction_have_no_derivative():
+    model = made("vae0")
+    certificate = certify(model, points("vae0"))
+    model.bound(points("vae0"), torch.zeros(2, 120, 2)).elbo.sum().backward()
+    assert np.isnan(certificate.along(model)).tolist() == [[False, True]] * 2
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_there_are_too_few_directions_to_fit_any_gap(name):
+    """The gaps of other minibatches are not predicted."""
+
+    class Wrong(type(made(name))):
+        def bound(self, x, noise, posterior=None):
+            right = super().bound(x, noise, posterior)
+            factors = {
+                factor: Factor(value.cross_entropy, value.entropy + x[..., 0].square().mean(-1))
+                for factor, value in right.factors.items()
+            }
+            return Bound(right.posterior_entropy, factors)
+
+    model = spread(made(name, replicas=1), torch.Generator().manual_seed(2))
+    model.__class__ = Wrong
+    solution = solve(model, 0, points(name).double() * torch.linspace(0.5, 1.5, 120)[:, None], torch.Generator())
+    assert (solution.residuals > 1e-3).all()
+    assert solution.equations == EQUATIONS_PER_DIRECTION * len(directions(model)) >= 5 * len(directions(model))
+
+
+def test_the_verdict_is_the_same_alone_and_in_a_pack():
+    one, many = (certify(made("vae1", replicas=r), points("vae1"), trials=4) for r in (1, 4))
+    assert one.trials == many.trials == 4
+    assert one.describe() == many.describe()
+    np.testing.assert_array_equal(one.constants, many.constants)
+
+
+def test_the_model_is_left_as_it_is():
+    model = made("vae1")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    certify(model, points("vae1"), trials=1)
+    assert all(tensor.equal(before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_spread_parameters_are_far_from_the_initial_ones():
+    model = made("vae1", replicas=3)
+    scattered = spread(model, torch.Generator().manual_seed(0))
+    for before, after in zip(model.parameters(), scattered.parameters(), strict=True):
+        assert ((after - before).flatten(1).norm(dim=1) > 0.2 * before.flatten(1).norm(dim=1)).all()
+
+
+def test_entries_with_one_coefficient_are_one_shift():
+    candidates = (Direction("w", "radial"), Direction("w", "shift"), *(Direction("s", "shift", i) for i in range(2)))
+    coefficients = np.array([[[0.5, 0, -1, -1]] * 2, [[1 / 3, 0.123, 1, 2]] * 2, [[0, 0, 0, 0]] * 2])
+    certificate = Certificate(("a", "b", TOTAL), candidates, coefficients, np.zeros((3, 2)), 20)
+    assert certificate.describe("a") == "1/2 · w, -1 · shift of s"
+    assert certificate.describe("b") == "1/3 · w, 0.123 · shift of w, 1 · shift of s[0], 2 · shift of s[1]"
+    assert certificate.describe() == "0"
