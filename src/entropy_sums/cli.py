@@ -69,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--identity", help="refuse to train if the study file now asks for something else")
     train.add_argument("--checkpoint-seconds", type=float, default=60.0, help="time between checkpoints (default: 60)")
 
+    status = command(
+        "status", _status, "tell from its files how far a study is; exit status 1 if jobs failed", "config/config.yaml"
+    )
+    _study(status)
+    status.add_argument("--all", action="store_true", help="list every job that runs, was interrupted or failed")
+    status.add_argument("--json", action="store_true", help="print everything as JSON, for scripts")
+    status.add_argument(
+        "--silence", type=float, metavar="SECONDS", help="a job whose files are older no longer runs (default: 120)"
+    )
+
     collect = command("collect", _collect, "gather all traces of a study in one file", "config/config.yaml --partial")
     _study(collect)
     collect.add_argument("--output", type=Path, help="NetCDF file to write (default: traces.nc of the study)")
@@ -153,6 +163,15 @@ def _train(options: argparse.Namespace) -> int:
         print(f"{job.name}: {interruption}; a checkpoint is kept, the same command goes on from it", file=sys.stderr)
         return 143
     return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from entropy_sums.status import SILENCE, State, describe, look
+
+    grid = _grid(options.study)
+    status = look(grid, SILENCE if options.silence is None else options.silence)
+    print(json.dumps(status.as_json(), indent=2) if options.json else describe(status, grid, options.all))
+    return int(status.runs[State.FAILED] > 0)
 
 
 def _collect(options: argparse.Namespace) -> None:
