@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: study test lint bench
+.PHONY: study test lint bench slurm-up slurm-down
 
 study: $(VENV)/installed
 	snakemake --configfile $(STUDY)
@@ -25,6 +25,13 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed-bench
 	python bench/bench.py
+
+# A private SLURM cluster on this machine, to try `snakemake --profile slurm`. It installs nothing; it needs root.
+slurm-up:
+	tests/slurm/up.sh
+
+slurm-down:
+	tests/slurm/down.sh
 
 # torch first and by itself: a plain pip install of something that needs it may fetch a build with gigabytes of CUDA.
 $(VENV)/installed: requirements.lock pyproject.toml

@@ -1,86 +1,16 @@
-"""A tiny study in a folder of its own, run by the real Snakemake with the real rules."""
-
-import os
-import re
-import subprocess
-import sys
-from copy import deepcopy
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
-
-TINY = {
-    "study": "tiny",
-    "axes": {"model": ["vae0", "vae1"], "dataset": ["pca"], "seed": {"count": 3}},
-    "settings": {"train": 60, "test": 40, "encoder_width": 5, "decoder_width": 5, "initial_std": 0.3},
-    "training": {
-        "phases": [{"steps": 40, "learning_rate": 1e-2, "schedule": "cosine", "batch_size": 20}],
-        "evaluation": {"every": 20, "samples": 2},
-    },
-    "pack": {"size": 3},
-    "figures": ["traces", "gap_by_model"],
-}
-
-
-@dataclass
-class Workspace:
-    """The workflow in a folder of its own; `study` is changed and written by each test."""
-
-    folder: Path
-    study: dict
-
-    @property
-    def file(self) -> Path:
-        return self.folder / "study.yaml"
-
-    @property
-    def results(self) -> Path:
-        return self.folder / "results" / self.study["study"]
-
-    @staticmethod
-    def environment() -> dict[str, str]:
-        """The environment of a shell in which the project is installed, one thread per process."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
-
-    def run(self, *arguments: str, check: bool = True) -> str:
-        """Run Snakemake as a user does, one core, and return what it printed."""
-        self.file.write_text(yaml.safe_dump(self.study, sort_keys=False))
-        command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", "1", *arguments]
-        options = {"cwd": self.folder, "env": self.environment(), "capture_output": True, "text": True}
-        done = subprocess.run(command, **options, check=False)
-        printed = done.stdout + done.stderr
-        assert (done.returncode == 0) == check, printed
-        return printed
-
-    def wanted(self, *arguments: str) -> dict[str, set[str]]:
-        """What Snakemake would run now: rule → job names or other wildcards."""
-        printed = self.run("--dry-run", *arguments)
-        jobs: dict[str, set[str]] = {}
-        for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", printed, flags=re.MULTILINE):
-            wildcards = re.search(r"^    wildcards: (.*)$", body, flags=re.MULTILINE)
-            jobs.setdefault(rule, set()).add(wildcards[1].split("=", 1)[1] if wildcards else "")
-        return jobs
-
-
-def make_workspace(folder: Path) -> Workspace:
-    for name in ("Snakefile", "workflow", "profiles", "config"):
-        (folder / name).symlink_to(ROOT / name)
-    return Workspace(folder, deepcopy(TINY))
+from workspace import Workspace
 
 
 @pytest.fixture
 def workspace(tmp_path) -> Workspace:
-    return make_workspace(tmp_path)
+    return Workspace(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Workspace:
     """A tiny study that has been run to its end; tests read it."""
-    space = make_workspace(tmp_path_factory.mktemp("finished"))
+    space = Workspace(tmp_path_factory.mktemp("finished"))
     space.run()
     return space

@@ -1,5 +1,6 @@
 # What all rules share. Every job of a cluster reads this: the grid is not expanded here but where it is used.
 import os
+import re
 from pathlib import Path
 
 from entropy_sums import figures
@@ -27,6 +28,19 @@ if workflow.config_settings.config:
     raise WorkflowError(
         f"--config is not read: change {STUDY_FILE}, or a copy of it, instead"
     )
+
+# Snakemake leaves the name of a variable that is not set as it is, and SLURM would be asked for an account "$…".
+# Only before submission: within a job such variables are gone, and no matter.
+if workflow.is_main_process:
+    asked = workflow.resource_settings
+    given = [asked.default_resources or {}, *asked.overwrite_resources.values()]
+    texts = [os.path.expandvars(str(r.raw)) for named in given for r in named.values()]
+    if unset := sorted(set(re.findall(r"\$\{?(\w+)", " ".join(texts)))):
+        raise WorkflowError(
+            f"not set: {', '.join(unset)}. The profile needs them: "
+            + "; ".join(f"export {name}=…" for name in unset)
+            + ". Its first lines say which values there are; empty stands for the cluster's default."
+        )
 
 # The libraries, where Snakemake is asked for them (--software-deployment-method conda); the package itself is
 # installed from this clone.

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# End the private cluster of up.sh: its jobs, its daemons, its folder.
+set -uo pipefail
+
+root=${TMPDIR:-/tmp}/entropy-sums-slurm
+link=/etc/slurm/slurm.conf
+PATH=$PATH:/usr/sbin:/sbin
+export SLURM_CONF=$root/etc/slurm.conf
+[ -d "$root" ] || exit 0
+
+# Jobs first: the process that watches a job outlives the daemon that started it.
+for _ in $(seq 30); do
+    jobs=$(timeout 5 squeue --noheader --format=%A 2>/dev/null) || break
+    [ -n "$jobs" ] || break
+    # shellcheck disable=SC2086 # several numbers
+    timeout 5 scancel --quiet --signal=KILL --full $jobs
+    timeout 5 scancel --quiet $jobs
+    sleep 0.5
+done
+
+end() { # names of daemons, all at once
+    local pids=() pid
+    for daemon in "$@"; do
+        pid=$(cat "$root/run/$daemon.pid" 2>/dev/null) || continue
+        # A number read from a file may by now be another program's
+        ! grep -qs "^${daemon%%.*}" "/proc/$pid/comm" || pids+=("$pid")
+    done
+    [ ${#pids[@]} -gt 0 ] || return 0
+    kill "${pids[@]}"
+    for _ in $(seq 100); do
+        kill -0 "${pids[@]}" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL "${pids[@]}" 2>/dev/null
+}
+# Each can still tell the next what it did
+end slurmctld slurmd.n1 slurmd.n2 slurmd.n3
+end slurmdbd
+end mariadbd munged
+[ "$(readlink "$link")" != "$SLURM_CONF" ] || rm "$link"
+rm -rf "$root"
