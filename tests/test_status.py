@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from entropy_sums.cli import main
-from entropy_sums.status import HOUR, LINES_SHOWN, LISTED, SILENCE, TAIL, State, describe, look
+from entropy_sums.status import HOUR, LINES_SHOWN, LISTED, SILENCE, TAIL, Log, State, describe, look
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study, read
 
@@ -184,11 +184,13 @@ def test_the_log_of_two_writers_has_a_hole(folder):
     path = folder.log()
     path.write_bytes(b"\0" * 5000 + f"\n{progress(20)}\n".encode() + b"\xff\n")
     assert (folder.look().state, folder.look().step) == (State.RUNNING, 20)
+    path.write_bytes(b"\0" * 5000 + f"{ERROR}\n".encode())
+    assert folder.look().last_lines == (ERROR,)
 
 
 def test_only_the_end_of_a_long_log_is_read(folder):
     path = folder.log(*["x" * 99] * (TAIL // 50), progress(20), *TRACEBACK)
-    assert path.stat().st_size > 2 * TAIL - 1000
+    assert sum(len(line) + 1 for line in Log.read(str(path)).lines) <= TAIL < path.stat().st_size / 1.9
     assert (folder.look().state, folder.look().step) == (State.FAILED, 20)
 
 
@@ -235,6 +237,9 @@ def test_jobs_that_began_together(folder):
     assert status.basis.startswith("6 runs ended in the last 0:30:0")
     # One job of two runs is half done, another one has not begun
     assert status.seconds_to_go == pytest.approx(HOUR * 3 / 12, rel=0.02)
+    # Failed ones are not waited for
+    folder.log(ERROR, job=folder.jobs[4])
+    assert look(folder.grid).seconds_to_go == pytest.approx(HOUR * 1 / 12, rel=0.02)
     text = describe(status, folder.grid)
     assert "6 of 10 runs are done; 12 an hour" in text
     assert "about 0:15:0" in text
