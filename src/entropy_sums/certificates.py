@@ -275,18 +275,26 @@ class Certificate:
         terms = _joined(self.directions, self.constants[position].tolist())
         return ", ".join(f"{_number(c)} · {place}" for place, c in terms if c) or "0"
 
-    def along(self, model: Model) -> np.ndarray:
+    def along(self, model: Model, data: Tensor) -> np.ndarray:
         """v·∇F of each factor in nats, `(replica, factor)`, from the gradients of the ELBO that the model holds.
 
-        NaN for factors without a certificate or with a direction that depends on the parameters.
+        NaN for factors without a certificate. Coefficients that depend on the parameters are searched for anew.
+
+        Args:
+            data: `(N, D)`.
         """
         gradients = {
             name: (torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).double()
             for name, parameter in _learned(model)
         }
+        coefficients = np.broadcast_to(self.constants[:-1], (model.replicas, *self.constants[:-1].shape))
         held = np.array([self.holds(name) for name in self.factors[:-1]])
-        constants = np.where(held[:, None], self.constants[:-1], np.nan)
-        return _projections(model, gradients).cpu().numpy() @ constants.T
+        if np.isnan(self.constants[:-1][held]).any():
+            exact, generator = copy.deepcopy(model).double(), torch.Generator().manual_seed(0)
+            solutions = [solve(exact, replica, data.double(), generator) for replica in range(model.replicas)]
+            coefficients = np.stack([solution.coefficients[:-1] for solution in solutions])
+        derivatives = np.einsum("rfd,rd->rf", coefficients, _projections(model, gradients).cpu().numpy())
+        return np.where(held, derivatives, np.nan)
 
 
 def certify(model: Model, data: Tensor, seed: int = 0, trials: int = TRIALS) -> Certificate:

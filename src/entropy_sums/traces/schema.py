@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+FORMAT = "entropy-sums trace 1"
+
 NATS = "nats per data point"
 
 QUANTITIES: dict[str, tuple[str, str]] = {
@@ -22,6 +24,7 @@ PER_STEP: dict[str, tuple[str, str]] = {
     **HELDOUT,
     "latent_entropy": ("mean posterior entropy of each latent", "nats"),
     "gradient_norm": ("norm of the gradient of the ELBO over all parameters", "nats per unit of parameter"),
+    "directional_derivative": ("derivative of the ELBO along the direction of each factor's certificate", NATS),
     "wall_time": ("time of training of the pack", "s"),
 }
 PER_RUN: dict[str, tuple[str, str]] = {
@@ -32,6 +35,7 @@ PER_RUN: dict[str, tuple[str, str]] = {
 FURTHER_DIMENSION = {
     "cross_entropy": "factor",
     "entropy": "factor",
+    "directional_derivative": "factor",
     "heldout_cross_entropy": "factor",
     "heldout_entropy": "factor",
     "latent_entropy": "latent",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.bound import Bound
+from entropy_sums.certificates import Certificate
 from entropy_sums.models.model import Model
 from entropy_sums.training.randomness import Stream, generator
 
@@ -29,10 +30,19 @@ class Evaluation:
         data: `(N, D)`.
         seeds: one per replica.
         stream: which data these are, so that training and held-out data get different noise.
+        certificate: of the model; with a gradient, the derivative along its direction is recorded.
     """
 
-    def __init__(self, data: Tensor, seeds: Sequence[int], samples: int, stream: Stream) -> None:
+    def __init__(
+        self,
+        data: Tensor,
+        seeds: Sequence[int],
+        samples: int,
+        stream: Stream,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.data, self.seeds, self.samples, self.stream = data, seeds, samples, stream
+        self.certificate = certificate
 
     def __call__(self, model: Model, step: int, gradient: bool = False) -> Record:
         """The record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
@@ -52,6 +62,8 @@ class Evaluation:
         if gradient:
             squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
             record["gradient_norm"] = _numpy(torch.stack(squares).sum(0).sqrt())
+            if self.certificate is not None:
+                record["directional_derivative"] = self.certificate.along(model, self.data)
             for parameter in model.parameters():
                 parameter.grad = None
         return record

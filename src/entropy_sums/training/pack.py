@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entropy_sums.certificates import certify
 from entropy_sums.models import ModelSettings, build
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
@@ -20,6 +21,9 @@ from entropy_sums.training.optimizer import PackedAdam
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
 from entropy_sums.training.settings import TrainingSettings
+
+CERTIFICATE_TRIALS = 2
+"""Enough to tell which coefficients depend on the parameters; `entropy-sums certify` tries more."""
 
 OBSERVE_SECONDS = 10.0
 """Longest silence between two calls of an observer, but for a single step or evaluation that takes longer."""
@@ -111,7 +115,9 @@ class Pack:
         generators = [generator(seed, Stream.PARAMETERS) for seed in self.seeds]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
         samples = self.training.evaluation.samples
-        self._evaluate = Evaluation(self.data, self.seeds, samples, Stream.EVALUATION)
+        certified = self.training.evaluation.certificate
+        certificate = certify(self.model, self.data, trials=CERTIFICATE_TRIALS) if certified else None
+        self._evaluate = Evaluation(self.data, self.seeds, samples, Stream.EVALUATION, certificate)
         self._evaluate_heldout = Evaluation(heldout, self.seeds, samples, Stream.HELDOUT)
         self.trace = Trace(diverged_at=np.full(len(replicas), np.nan))
         self.step, self.seconds = 0, 0.0

@@ -37,6 +37,8 @@ class EvaluationSettings(Settings):
 
     every: PositiveInt = 200
     """Steps between evaluations; before that at steps 0, 1, 2, 4, 8, …."""
+    certificate: bool = True
+    """Record beside the gap what the certificate of the model says it is, the derivative of the ELBO along v."""
     samples: Annotated[int, Field(ge=2)] = 4
     """Independent posterior samples per point, from which the standard errors follow."""
 
