@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     _study(collect)
     collect.add_argument("--output", type=Path, help="NetCDF file to write (default: traces.nc of the study)")
     collect.add_argument("--partial", action="store_true", help="leave out jobs that have no trace yet, naming them")
+    collect.add_argument(
+        "--processes", type=_count, help="processes that read (default: one per CPU; few for few files)"
+    )
 
     figure = command(
         "figure", _figure, "draw one figure of a collected file", "traces_pca results/quickstart/traces.nc"
@@ -187,7 +190,8 @@ def _collect(options: argparse.Namespace) -> None:
         )
     for name in absent:
         print(f"no trace of {name}", file=sys.stderr)
-    tree = collect(grid, [job for job in jobs if job.name not in absent])
+    without = set(absent)
+    tree = collect(grid, [job for job in jobs if job.name not in without], options.processes)
     write(tree, options.output or grid.study.folder / "traces.nc")
 
 

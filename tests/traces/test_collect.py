@@ -9,7 +9,9 @@ import pytest
 import xarray as xr
 
 from entropy_sums.study.grid import Grid
-from entropy_sums.traces.collect import TraceError, collect, read, write
+from entropy_sums.traces import collect as collecting
+from entropy_sums.traces.collect import collect, write
+from entropy_sums.traces.read import TraceError
 from entropy_sums.traces.write import write as write_trace
 
 AXES = {"model": ["vae1"], "dataset": ["pca", "digits"], "latent_dim": [2, 4], "seed": {"count": 3}}
@@ -213,16 +215,16 @@ def test_a_foreign_file_is_named_and_refused(written):
     path = study.path(study.jobs[0])
     xr.Dataset({"elbo": ("step", np.zeros(3))}).to_netcdf(path, engine="netcdf4")
     with pytest.raises(TraceError, match=r"seed=0-2\.nc: not a trace of this software \(format None\); move it away"):
-        read(path, study.jobs[0])
+        collect(study.grid, study.jobs)
 
 
 def test_a_stale_file_is_named_and_refused(written):
     study = written(AXES)
     job = study.jobs[0]
-    changed = Grid(study.grid.study.model_copy(update={"settings": {"learning_rate": 0.1}})).find(job.name)
+    changed = Grid(study.grid.study.model_copy(update={"settings": {"learning_rate": 0.1}}))
     message = r"seed=0-2\.nc: trace of another configuration \(job vae1/pca/seed=0-2, identity \w+; the study wants"
     with pytest.raises(TraceError, match=message + r" vae1/pca/seed=0-2, \w+\); delete it and train this job anew"):
-        read(study.path(job), changed)
+        collect(changed, [changed.find(job.name)])
 
 
 def test_a_file_of_another_job_is_named_and_refused(written):
@@ -230,7 +232,7 @@ def test_a_file_of_another_job_is_named_and_refused(written):
     one, other = study.jobs[:2]
     study.path(other).replace(study.path(one))
     with pytest.raises(TraceError, match="trace of another configuration"):
-        read(study.path(one), one)
+        collect(study.grid, [one])
 
 
 def test_other_runs_are_named_and_refused(written):
@@ -240,7 +242,7 @@ def test_other_runs_are_named_and_refused(written):
     trace["run"] = ("replica", ["0" * 16] * len(job.runs))
     write_trace(trace, study.path(job))
     with pytest.raises(TraceError, match=r"its runs are not those of job vae1/pca/seed=0-2; delete it and train"):
-        read(study.path(job), job)
+        collect(study.grid, [job])
 
 
 def test_traces_of_other_data_are_named_and_refused(written):
@@ -251,3 +253,43 @@ def test_traces_of_other_data_are_named_and_refused(written):
         collect(study.grid, study.jobs)
     message = f"{study.path(second)}: made from other data ({first.data}) than {study.path(first)}; delete the older"
     assert str(caught.value).startswith(message)
+
+
+@pytest.fixture
+def divided(monkeypatch):
+    """As with thousands of files: several processes read them."""
+    monkeypatch.setattr(collecting, "FILES_PER_PROCESS", 1)
+
+
+def test_processes_change_nothing(written, divided):
+    study = written({**AXES, "model": ["linear_vae", "vae1"], "seed": {"count": 5}}, pack={"size": 2})
+    one, two = (collect(study.grid, study.jobs, processes) for processes in (1, 2))
+    xr.testing.assert_identical(one, two)
+    check(study, two)
+
+
+def test_a_damaged_file_is_named_by_whichever_process_reads_it(written, divided):
+    study = written({**AXES, "seed": {"count": 40}}, settings={"steps": 1}, pack={"size": 2})
+    path = study.path(study.jobs[1])
+    spoil(path)
+    with pytest.raises(TraceError) as caught:
+        collect(study.grid, study.jobs, 2)
+    assert str(caught.value).startswith(f"{path}: damaged or no NetCDF file (")
+
+
+def test_long_reading_says_how_far_it_is(written, monkeypatch, capsys):
+    study = written(AXES)
+    collect(study.grid, study.jobs)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(collecting, "SECONDS_BETWEEN_LINES", 0)
+    collect(study.grid, study.jobs)
+    assert capsys.readouterr().err.splitlines() == [f"{n} of 4 traces read" for n in (1, 2, 3, 4)]
+
+
+def test_a_terminal_shows_a_bar(written, monkeypatch, capsys):
+    study = written(AXES)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    collect(study.grid, study.jobs)
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert "traces read" in error

@@ -3,66 +3,51 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
+from joblib import Parallel, cpu_count, delayed
+from rich.console import Console
+from rich.progress import track
 
 from entropy_sums.files import atomic
-from entropy_sums.study.grid import Grid, Job
+from entropy_sums.study.grid import Grid, Job, Run
+from entropy_sums.study.schema import Scalar
+from entropy_sums.traces.read import Trace, TraceError, check, load
 from entropy_sums.traces.schema import PER_RUN, PER_STEP, STEP, attributes, dimensions, group_name
-from entropy_sums.traces.write import FORMAT, compressed
+from entropy_sums.traces.write import compressed
 from entropy_sums.training.settings import PROTOCOL
 
+FILES_PER_PROCESS = 200
+"""To read so many takes longer than to start a process."""
 
-class TraceError(ValueError):
-    """A trace file that cannot be used: damaged, foreign or of another configuration."""
-
-
-def read(path: Path, job: Job) -> xr.Dataset:
-    """The trace of a job.
-
-    Raises:
-        TraceError: naming the file, what is wrong with it and what to do.
-    """
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as file:
-            dataset = file.load()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise TraceError(f"{path}: damaged or no NetCDF file ({error}); delete it and train this job anew") from error
-    if dataset.attrs.get("format") != FORMAT:
-        raise TraceError(f"{path}: not a trace of this software (format {dataset.attrs.get('format')!r}); move it away")
-    if dataset.attrs["job"] != job.name or dataset.attrs["identity"] != job.identity:
-        found = f"job {dataset.attrs['job']}, identity {dataset.attrs['identity']}"
-        raise TraceError(
-            f"{path}: trace of another configuration ({found}; the study wants {job.name}, {job.identity}); "
-            "delete it and train this job anew"
-        )
-    wanted = [run.identity(dataset.attrs["data_checksum"]) for run in job.runs]
-    if list(dataset["run"].values) != wanted:
-        raise TraceError(f"{path}: its runs are not those of job {job.name}; delete it and train this job anew")
-    return dataset
+SECONDS_BETWEEN_LINES = 10.0
 
 
-def collect(grid: Grid, jobs: Iterable[Job]) -> xr.DataTree:
+def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr.DataTree:
     """Gather the traces of `jobs` in one tree: a group per model, dimensions axes + step.
 
-    Cells without a trace are NaN.
+    Cells without a trace are NaN. `processes` read at once, by default one per CPU; few files are read by this one.
 
     Raises:
         TraceError: a file is damaged, foreign, of another configuration, or made from other data than the rest.
     """
-    found: dict[str, list[tuple[Job, xr.Dataset]]] = {}
+    jobs = list(jobs)
+    paths = [grid.trace_path(job.name) for job in jobs]
+    found: dict[str, list[tuple[Job, Trace]]] = {}
     checksums: dict[str, tuple[str, Path]] = {}
-    for job in jobs:
-        path = grid.trace_path(job.name)
-        dataset = read(path, job)
-        checksum, first = checksums.setdefault(job.data, (dataset.attrs["data_checksum"], path))
-        if checksum != dataset.attrs["data_checksum"]:
+    for job, path, trace in zip(jobs, paths, _read(paths, processes), strict=True):
+        check(trace, path, job)
+        made_from = trace.attributes["data_checksum"]
+        checksum, first = checksums.setdefault(job.data, (made_from, path))
+        if checksum != made_from:
             raise TraceError(f"{path}: made from other data ({job.data}) than {first}; delete the older of the two")
-        found.setdefault(job.runs[0].model, []).append((job, dataset))
+        found.setdefault(job.runs[0].model, []).append((job, trace))
     groups = {group_name(model): _group(grid, model, traces) for model, traces in found.items()}
     study = grid.study
     root = xr.Dataset(
@@ -78,64 +63,92 @@ def collect(grid: Grid, jobs: Iterable[Job]) -> xr.DataTree:
     return xr.DataTree.from_dict({"/": root, **groups})
 
 
-def _distinct(found: dict[str, list[tuple[Job, xr.Dataset]]], name: str) -> Any:
+def _read(paths: Sequence[Path], processes: int | None) -> Iterator[Trace]:
+    """The traces in the order of their paths."""
+    most = cpu_count() if processes is None else processes
+    parallel = Parallel(max(1, min(most, len(paths) // FILES_PER_PROCESS)), return_as="generator")
+    traces = cast("Iterable[Trace]", parallel(delayed(load)(path) for path in paths))
+    return _told(traces, len(paths))
+
+
+def _told(traces: Iterable[Trace], total: int) -> Iterator[Trace]:
+    """Tell on standard error how many have been read: a bar on a terminal, lines in a log where it takes long."""
+    if sys.stderr.isatty():
+        yield from track(traces, "traces read", total, console=Console(stderr=True), transient=True)
+        return
+    last = time.monotonic()
+    for number, trace in enumerate(traces, start=1):
+        yield trace
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            print(f"{number} of {total} traces read", file=sys.stderr, flush=True)
+
+
+def _distinct(found: dict[str, list[tuple[Job, Trace]]], name: str) -> Any:
     """What the job files say of where they were made: one value, or all that differ."""
-    said = list(dict.fromkeys(dataset.attrs[name] for traces in found.values() for _, dataset in traces))
+    said = list(dict.fromkeys(trace.attributes[name] for traces in found.values() for _, trace in traces))
     values = [json.loads(text) if name == "versions" else text for text in said]
     return values[0] if len(values) == 1 else values
 
 
-def _group(grid: Grid, model: str, traces: list[tuple[Job, xr.Dataset]]) -> xr.Dataset:
+def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Dataset:
     axes = grid.dimensions(model)
-    position = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
-    steps = np.unique(np.concatenate([dataset["step"].values for _, dataset in traces]))
-    factors = list(dict.fromkeys(str(factor) for _, dataset in traces for factor in dataset["factor"].values))
-    sizes = {
-        **{axis: len(values) for axis, values in axes.items()},
-        "step": len(steps),
-        "factor": len(factors),
-        "latent": max(dataset.sizes["latent"] for _, dataset in traces),
-    }
-    present = {str(name) for _, dataset in traces for name in dataset.data_vars}
-    further = {name: dimensions(name) for name in [*PER_STEP, *PER_RUN] if name in present}
-    arrays = {
-        name: np.full(
-            [sizes[d] for d in (*axes, *dims)], "" if name == "run" else np.nan, object if name == "run" else float
-        )
-        for name, dims in further.items()
-    }
-    for job, dataset in traces:
-        at = {
-            "step": np.searchsorted(steps, dataset["step"].values),
-            "factor": np.array([factors.index(str(factor)) for factor in dataset["factor"].values]),
-            "latent": np.arange(dataset.sizes["latent"]),
-        }
-        for replica, run in enumerate(job.runs):
-            # What a dataset has no setting for does not change its runs: they stand at every value of that axis
-            cell = [position[a][run.coordinates[a]] if a in run.coordinates else slice(None) for a in axes]
-            for name, variable in dataset.data_vars.items():
-                runs = arrays[str(name)][(*cell, ...)]
-                runs[(..., *np.ix_(*(at[d] for d in further[str(name)])))] = variable.values[replica]
-    return xr.Dataset(
+    runs = [run for job, _ in traces for run in job.runs]
+    rows = _rows(axes, runs)
+    steps = np.unique(np.concatenate([trace.step for _, trace in traces]))
+    factors = list(dict.fromkeys(factor for _, trace in traces for factor in trace.factor))
+    sizes = {"step": len(steps), "factor": len(factors), "latent": max(trace.latents for _, trace in traces)}
+    places = [
         {
-            name: ([*axes, *further[name]], array.astype(str) if name == "run" else array, attributes(name))
-            for name, array in arrays.items()
-        },
+            "step": np.searchsorted(steps, trace.step),
+            "factor": np.array([factors.index(factor) for factor in trace.factor]),
+            "latent": np.arange(trace.latents),
+        }
+        for _, trace in traces
+    ]
+    present = {name for _, trace in traces for name in trace.quantities}
+    variables = {}
+    for name in (name for name in (*PER_STEP, *PER_RUN) if name in present):
+        further = dimensions(name)
+        shape = (len(runs) + 1, *(sizes[d] for d in further))
+        # The last row is that of cells without a run
+        table = np.full(shape, "", object) if name == "run" else np.full(shape, np.nan)
+        end = 0
+        for (job, trace), at in zip(traces, places, strict=True):
+            start, end = end, end + len(job.runs)
+            if name in trace.quantities:
+                table[start:end][(slice(None), *np.ix_(*(at[d] for d in further)))] = trace.quantities[name]
+        array = table[rows]
+        variables[name] = ([*axes, *further], array.astype(str) if name == "run" else array, attributes(name))
+    return xr.Dataset(
+        variables,
         coords={
             **{axis: [str(v) for v in vs] if any(isinstance(v, str) for v in vs) else vs for axis, vs in axes.items()},
             "step": ("step", steps, STEP),
             "factor": factors,
         },
-        attrs={"model": model, "axes": json.dumps(list(axes)), "training": _training(traces)},
+        attrs={"model": model, "axes": json.dumps(list(axes)), "training": _training(runs)},
     )
 
 
-def _training(traces: list[tuple[Job, xr.Dataset]]) -> str:
+def _rows(axes: Mapping[str, Sequence[Scalar]], runs: Sequence[Run]) -> np.ndarray:
+    """For every cell of the axes the position of its run, -1 where there is none."""
+    position = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
+    rows = np.full([len(values) for values in axes.values()], -1)
+    for row, run in enumerate(runs):
+        # What a dataset has no setting for does not change its runs: they stand at every value of that axis
+        cell = (position[a][run.coordinates[a]] if a in run.coordinates else slice(None) for a in axes)
+        rows[tuple(cell)] = row
+    return rows
+
+
+def _training(runs: Iterable[Run]) -> str:
     """Training settings of the runs of each dataset, as JSON; where they differ, the value is `varied`."""
     settings: dict[str, Any] = {}
-    for run in (run for job, _ in traces for run in job.runs):
-        own = run.training.model_dump(mode="json")
-        settings[run.dataset] = _common(settings.get(run.dataset, own), own)
+    # Many runs share their settings: each is looked at once
+    for dataset, training in {(run.dataset, id(run.training)): (run.dataset, run.training) for run in runs}.values():
+        own = training.model_dump(mode="json")
+        settings[dataset] = _common(settings.get(dataset, own), own)
     return json.dumps(settings)
 
 

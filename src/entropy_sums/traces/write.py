@@ -12,10 +12,8 @@ import xarray as xr
 
 from entropy_sums.files import atomic
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import PER_STEP, STEP, attributes, dimensions
+from entropy_sums.traces.schema import FORMAT, PER_STEP, STEP, attributes, dimensions
 from entropy_sums.training.settings import PROTOCOL
-
-FORMAT = "entropy-sums trace 1"
 
 
 def versions() -> dict[str, str]:
