@@ -1,8 +1,23 @@
 """The plan: what is printed, and a forecast that grows with the work."""
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 
-from entropy_sums.study.plan import describe, seconds
+from entropy_sums.study.plan import (
+    GIGABYTES_PER_CORE,
+    MEGABYTES_OF_PYTHON,
+    MEGABYTES_OF_SNAKEMAKE,
+    MINUTES_AT_LEAST,
+    TARGET_SECONDS,
+    cost,
+    describe,
+    request_megabytes,
+    request_minutes,
+)
 
 STUDY = """\
 study: small
@@ -14,6 +29,18 @@ axes:
   seed: {count: %d}
 exclude: [{model: vae1, dataset: digits, encoder_width: 20}]
 """
+ONE = "study: a\naxes: {model: [vae1], dataset: [%s], seed: {count: %d}}\nsettings: {%s}\npack: {size: %d}\n"
+
+
+@pytest.fixture
+def job(load):
+    """The one job of a study of one dataset."""
+
+    def job(count=4, settings="", dataset="pca"):
+        (job,) = load(ONE % (dataset, count, settings, count)).jobs.values()
+        return job
+
+    return job
 
 
 def test_plan_counts_runs_and_jobs_and_names_axes(load, tmp_path):
@@ -25,6 +52,10 @@ def test_plan_counts_runs_and_jobs_and_names_axes(load, tmp_path):
     assert f"  {(2 * 2 + 3 * 2) * 12} runs in 10 jobs, at most 12 replicas each" in lines
     assert "  axis encoder_width does not apply to: linear_vae" in lines
     assert not any("size unknown" in line for line in lines)
+
+
+def test_packs_of_different_sizes_are_counted(load):
+    assert "18 runs in 3 jobs, at most 8 replicas each (2 × 8, 1 × 2)" in describe(load(ONE % ("pca", 18, "", 8)))
 
 
 def test_cells_are_listed(load):
@@ -46,15 +77,121 @@ def test_a_dataset_of_unknown_size_is_named(load):
     assert "size unknown before it is loaded" in text
 
 
+def test_hours_and_gigabytes_are_the_sums_over_jobs_and_data_files(load):
+    grid = load(ONE % ("mnist", 16, "steps: 100000, encoder_width: 500", 8))
+    costs = [cost(job) for job in grid.jobs.values()]
+    text = describe(grid)
+    printed = re.search(r"([\d,]+) core-hours .* or ([\d.]+) GPU-hours", text)
+    assert printed is not None
+    assert float(printed[1].replace(",", "")) == pytest.approx(sum(c.seconds for c in costs) / 3600, rel=0.02)
+    assert float(printed[2]) == pytest.approx(sum(c.gpu_seconds for c in costs) / 3600, rel=0.06)
+    # Two jobs share one data file: 90,000 images of 784 pixels in float32
+    assert re.search(r"0\.28 GB of data", text)
+
+
 @pytest.mark.parametrize(
-    "more", ["steps: 4000", "encoder_width: 500", "train: 5000", "training.evaluation.samples: 40"]
+    "more", ["steps: 4000", "encoder_width: 500", "train: 5000", "training.evaluation.samples: 40", "every: 20"]
 )
-def test_forecast_grows_with_the_work(load, more):
-    text = "study: a\naxes: {model: [vae1], dataset: [pca], seed: {count: %d}}\nsettings: {%s}\n"
+def test_time_grows_with_the_work(job, more):
+    assert cost(job(4)).seconds < cost(job(16)).seconds
+    for device in ("seconds", "gpu_seconds"):
+        assert getattr(cost(job(4)), device) < getattr(cost(job(4, more)), device)
 
-    def forecast(count, setting):
-        (job,) = load(text % (count, setting)).jobs.values()
-        return seconds(job)
 
-    assert forecast(4, "") < forecast(16, "")
-    assert forecast(4, "") < forecast(4, more)
+@pytest.mark.parametrize(
+    "more",
+    ["encoder_width: 500", "batch_size: full, training.phases.0.samples: 9", "train: 5000", "precision: float64"],
+)
+def test_memory_grows_with_the_sizes(job, more):
+    assert cost(job(4)).megabytes < cost(job(16)).megabytes
+    assert cost(job(4)).megabytes < cost(job(4, more)).megabytes
+
+
+def test_an_evaluation_is_done_in_chunks(job):
+    few, many = (cost(job(16, f"train: {points}, dim: 100, latent_dim: 1")).megabytes for points in (1_000, 100_000))
+    # What is left to grow is the noise of all samples and the data, not the activations: they would be 10 GB
+    assert many - few < 1000
+
+
+def test_hidden_units_are_told_by_the_weights(job):
+    settings = "encoder_width: 30, decoder_width: 30, encoder_depth: 3, decoder_depth: 1, latent_dim: 5"
+    assert cost(job(1, settings))._units == pytest.approx(4 * 30)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in other units elsewhere")
+def test_memory_of_a_real_job(job, tmp_path):
+    """Of a job that needs much more than Python and torch need by themselves."""
+    run = "steps: 1, batch_size: full, every: 1, training.evaluation.samples: 2, train: 5000, test: 50"
+    pack = job(32, run)
+    command = [sys.executable, "-m", "entropy_sums.cli", "train", str(tmp_path / "study.yaml"), pack.name]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*command, "--device", "cpu"], cwd=tmp_path, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+    assert status == 0, (tmp_path / "log").read_text()
+    peak = usage.ru_maxrss / 1024
+    assert peak > 1.3 * MEGABYTES_OF_PYTHON
+    assert 0.5 * peak < cost(pack).megabytes - MEGABYTES_OF_SNAKEMAKE < 1.5 * peak
+
+
+def test_requests_grow_with_the_attempt_and_cover_the_forecast(job):
+    small, large = job(1), job(64, "steps: 400000, encoder_width: 1000, decoder_width: 1000")
+    for each in (small, large):
+        minutes = [request_minutes(each, attempt) for attempt in (1, 2, 3)]
+        megabytes = [request_megabytes(each, attempt) for attempt in (1, 2, 3)]
+        assert minutes[0] < minutes[1] < minutes[2]
+        assert megabytes[0] < megabytes[1] < megabytes[2]
+        assert minutes[0] * 60 > 2 * cost(each).seconds
+        assert megabytes[0] > cost(each).megabytes > MEGABYTES_OF_SNAKEMAKE
+        assert {type(value) for value in minutes + megabytes} == {int}
+    assert request_minutes(small) == MINUTES_AT_LEAST
+
+
+def suggestion(text):
+    """The suggested pack size, and how many jobs it is said to make."""
+    found = re.search(r"pack: \{size: (\d+)\} makes (\d+) jobs", text)
+    assert found is not None, text
+    return int(found[1]), int(found[2])
+
+
+@pytest.mark.parametrize("pack", [1, 16])
+def test_a_suggested_pack_size_makes_the_jobs_it_promises(load, pack):
+    settings = "steps: 20000"
+    size, jobs = suggestion(describe(load(ONE % ("pca", 2000, settings, pack))))
+    better = load(ONE % ("pca", 2000, settings, size))
+    assert len(better.jobs) == jobs > 1
+    assert cost(next(iter(better.jobs.values()))).seconds >= TARGET_SECONDS
+    assert "jobs take about" not in describe(better)
+
+
+def test_a_suggestion_is_no_larger_than_the_runs_of_a_shape(load):
+    axes = "axes: {model: [vae1], dataset: [pca], encoder_width: [10, 20, 30], seed: {count: 7}}"
+    size, jobs = suggestion(describe(load(f"study: a\n{axes}\npack: {{size: 2}}\n")))
+    assert (size, jobs) == (8, 3)
+    assert "no pack size does it" in describe(load(f"study: a\n{axes}\npack: {{size: {size}}}\n"))
+
+
+def test_one_job_needs_no_suggestion(load):
+    assert "jobs take about" not in describe(load(ONE % ("pca", 4, "", 4)))
+
+
+def test_a_pack_beyond_the_memory_of_a_core_is_warned_of(load):
+    settings = "encoder_width: 1000, decoder_width: 1000"
+    text = describe(load(ONE % ("mnist", 256, settings, 128)))
+    found = re.search(r"warning: 2 jobs need more than the 4 GB .* pack: \{size: (\d+)\} keeps all below", text)
+    assert found is not None, text
+    fitting = load(ONE % ("mnist", 256, settings, int(found[1])))
+    assert "warning" not in describe(fitting)
+    assert max(cost(job).megabytes for job in fitting.jobs.values()) > 1e3 * GIGABYTES_PER_CORE / 3
+
+
+def test_a_suggested_pack_stays_within_the_memory_of_a_core(load):
+    text = describe(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", 8)))
+    size, _ = suggestion(text)
+    assert "as far as the runs of one shape and memory go" in text
+    assert "warning" not in describe(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", size)))
+
+
+def test_a_replica_beyond_the_memory_of_a_core_is_warned_of(load):
+    text = describe(load(ONE % ("mnist", 2, "encoder_width: 20000, decoder_width: 20000", 1)))
+    assert "so does a single replica of some of them" in text

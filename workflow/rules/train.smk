@@ -1,4 +1,7 @@
 # A pack of runs. Its identity says when it must be done again: settings, seeds, protocol.
+from entropy_sums.study import plan
+
+
 rule train:
     input:
         data=lambda wildcards: GRID.data_path(GRID.find(wildcards.job).data),
@@ -11,6 +14,14 @@ rule train:
     conda:
         ENVIRONMENT
     threads: 1
+    # Only a cluster is asked for these; a retry asks for more. Nothing here makes Snakemake run a job again.
+    resources:
+        mem_mb=lambda wildcards, attempt: plan.request_megabytes(
+            GRID.find(wildcards.job), attempt
+        ),
+        runtime=lambda wildcards, attempt: plan.request_minutes(
+            GRID.find(wildcards.job), attempt
+        ),
     params:
         study=STUDY_FILE,
         identity=lambda wildcards: GRID.find(wildcards.job).identity,
