@@ -2,6 +2,7 @@
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/certify.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
@@ -12,6 +13,7 @@ rule all:
     input:
         f"{FOLDER}/traces.nc",
         rules.tables.output,
+        rules.certify.output,
         rules.report.output,
         expand(
             f"{FOLDER}/figures/{{name}}.{{suffix}}",

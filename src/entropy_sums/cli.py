@@ -102,6 +102,13 @@ def _parser() -> argparse.ArgumentParser:
     _study(report)
     report.add_argument("--output", type=Path, help="HTML file to write (default: report.html of the study)")
 
+    certify = command("certify", _certify, "say for which models of a study the theorem holds", "config/config.yaml")
+    _study(certify)
+    certify.add_argument("--trials", type=_count, default=8, help="random parameter values per model (default: 8)")
+    certify.add_argument(
+        "--output", type=Path, help="CSV file to write (default: tables/certificates.csv of the study)"
+    )
+
     command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
     return parser
 
@@ -142,10 +149,29 @@ def _data(options: argparse.Namespace) -> None:
     load(grid.dataset(options.name), grid.study.data_dir).write(output)
 
 
-def _train(options: argparse.Namespace) -> int:
+def _data_file(grid, name: str) -> Path:
+    """The data file of a study, made if it is not there or older than the files that it is made from."""
     from entropy_sums.data import load
     from entropy_sums.files import newer
 
+    path, settings = grid.data_path(name), grid.dataset(name)
+    if not newer(path, settings.files):
+        load(settings, grid.study.data_dir).write(path)
+    return path
+
+
+def _certify(options: argparse.Namespace) -> None:
+    from entropy_sums.verdicts import describe, verdicts, write
+
+    grid = _grid(options.study)
+    rows = []
+    for verdict in verdicts(grid, lambda name: _data_file(grid, name), options.trials):
+        print(describe(verdict), flush=True)
+        rows.append(verdict)
+    write(rows, options.output or grid.study.folder / "tables" / "certificates.csv")
+
+
+def _train(options: argparse.Namespace) -> int:
     grid = _grid(options.study)
     job = grid.find(options.job)
     if options.identity not in (None, job.identity):
@@ -153,10 +179,7 @@ def _train(options: argparse.Namespace) -> int:
             f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
             "the study file changed meanwhile; start the workflow again"
         )
-    data = options.data or grid.data_path(job.data)
-    settings = grid.dataset(job.data)
-    if options.data is None and not newer(data, settings.files):
-        load(settings, grid.study.data_dir).write(data)
+    data = options.data or _data_file(grid, job.data)
     from entropy_sums.training.run import Interrupted, train
 
     output = options.output or grid.trace_path(job.name)

@@ -193,6 +193,11 @@ class Grid:
         """The data file of this name."""
         return self.study.folder / "data" / f"{name}.nc"
 
+    @property
+    def data_names(self) -> list[str]:
+        """Names of all data files."""
+        return list(self._datasets)
+
     def dataset(self, name: str) -> DatasetSettings:
         """Settings of the data file of this name.
 

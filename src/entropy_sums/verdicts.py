@@ -1,0 +1,126 @@
+"""The certificates of all models of a study: for which of them must ELBO and entropy sum agree at convergence?"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from entropy_sums.data.dataset import Dataset
+from entropy_sums.files import atomic
+from entropy_sums.models import build
+from entropy_sums.study.grid import Grid, Run, data_name
+
+if TYPE_CHECKING:
+    from entropy_sums.certificates import Certificate
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One factor of one model on one dataset, or the total of all its factors.
+
+    Attributes:
+        settings: what tells this model from the others of the study beside its name and dataset.
+        holds: whether the gap was v·∇F at all parameter values that were tried.
+        direction: v in words.
+        residual, smallest_residual: largest and smallest relative residual over the trials.
+        trials: parameter values tried.
+        directions: candidates that v was sought in.
+        equations: minibatches fitted per trial.
+    """
+
+    model: str
+    dataset: str
+    settings: str
+    factor: str
+    holds: bool
+    direction: str
+    residual: float
+    smallest_residual: float
+    trials: int
+    directions: int
+    equations: int
+
+
+def structures(grid: Grid) -> dict[tuple[Any, ...], Run]:
+    """One run for every model that a study has, told apart by settings that change what the model is.
+
+    Example:
+        >>> from entropy_sums.study.schema import Study
+        >>> axes = {"model": ["vae1"], "dataset": ["pca"], "steps": [10, 20], "latent_dim": [2, 3], "seed": [0]}
+        >>> [key[2] for key in structures(Grid(Study(study="a", axes=axes)))]
+        ['latent_dim=2', 'latent_dim=3']
+    """
+    found: dict[tuple[Any, ...], Run] = {}
+    for job in grid.jobs.values():
+        run = job.runs[0]
+        structure = run.model_settings.model_dump(mode="json", exclude=run.model_settings.packed())
+        key = (run.model, run.dataset, _told_apart(run), repr(structure), data_name(run))
+        found.setdefault(key, run)
+    return found
+
+
+def _told_apart(run: Run) -> str:
+    own = type(run.model_settings).model_fields.keys() - run.model_settings.packed()
+    kept = own | type(run.dataset_settings).model_fields.keys()
+    axes = {axis: value for axis, value in run.coordinates.items() if axis.split(".")[-1] in kept}
+    return ", ".join(f"{axis}={value}" for axis, value in axes.items())
+
+
+def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[Verdict]:
+    """Certify every model of a study, in float64, at random parameters.
+
+    Args:
+        data: the file of a dataset, by its name in the study.
+        trials: parameter values to try.
+    """
+    import torch
+
+    from entropy_sums.certificates import certify
+
+    torch.set_num_threads(1)
+    for (model, dataset, settings, *_), run in structures(grid).items():
+        points = torch.as_tensor(Dataset.read(data(data_name(run))).train, dtype=torch.float64)
+        built = build([run.model_settings], points.shape[1], [torch.Generator().manual_seed(run.seed)])
+        certificate = certify(built, points, seed=run.seed, trials=trials)
+        for factor in certificate.factors:
+            yield _verdict(model, dataset, settings, factor, certificate)
+
+
+def _verdict(model: str, dataset: str, settings: str, factor: str, certificate: Certificate) -> Verdict:
+    return Verdict(
+        model,
+        dataset,
+        settings,
+        factor,
+        holds=certificate.holds(factor),
+        direction=certificate.describe(factor),
+        residual=certificate.residual(factor),
+        smallest_residual=float(certificate.residuals[certificate.factors.index(factor)].min()),
+        trials=certificate.trials,
+        directions=len(certificate.directions),
+        equations=certificate.equations,
+    )
+
+
+def describe(verdict: Verdict) -> str:
+    """A verdict as a line of text.
+
+    Example:
+        >>> describe(Verdict("vae0", "pca", "", "observation", False, "no direction", 0.2, 0.1, 8, 28, 168))
+        'vae0 pca, observation: does not hold, relative residual 1.0e-01 to 2.0e-01: no direction'
+    """
+    cell = " ".join(part for part in (verdict.model, verdict.dataset, verdict.settings) if part)
+    holds = "holds" if verdict.holds else "does not hold"
+    residuals = f"{verdict.smallest_residual:.1e} to {verdict.residual:.1e}"
+    return f"{cell}, {verdict.factor}: {holds}, relative residual {residuals}: {verdict.direction}"
+
+
+def write(rows: list[Verdict], path: Path) -> None:
+    """Write verdicts as CSV, a row per factor; the columns are the attributes of `Verdict`."""
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Verdict)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
