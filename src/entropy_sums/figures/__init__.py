@@ -16,6 +16,7 @@ FIGURES: dict[str, bool] = {
     "gap_by_model": False,
     "gap_decomposition": True,
     "gap_versus_gradient": False,
+    "gap_versus_derivative": False,
     "latent_entropies": True,
 }
 """Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
