@@ -293,3 +293,14 @@ def test_a_terminal_shows_a_bar(written, monkeypatch, capsys):
     out, error = capsys.readouterr()
     assert out == ""
     assert "traces read" in error
+
+
+def test_collecting_needs_no_torch(written, tmp_path):
+    study = written(AXES)
+    (tmp_path / "study.yaml").write_text(study.grid.study.model_dump_json())
+    code = "import sys\nfrom entropy_sums.cli import main\nsys.exit(main(sys.argv[1:]) or 'torch' in sys.modules)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "collect", tmp_path / "study.yaml"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    check(study, xr.load_datatree(study.grid.study.folder / "traces.nc", engine="netcdf4"))

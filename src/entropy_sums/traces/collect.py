@@ -41,22 +41,27 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
     paths = [grid.trace_path(job.name) for job in jobs]
     found: dict[str, list[tuple[Job, Trace]]] = {}
     checksums: dict[str, tuple[str, Path]] = {}
+    versions: dict[str, None] = {}
+    devices: dict[str, None] = {}
     for job, path, trace in zip(jobs, paths, _read(paths, processes), strict=True):
         check(trace, path, job)
         made_from = trace.attributes["data_checksum"]
         checksum, first = checksums.setdefault(job.data, (made_from, path))
         if checksum != made_from:
             raise TraceError(f"{path}: made from other data ({job.data}) than {first}; delete the older of the two")
+        versions.setdefault(trace.attributes["versions"])
+        devices.setdefault(trace.attributes["device"])
         found.setdefault(job.runs[0].model, []).append((job, trace))
-    groups = {group_name(model): _group(grid, model, traces) for model, traces in found.items()}
+    # Each model's traces are let go once they are gathered: both together are gigabytes where there are many
+    groups = {group_name(model): _group(grid, model, found.pop(model)) for model in list(found)}
     study = grid.study
     root = xr.Dataset(
         attrs={
             "study": study.study,
             "configuration": study.model_dump_json(),
             "protocol": PROTOCOL,
-            "versions": json.dumps(_distinct(found, "versions")),
-            "devices": json.dumps(_distinct(found, "device")),
+            "versions": json.dumps(_one_or_all(map(json.loads, versions))),
+            "devices": json.dumps(_one_or_all(devices)),
             "data_checksums": json.dumps({name: checksum for name, (checksum, _) in checksums.items()}),
         }
     )
@@ -84,10 +89,9 @@ def _told(traces: Iterable[Trace], total: int) -> Iterator[Trace]:
             print(f"{number} of {total} traces read", file=sys.stderr, flush=True)
 
 
-def _distinct(found: dict[str, list[tuple[Job, Trace]]], name: str) -> Any:
+def _one_or_all(said: Iterable[Any]) -> Any:
     """What the job files say of where they were made: one value, or all that differ."""
-    said = list(dict.fromkeys(trace.attributes[name] for traces in found.values() for _, trace in traces))
-    values = [json.loads(text) if name == "versions" else text for text in said]
+    values = list(said)
     return values[0] if len(values) == 1 else values
 
 

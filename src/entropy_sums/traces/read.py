@@ -12,6 +12,8 @@ import numpy as np
 from entropy_sums.study.grid import Job
 from entropy_sums.traces.schema import FORMAT, PER_RUN, PER_STEP
 
+ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device")
+
 
 class TraceError(ValueError):
     """A trace file that cannot be used: damaged, foreign or of another configuration."""
@@ -22,7 +24,7 @@ class Trace:
     """What collecting needs of the file of a job.
 
     Attributes:
-        attributes: of the file, as in docs/results-format.md.
+        attributes: those of `ATTRIBUTES`, as in docs/results-format.md.
         step: `(step,)`, optimiser steps.
         factor: names of the factors.
         latents: size of the dimension `latent`.
@@ -45,15 +47,15 @@ def load(path: Path) -> Trace:
     try:
         with netCDF4.Dataset(path) as file:
             file.set_auto_maskandscale(False)
-            attributes = {name: file.getncattr(name) for name in file.ncattrs()}
-            if (found := attributes.get("format")) != FORMAT:
+            found = file.getncattr("format") if "format" in file.ncattrs() else None
+            if found != FORMAT:
                 raise TraceError(f"{path}: not a trace of this software (format {found!r}); move it away")
             wanted = [name for name in (*PER_STEP, *PER_RUN) if name in file.variables]
-            quantities = {name: file[name][...] for name in wanted}
+            quantities = {name: file.variables[name][...] for name in wanted}
             return Trace(
-                attributes,
-                step=file["step"][...],
-                factor=tuple(file["factor"][...]),
+                attributes={name: file.getncattr(name) for name in ATTRIBUTES},
+                step=file.variables["step"][...],
+                factor=tuple(file.variables["factor"][...]),
                 latents=file.dimensions["latent"].size,
                 quantities=quantities,
             )
