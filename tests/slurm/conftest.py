@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import HERE, Cluster, ClusterStudy, until
+import xarray as xr
+from cluster import HERE, Cluster, ClusterStudy, go_on, until
 
 
 @pytest.fixture(scope="module")
@@ -19,29 +20,39 @@ def cluster(request) -> Iterator[Cluster]:
     subprocess.run([HERE / "down.sh"], check=True)
 
 
+PHASES = [
+    {"steps": 1500, "learning_rate": 1e-2, "schedule": "cosine", "batch_size": 20},
+    {"steps": 100, "learning_rate": 1e-3, "schedule": "cosine", "batch_size": "full"},
+]
+
+
+def some_seconds(folder: Path, models: list[str]) -> ClusterStudy:
+    """A study with jobs of some seconds, each of which saves a checkpoint all the time."""
+    study = ClusterStudy(folder)
+    study.study["axes"]["model"] = models
+    study.study["training"] = {"phases": PHASES, "evaluation": {"every": 500, "samples": 2}}
+    study.variables["TRAIN_CHECKPOINT_SECONDS"] = "0.2"
+    return study
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory) -> dict[str, xr.Dataset]:
+    """The traces of the two jobs from an undisturbed run without a cluster."""
+    study = some_seconds(tmp_path_factory.mktemp("undisturbed"), ["vae0", "vae1"])
+    study.run("--until", "train")
+    return study.traces()
+
+
 @pytest.fixture
 def study(cluster, tmp_path) -> Iterator[ClusterStudy]:
-    """Two jobs of seconds. Afterwards nothing of it runs any more."""
-    study = ClusterStudy(tmp_path)
+    """One job, unless a test adds models. Afterwards nothing of it runs any more."""
+    study = some_seconds(tmp_path, ["vae1"])
     yield study
     for run in study.runs:
         if run.process.poll() is None:
             run.process.kill()
             run.process.wait()
+    go_on(study.training())
     if queue := cluster.queue():
         subprocess.run(["scancel", *queue], check=False)
         until(lambda: not cluster.queue(), "empty queue")
-
-
-LONG = [
-    {"steps": 6000, "learning_rate": 1e-2, "schedule": "cosine", "batch_size": 20},
-    {"steps": 200, "learning_rate": 1e-3, "schedule": "cosine", "batch_size": "full"},
-]
-
-
-@pytest.fixture
-def long(study) -> ClusterStudy:
-    """Two jobs of some seconds of training each, with checkpoints all the time."""
-    study.study["training"] = {"phases": LONG, "evaluation": {"every": 500, "samples": 2}}
-    study.variables["TRAIN_CHECKPOINT_SECONDS"] = "0.2"
-    return study

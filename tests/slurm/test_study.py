@@ -1,15 +1,17 @@
 """Studies through the shipped profile, on a cluster that does what it is asked."""
 
 import pytest
-from cluster import undisturbed
+from cluster import ask
 
 pytestmark = pytest.mark.xdist_group("slurm")
 
 
-def test_same_traces_as_without_a_cluster(study, tmp_path_factory):
-    """The command of our users: everything up to the report; data are made here, the rest in jobs without a network."""
+def test_same_traces_as_without_a_cluster(study, reference):
+    """Everything up to the report; data are made here, all else in jobs, and these have no network."""
+    study.study["axes"]["model"] = ["vae0", "vae1"]
+    study.study["figures"] = ["traces"]
     study.start().ends()
-    study.same_as(undisturbed(tmp_path_factory.mktemp("local"), study.study))
+    study.same_as(reference)
     assert (study.results / "report.html").exists()
     assert [job for job, _ in study.calls("data")] == ["here"]
     for command in ("train", "collect", "figure", "tables", "report"):
@@ -17,3 +19,26 @@ def test_same_traces_as_without_a_cluster(study, tmp_path_factory):
         assert jobs, command
         assert "here" not in jobs
     assert study.wanted() == {}
+
+
+@pytest.mark.parametrize("line", ["gpu", "gres"])
+def test_a_gpu_where_the_profile_asks_for_one(study, line):
+    study.profile(line)
+    run = study.start("--until", "train")
+    study.pause()
+    ((job, gpus),) = study.calls()
+    assert gpus in ("0", "1")
+    assert "gres/gpu=1" in ask("scontrol", "show", "job", job)
+    run.process.kill()
+
+
+def test_no_gpu_where_the_profile_does_not_ask(study):
+    run = study.start("--until", "train")
+    study.pause()
+    ((job, gpus),) = study.calls()
+    assert gpus == "none"
+    shown = ask("scontrol", "show", "job", job)
+    assert "gres" not in shown
+    assert "Account=study" in shown
+    assert "Partition=cpu" in shown
+    run.process.kill()

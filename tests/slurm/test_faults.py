@@ -1,0 +1,141 @@
+"""What happens on clusters, provoked for real: nothing is lost, nothing is half-written, and the end is the same."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cluster import ask, go_on, until
+
+pytestmark = pytest.mark.xdist_group("slurm")
+
+
+def test_time_limit(study, reference):
+    """SLURM warns before the limit; training saves where it is, and the next attempt goes on with twice the time."""
+    run = study.start("--until", "train", "--set-resources", "train:runtime=2 * attempt")
+    (process,) = study.pause()
+    status = Path(f"/proc/{process}/status")
+
+    def warned() -> bool:
+        pending = [
+            int(line.split()[1], 16) for line in status.read_text().splitlines() if line[:6] in ("SigPnd", "ShdPnd")
+        ]
+        return any(mask & 1 << (signal.SIGTERM - 1) for mask in pending)
+
+    until(warned, "SIGTERM from SLURM")
+    assert ask("squeue", "--noheader", "--format=%l").split() == ["2:00"]
+    go_on([process])
+    said = run.ends()
+    assert "the same command goes on from it" in said
+    assert "runtime=4" in said
+    assert len(study.calls()) == 2
+    study.same_as(reference)
+
+
+def test_too_little_memory(study, reference):
+    study.start("--until", "train", "--set-resources", "train:mem_mb=250 if attempt == 1 else 4000").ends()
+    assert len(study.calls()) == 2
+    study.same_as(reference)
+
+
+def test_cancelled_by_hand(cluster, study, reference):
+    run = study.start("--until", "train")
+    processes = study.pause()
+    subprocess.run(["scancel", *cluster.queue()], check=True)
+    go_on(processes)
+    assert "CANCELLED" in run.ends()
+    assert len(study.calls()) == 2
+    study.same_as(reference)
+
+
+def test_lost_node(cluster, study, reference):
+    """A node that lost its daemon is given up, but training there goes on unseen: two write one output."""
+    run = study.start("--until", "train")
+    processes = study.pause()
+    node = ask("squeue", "--noheader", "--format=%N").strip()
+    cluster.kill(f"slurmd.{node}", signal.SIGKILL)
+    until(lambda: "NODE_FAIL" in run.said, "notice of the lost node")
+    until(lambda: len(study.training()) == 2, "the same job twice")
+    go_on(processes)
+    run.ends()
+    until(lambda: not study.training(), "end of both")
+    cluster.start("slurmd", "-N", node)
+    study.same_as(reference)
+
+
+def test_restarted_controller_and_lost_accounting(cluster, study, reference):
+    run = study.start("--until", "train")
+    processes = study.pause()
+    cluster.kill("slurmdbd", signal.SIGKILL)
+    cluster.kill("slurmctld", signal.SIGKILL)
+    go_on(processes)
+    until(lambda: not study.training(), "end of training")
+    cluster.start("slurmctld")
+    run.ends()
+    cluster.start("slurmdbd")
+    assert len(study.calls()) == 1
+    study.same_as(reference)
+
+
+def test_interrupted_at_the_keyboard(cluster, study, reference):
+    run = study.start("--until", "train")
+    go_on(study.pause())
+    os.killpg(run.process.pid, signal.SIGINT)
+    run.ends(1)
+    until(lambda: not cluster.queue(), "empty queue")
+    assert not study.training()
+    assert len(study.checkpoints()) == 1
+    study.start("--until", "train").ends()
+    study.same_as(reference)
+
+
+def test_killed_snakemake_and_a_second_one_beside_its_jobs(cluster, study, reference):
+    run = study.start("--until", "train")
+    orphans = study.pause()
+    run.process.kill()
+    assert "--unlock" in study.start("--until", "train").ends(1)
+    study.start("--unlock").ends()
+    second = study.start("--until", "train")
+    until(lambda: len(study.training()) == 2, "the same job twice")
+    go_on(orphans)
+    second.ends()
+    until(lambda: not cluster.queue(), "end of the orphans")
+    study.same_as(reference)
+
+
+def test_a_job_that_always_fails(study):
+    """Its last words are in the terminal and in its log, and the rest of the study is done."""
+    study.study["axes"]["model"] = ["vae0", "vae1"]
+    study.study["overrides"] = [{"when": {"model": "vae0"}, "set": {"batch_size": 100}}]
+    said = study.start().ends(1)
+    assert len(study.calls()) == 4
+    message = "batch_size: 100 is more than the 60 training points"
+    assert message in said
+    assert message in (study.results / "logs/train/vae0/pca/seed=0-2.log").read_text()
+    assert "entropy-sums collect study.yaml --partial" in said
+    assert list(study.traces()) == ["vae1/pca/seed=0-2.nc"]
+
+
+def test_twenty_kills_at_random_moments(cluster, study, reference):
+    """Of trainings, of whole jobs, and politely; at every moment between the start of Python and the last step."""
+    study.study["axes"]["model"] = ["vae0", "vae1"]
+    run = study.start("--until", "train", "--retries", "20")
+    rng = np.random.default_rng(0)
+    kills = 0
+    while kills < 20 and run.process.poll() is None:
+        time.sleep(rng.uniform(0, 4))
+        trainings, jobs = study.training(), list(cluster.queue())
+        if not trainings:
+            continue
+        how = rng.choice(["kill", "terminate", "cancel"])
+        if how == "cancel":
+            subprocess.run(["scancel", rng.choice(jobs)], check=True)
+        else:
+            subprocess.run(["kill", "-KILL" if how == "kill" else "-TERM", str(rng.choice(trainings))], check=False)
+        kills += 1
+    run.ends()
+    assert kills == 20
+    study.same_as(reference)
