@@ -44,6 +44,10 @@ PROVEN = {
         f"{ENCODER}, -1/2 · decoder.logits.0.layers.0.weight",
         "1 · decoder.logits.1.weight, 1 · decoder.logits.1.bias",
     ),
+    ("vae1", (("beta", 4.0),)): (
+        f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight",
+        "-1 · shift of decoder.spread",
+    ),
     ("linear_vae", ()): (
         "1 · shift of encoder.spread, 1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, -1/2 · decoder.mean.weight",
         "-1 · shift of decoder.spread",
@@ -53,6 +57,8 @@ UNPROVEN = {
     ("vae0", ()): ["observation"],
     ("vae1", (("variance_head", "softplus"),)): ["prior"],
     ("vae3", (("variance_head", "softplus"),)): ["prior", "observation"],
+    ("vae1", (("beta", 4.0), ("entropies", "unweighted"))): ["prior"],
+    ("vae2", (("beta", 0.25), ("entropies", "unweighted"))): ["prior"],
 }
 
 

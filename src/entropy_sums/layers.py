@@ -31,6 +31,18 @@ def per_replica(values: Sequence[float]) -> Tensor:
     return torch.tensor(values, dtype=torch.get_default_dtype()).reshape(-1, 1, 1)
 
 
+def constant(values: Sequence[float]) -> nn.Parameter:
+    """One number per replica that is not learned, `(replica, 1, 1)`.
+
+    A parameter, so that whoever copies the parameters of a replica copies it too.
+
+    Example:
+        >>> constant([0.5, 2.0]).requires_grad
+        False
+    """
+    return nn.Parameter(per_replica(values), requires_grad=False)
+
+
 class Linear(nn.Module):
     r"""$y = xW_r + b_r$ for every replica $r$.
 

@@ -44,14 +44,16 @@ class Case:
 
 
 def case(name, seed=0, binary=False, **settings):
-    """A model with well spread random parameters, random data and noise."""
+    """A model with well spread random parameters, random data and noise; a tuple is a setting of each replica."""
     source = torch.Generator().manual_seed(seed)
     accepted = MODELS[name].model_fields
     chosen = {k: v for k, v in {**SMALL, "latent_dim": LATENTS, **settings}.items() if k in accepted}
-    model = build([MODELS[name](**chosen)] * REPLICAS, DIM, [source] * REPLICAS)
+    each = [{k: v[r] if isinstance(v, tuple) else v for k, v in chosen.items()} for r in range(REPLICAS)]
+    model = build([MODELS[name](**own) for own in each], DIM, [source] * REPLICAS)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.25 * torch.randn(parameter.shape, generator=source)
+        for part in (model.encoder, model.latent_prior, model.decoder):
+            for parameter in part.parameters():
+                parameter += 0.25 * torch.randn(parameter.shape, generator=source)
         model.constrain()
     x = torch.randn(POINTS, DIM, generator=source)
     noise = torch.randn(REPLICAS, POINTS, LATENTS, generator=source)
@@ -145,6 +147,37 @@ def direction(name):
         encoder = {"encoder.mean.weight": 0.5, "encoder.mean.bias": 0.5, "encoder.spread": shift(1.0)}
     last = LAST_LAYER.get(name, {"decoder.spread": shift(-1.0)})
     return {**encoder, FIRST_WEIGHT[name]: -0.5, **last}
+
+
+BETAS = (0.25, 1.0, 4.0)
+"""One for each replica."""
+
+
+@given(seed=SEEDS)
+@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae"])
+def test_weighted_gap_of_a_beta_vae_is_the_derivative_along_the_same_direction(name, seed):
+    c = case(name, seed, binary=name == "bernoulli_vae", beta=BETAS)
+    bound = c.bound()
+    torch.testing.assert_close(bound.gap, c.derivative(bound.elbo, direction(name)), rtol=1e-10, atol=1e-10)
+
+
+@given(seed=SEEDS)
+@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae"])
+def test_beta_elbo_and_entropy_sums(name, seed):
+    """β(H[q] − CE_prior) − CE_observation; the entropy sum weighted by the same β or not at all."""
+    binary, beta = name == "bernoulli_vae", torch.tensor(BETAS)
+    plain = case(name, seed, binary).bound()
+    prior, observation = plain.factors["prior"], plain.factors["observation"]
+    elbo = beta * (plain.posterior_entropy - prior.cross_entropy) - observation.cross_entropy
+    sums = {
+        "weighted": beta * (plain.posterior_entropy - prior.entropy) - observation.entropy,
+        "unweighted": plain.entropy_sum,
+    }
+    for entropies, entropy_sum in sums.items():
+        bound = case(name, seed, binary, beta=BETAS, entropies=entropies).bound()
+        torch.testing.assert_close(bound.elbo, elbo, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(bound.entropy_sum, entropy_sum, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(bound.gap, elbo - entropy_sum, rtol=1e-9, atol=1e-9)
 
 
 @given(seed=SEEDS)

@@ -62,6 +62,7 @@ def alternatives(settings):
         "variance_head": "softplus",
         "decoder_std": 0.3,
         "initial_std": 0.3,
+        "beta": 0.5,
     }
     return [(field, other[field]) for field in settings.model_fields if field in other]
 

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from entropy_sums.distributions import Bernoulli, Family, Normal
+from entropy_sums.bound import Bound
+from entropy_sums.distributions import Bernoulli, Family, FullNormal, Normal
 from entropy_sums.layers import Linear, Trunk, UnitNormLinear, head_of_std, log_std, per_replica, side_by_side
 from entropy_sums.models.model import Model
+from entropy_sums.models.objective import Beta
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,10 @@ class VAE(Model):
     def __init__(self, blueprint: Blueprint, encoder: nn.Module, prior: nn.Module, decoder: nn.Module) -> None:
         super().__init__(len(blueprint.replicas), blueprint.shared.latent_dim)
         self.encoder, self.latent_prior, self.decoder = encoder, prior, decoder
+        betas = blueprint.packed("beta")
+        self.adjustments = nn.ModuleList()
+        if any(beta != 1 for beta in betas):
+            self.adjustments.append(Beta(betas, blueprint.shared.entropies))
         self._constrained = [layer for layer in self.modules() if isinstance(layer, UnitNormLinear)]
 
     def prior(self) -> Family:
@@ -146,6 +152,13 @@ class VAE(Model):
 
     def observation(self, z: Tensor) -> Family:
         return self.decoder(z)
+
+    def bound(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Bound:
+        posterior = posterior or self.posterior(x)
+        bound = super().bound(x, noise, posterior)
+        for adjust in self.adjustments:
+            bound = adjust(bound)
+        return bound
 
     def constrain(self) -> None:
         for layer in self._constrained:

@@ -34,7 +34,16 @@ class ModelSettings(Settings):
         return 2 * observed_dim * self.latent_dim
 
 
-class LinearVAESettings(ModelSettings):
+class VAESettings(ModelSettings):
+    """What all VAEs have in common: how their ELBO is weighted."""
+
+    beta: Packed[PositiveFloat] = 1.0
+    """Weight β of posterior entropy and prior: the elbo is β(H[q] − CE of the prior) − CE of the observation."""
+    entropies: Literal["weighted", "unweighted"] = "weighted"
+    """With another β than 1: whether the entropy sum is weighted as the elbo is; unweighted, the gap does not close."""
+
+
+class LinearVAESettings(VAESettings):
     """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points."""
 
     implementation = "entropy_sums.models.gaussian_vae:LinearVAE"
@@ -45,7 +54,7 @@ class LinearVAESettings(ModelSettings):
     """Decoder standard deviation σ at the start."""
 
 
-class NetworkSettings(ModelSettings):
+class NetworkSettings(VAESettings):
     """Encoder and decoder networks."""
 
     encoder_width: PositiveInt = 50
