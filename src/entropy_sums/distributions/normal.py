@@ -113,8 +113,11 @@ class FullNormal(Family):
 
     def whiten(self, value: Tensor) -> Tensor:
         """$L^{-1}(x - \\mu)$, shape `(..., D)`."""
-        error = (value - self.loc).unsqueeze(-1)
-        return torch.linalg.solve_triangular(self.scale_tril, error, upper=False).squeeze(-1)
+        error = value - self.loc
+        if error.ndim > 1 and self.scale_tril.ndim > 2 and self.scale_tril.shape[-3] == 1:
+            # One covariance for all points: solved for all at once, instead of once for a copy of it per point
+            return torch.linalg.solve_triangular(self.scale_tril.squeeze(-3), error.mT, upper=False).mT
+        return torch.linalg.solve_triangular(self.scale_tril, error.unsqueeze(-1), upper=False).squeeze(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         return -0.5 * self.whiten(value).square().sum(-1) - self.log_determinant - 0.5 * self.dim * LOG_2PI
