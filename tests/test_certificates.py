@@ -115,6 +115,25 @@ def test_the_gap_is_the_derivative_along_the_direction(case):
     np.testing.assert_allclose(certificate.along(model, x), gaps.detach().numpy(), rtol=1e-9, atol=1e-10)
 
 
+def test_a_weight_decay_leaves_a_gap_of_as_much_times_what_is_along_the_parameters():
+    """Where the gradient is that of the penalty, v·∇F = λ v·θ, from the parameters by hand."""
+    certificate, decay = certified("vae1"), 0.1
+    model = spread(made("vae1", seed=4), torch.Generator().manual_seed(9))
+    for parameter in model.parameters():
+        parameter.grad = decay * parameter.detach()
+
+    def square(parameter):
+        return parameter.detach().flatten(1).square().sum(1)
+
+    encoder, decoder = model.encoder, model.decoder
+    heads = square(encoder.mean.weight) + square(encoder.mean.bias)
+    shift = encoder.spread.bias.detach().flatten(1).sum(1)
+    prior = 0.5 * (heads - square(decoder.mean[0].layers[0].weight)) + shift
+    expected = torch.stack([prior, -decoder.spread.detach().flatten()], dim=1).numpy()
+    np.testing.assert_allclose(certificate.along_parameters(model, points("vae1")), expected, rtol=1e-12)
+    np.testing.assert_allclose(certificate.along(model, points("vae1")), decay * expected, rtol=1e-12)
+
+
 def test_factors_without_a_direction_have_no_derivative():
     model = made("vae0")
     certificate = certify(model, points("vae0"))

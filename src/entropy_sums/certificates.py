@@ -284,17 +284,32 @@ class Certificate:
             data: `(N, D)`.
         """
         gradients = {
-            name: (torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).double()
+            name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             for name, parameter in _learned(model)
         }
+        return self._products(model, gradients, data)
+
+    def along_parameters(self, model: Model, data: Tensor) -> np.ndarray:
+        """v·θ of each factor, `(replica, factor)`: times a weight decay λ, its gap at a stationary point, in nats.
+
+        There ∇F is the gradient λθ of the penalty, so that v·∇F = λ v·θ. NaN for factors without a certificate.
+
+        Args:
+            data: `(N, D)`.
+        """
+        return self._products(model, {name: parameter.detach() for name, parameter in _learned(model)}, data)
+
+    def _products(self, model: Model, vectors: Mapping[str, Tensor], data: Tensor) -> np.ndarray:
+        """v times a vector with an entry for every learned parameter."""
         coefficients = np.broadcast_to(self.constants[:-1], (model.replicas, *self.constants[:-1].shape))
         held = np.array([self.holds(name) for name in self.factors[:-1]])
         if np.isnan(self.constants[:-1][held]).any():
             exact, generator = copy.deepcopy(model).double(), torch.Generator().manual_seed(0)
             solutions = [solve(exact, replica, data.double(), generator) for replica in range(model.replicas)]
             coefficients = np.stack([solution.coefficients[:-1] for solution in solutions])
-        derivatives = np.einsum("rfd,rd->rf", coefficients, _projections(model, gradients).cpu().numpy())
-        return np.where(held, derivatives, np.nan)
+        projections = _projections(model, {name: vector.double() for name, vector in vectors.items()}).cpu().numpy()
+        products = np.einsum("rfd,rd->rf", coefficients, projections)
+        return np.where(held, products, np.nan)
 
 
 def certify(model: Model, data: Tensor, seed: int = 0, trials: int = TRIALS) -> Certificate:

@@ -1,15 +1,31 @@
-"""Packed Adam against torch's own, one replica at a time."""
+"""Packed optimisers against torch's own, one replica at a time."""
+
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
-from entropy_sums.training.optimizer import PackedAdam
+from entropy_sums.training.optimizer import OPTIMIZERS, PackedOptimizer
+from entropy_sums.training.settings import Optimizer, PhaseSettings
+
+TORCH = {
+    "adam": lambda p, rate, decay, second: torch.optim.Adam(p, lr=rate, betas=(0.9, second), weight_decay=decay),
+    "adamw": lambda p, rate, decay, second: torch.optim.AdamW(p, lr=rate, betas=(0.9, second), weight_decay=decay),
+    "sgd": lambda p, rate, decay, second: torch.optim.SGD(p, lr=rate, weight_decay=decay),
+}
+
+
+def test_settings_know_all_optimisers():
+    assert set(get_args(Optimizer)) == set(OPTIMIZERS) == set(TORCH)
+    assert {"learning_rate", "weight_decay"} <= PhaseSettings.packed()
 
 
 @pytest.mark.parametrize("rates", [[1e-2] * 4, [1e-2, 1e-2, 3e-3, 1e-1], [1e-1, 1e-2, 1e-1, 1e-2]])
-@pytest.mark.parametrize("decay", [0.99, 0.999])
-def test_each_replica_as_torch_adam(rates, decay):
+@pytest.mark.parametrize("decays", [[0.0] * 4, [0.0, 0.3, 0.3, 0.1]])
+@pytest.mark.parametrize("second", [0.99, 0.999])
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_each_replica_as_torch(kind, rates, decays, second):
     source = torch.Generator().manual_seed(0)
     start = [torch.randn(4, 3, 2, generator=source), torch.randn(4, 1, 2, generator=source)]
     target = torch.randn(4, 3, 2, generator=source)
@@ -19,27 +35,47 @@ def test_each_replica_as_torch_adam(rates, decay):
         return (weight * goal).sin().sum() + (bias**4).sum()
 
     packed = [nn.Parameter(t.clone()) for t in start]
-    optimizer = PackedAdam(packed, rates, decay)
+    optimizer = PackedOptimizer(kind, packed, rates, decays, second)
     for factor in factors:
         loss(*packed, target).backward()
         optimizer.step(factor)
         assert all(p.grad is None for p in packed)
-    for r, rate in enumerate(rates):
+    for r, (rate, decay) in enumerate(zip(rates, decays, strict=True)):
         alone = [nn.Parameter(t[r].clone()) for t in start]
-        adam = torch.optim.Adam(alone, lr=rate, betas=(0.9, decay))
+        expected = TORCH[kind](alone, rate, decay, second)
         for factor in factors:
-            adam.param_groups[0]["lr"] = rate * factor
-            adam.zero_grad()
+            expected.param_groups[0]["lr"] = rate * factor
+            expected.zero_grad()
             loss(*alone, target[r]).backward()
-            adam.step()
+            expected.step()
         for a, p in zip(alone, packed, strict=True):
             torch.testing.assert_close(a, p[r])
 
 
+@pytest.mark.parametrize("kind", ["adam", "sgd"])
+def test_decay_is_a_penalty_of_the_loss(kind):
+    """The same as a loss with (λ/2)‖θ‖² of its own."""
+    source = torch.Generator().manual_seed(1)
+    start = torch.randn(2, 3, generator=source)
+    decayed, penalised = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    optimizers = [
+        PackedOptimizer(kind, [decayed], [1e-2] * 2, [0.5] * 2),
+        PackedOptimizer(kind, [penalised], [1e-2] * 2, [0.0] * 2),
+    ]
+    for _ in range(5):
+        decayed.sin().sum().backward()
+        (penalised.sin().sum() + 0.25 * penalised.square().sum()).backward()
+        for optimizer in optimizers:
+            optimizer.step(1.0)
+    torch.testing.assert_close(decayed, penalised)
+    assert not torch.equal(decayed, start)
+
+
 def test_state_is_live():
     parameter = nn.Parameter(torch.zeros(2, 3))
-    optimizer = PackedAdam([parameter], [1e-2, 1e-3])
+    optimizer = PackedOptimizer("adam", [parameter], [1e-2, 1e-3], [0.0, 0.0])
     parameter.grad = torch.ones(2, 3)
     optimizer.step(1.0)
-    assert optimizer.first[0].eq(0.1).all()
-    torch.testing.assert_close(optimizer.second[0], torch.full((2, 3), 1e-3))
+    (first,), (second,) = optimizer.moments["first"], optimizer.moments["second"]
+    assert first.eq(0.1).all()
+    torch.testing.assert_close(second, torch.full((2, 3), 1e-3))

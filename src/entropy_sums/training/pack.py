@@ -17,7 +17,7 @@ from entropy_sums.models import ModelSettings, build
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
 from entropy_sums.training.evaluation import Evaluation, Record
-from entropy_sums.training.optimizer import PackedAdam
+from entropy_sums.training.optimizer import PackedOptimizer
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
 from entropy_sums.training.settings import TrainingSettings
@@ -69,9 +69,14 @@ class Phase:
     def __init__(self, pack: Pack, position: int, start: int) -> None:
         self.start, self.settings = start, pack.training.phases[position]
         self.batches = Batches(pack.data, pack.seeds, pack.model.latent_dim, position, self.settings)
-        rates = [replica.training.phases[position].learning_rate for replica in pack.replicas]
-        learned = [p for p in pack.model.parameters() if p.requires_grad]
-        self.optimizer = PackedAdam(learned, rates, self.settings.second_moment_decay)
+        each = [replica.training.phases[position] for replica in pack.replicas]
+        self.optimizer = PackedOptimizer(
+            self.settings.optimizer,
+            [p for p in pack.model.parameters() if p.requires_grad],
+            [settings.learning_rate for settings in each],
+            [settings.weight_decay for settings in each],
+            self.settings.second_moment_decay,
+        )
         self._factor = SCHEDULES[self.settings.schedule]
 
     def update(self, pack: Pack, step: int) -> None:
@@ -198,7 +203,7 @@ class Pack:
         """The live state of the pack by name, every tensor with a leading replica axis."""
         names = [name for name, p in self.model.named_parameters() if p.requires_grad]
         optimizer = phase.optimizer
-        kinds = {"parameter": optimizer.parameters, "first": optimizer.first, "second": optimizer.second}
+        kinds = {"parameter": optimizer.parameters, **optimizer.moments}
         return {
             f"{kind}/{name}": tensor.detach()
             for kind, tensors in kinds.items()

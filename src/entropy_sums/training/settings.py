@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from entropy_sums.settings import Packed, Settings
 
 PROTOCOL = 2
 """Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
+
+Optimizer = Literal["adam", "adamw", "sgd"]
 
 
 class PhaseSettings(Settings):
@@ -25,8 +27,11 @@ class PhaseSettings(Settings):
     """Points per step; `full` takes the whole training set at every step."""
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
-    optimizer: Literal["adam"] = "adam"
-    """`adam`, with a decay rate of 0.9 for the first moments."""
+    optimizer: Optimizer = "adam"
+    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`."""
+    weight_decay: Packed[NonNegativeFloat] = 0.0
+    """λ, on all learned parameters θ: with `adam` and `sgd` the objective is elbo − (λ/2)‖θ‖², with `adamw` each step
+    shrinks θ by λ times the learning rate. The elbo is recorded without the penalty."""
     second_moment_decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
     learned variances need in short trainings."""
