@@ -23,6 +23,9 @@ pytestmark = pytest.mark.usefixtures("float64")
 DIM = 5
 SMALL = {"encoder_width": 6, "encoder_depth": 1, "decoder_width": 6, "decoder_depth": 1}
 
+# Rates are exponentials of what the network says: spread any wider, they differ by a factor of a million.
+SMALL_RATES = (("initial_scale", 0.3),)
+
 ENCODER = "1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, 1 · shift of encoder.spread.bias"
 PROVEN = {
     ("vae1", ()): (f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight", "-1 · shift of decoder.spread"),
@@ -48,6 +51,18 @@ PROVEN = {
         f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight",
         "-1 · shift of decoder.spread",
     ),
+    ("vae2", (("variance_head", "leaky_relu"),)): (
+        "-1/2 · shift of latent_prior.log_std",
+        "c(Θ) · shift of decoder.spread",
+    ),
+    ("vae1", (("output", "sigmoid"),)): (
+        f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight",
+        "-1 · shift of decoder.spread",
+    ),
+    ("poisson_vae", SMALL_RATES): (
+        f"{ENCODER}, -1/2 · decoder.log_rates.0.layers.0.weight",
+        "1 · decoder.log_rates.1.weight, 1 · decoder.log_rates.1.bias",
+    ),
     ("linear_vae", ()): (
         "1 · shift of encoder.spread, 1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, -1/2 · decoder.mean.weight",
         "-1 · shift of decoder.spread",
@@ -57,9 +72,17 @@ UNPROVEN = {
     ("vae0", ()): ["observation"],
     ("vae1", (("variance_head", "softplus"),)): ["prior"],
     ("vae3", (("variance_head", "softplus"),)): ["prior", "observation"],
+    ("vae1", (("variance_head", "leaky_relu"),)): ["prior"],
+    ("vae3", (("variance_head", "leaky_relu"),)): ["prior", "observation"],
+    ("poisson_vae", (*SMALL_RATES, ("observation_entropy", "true"))): ["observation"],
+    ("vae1", (("free_bits", 2.0),)): ["prior"],
     ("vae1", (("beta", 4.0), ("entropies", "unweighted"))): ["prior"],
     ("vae2", (("beta", 0.25), ("entropies", "unweighted"))): ["prior"],
 }
+
+
+SUPPORTS = {"bernoulli_vae": lambda x: (x > 0).double(), "poisson_vae": lambda x: (2 * x).abs().floor()}
+"""Which data a model is for, made from any."""
 
 
 def made(name, settings=(), replicas=2, seed=0):
@@ -70,7 +93,7 @@ def made(name, settings=(), replicas=2, seed=0):
 
 def points(name, seed=1):
     x = torch.randn(120, DIM, generator=torch.Generator().manual_seed(seed)) + 0.5
-    return (x > 0).double() if MODELS[name].binary else x
+    return SUPPORTS.get(name, lambda x: x)(x)
 
 
 def certified(name, settings=(), **options):

@@ -7,8 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entropy_sums.layers import ACTIVATIONS, VARIANCE_HEADS, Linear, Trunk, UnitNormLinear, head_of_std, log_std
-from entropy_sums.models.settings import Activation, VarianceHead
+from entropy_sums.layers import (
+    ACTIVATIONS,
+    OUTPUTS,
+    VARIANCE_HEADS,
+    Linear,
+    Trunk,
+    UnitNormLinear,
+    head_of_std,
+    log_std,
+)
+from entropy_sums.models.settings import Activation, GaussianSettings, VarianceHead
 
 
 def generators(count):
@@ -18,6 +27,7 @@ def generators(count):
 def test_settings_know_all_activations_and_heads():
     assert set(get_args(Activation)) == set(ACTIVATIONS)
     assert set(get_args(VarianceHead)) == set(VARIANCE_HEADS)
+    assert set(get_args(GaussianSettings.model_fields["output"].annotation)) == set(OUTPUTS)
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (4, 5, 3)])

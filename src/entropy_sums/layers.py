@@ -21,6 +21,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 """Nonlinearities of hidden layers; they may overwrite their input, which nothing else needs."""
 
 
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {"linear": lambda x: x, "sigmoid": torch.sigmoid}
+"""What the mean of an observation is of the last layer."""
+
+
 def per_replica(values: Sequence[float]) -> Tensor:
     """One number per replica, shaped `(replica, 1, 1)` to broadcast over points and coordinates.
 
@@ -149,13 +153,15 @@ def log_std(head: Tensor, kind: str) -> Tensor:
     r"""Read the unconstrained output of a variance head as $\log\sigma$.
 
     `log_variance`: $\log\sigma = h/2$. `softplus`: $\sigma = \log(1 + e^h)$, the set-up of Damm et al. (2023);
-    where $e^h$ underflows, $\log\log(1 + e^h) = h$.
+    where $e^h$ underflows, $\log\log(1 + e^h) = h$. `leaky_relu`: $\log\sigma = h$ above zero and $h/5$ below.
 
     Example:
         >>> log_std(torch.tensor([2.0]), "log_variance")
         tensor([1.])
         >>> log_std(torch.tensor([0.0, -200.0]), "softplus")
         tensor([  -0.3665, -200.0000])
+        >>> log_std(torch.tensor([2.0, -5.0]), "leaky_relu")
+        tensor([ 2., -1.])
     """
     to_log_std, _ = VARIANCE_HEADS[kind]
     return to_log_std(head)
@@ -176,8 +182,15 @@ def _log_softplus(head: Tensor) -> Tensor:
     return torch.where(head < -15, head, functional.softplus(head.clamp(min=-15)).log())
 
 
+LEAK = 0.2
+"""Slope below zero, as in Radford et al. (ICLR 2016): with 0.01 a σ of 0.1 would be 230 learning rates away."""
+
 VARIANCE_HEADS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "log_variance": (lambda head: 0.5 * head, lambda std: 2 * std.log()),
     "softplus": (_log_softplus, lambda std: std + (-(-std).expm1()).log()),
+    "leaky_relu": (
+        lambda head: functional.leaky_relu(head, LEAK),
+        lambda std: functional.leaky_relu(std.log(), 1 / LEAK),
+    ),
 }
 """Name of a variance head → log σ of its output, and the output at a given σ."""

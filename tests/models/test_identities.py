@@ -43,7 +43,14 @@ class Case:
         return total
 
 
-def case(name, seed=0, binary=False, **settings):
+SUPPORTS = {"bernoulli_vae": lambda x: (x > 0).to(x.dtype), "poisson_vae": lambda x: (2 * x).abs().floor()}
+"""Which data a model is for, made from any."""
+
+NETWORKS = ["vae1", "vae2", "vae3", "bernoulli_vae", "poisson_vae"]
+PROVEN = ["linear_vae", *NETWORKS]
+
+
+def case(name, seed=0, **settings):
     """A model with well spread random parameters, random data and noise; a tuple is a setting of each replica."""
     source = torch.Generator().manual_seed(seed)
     accepted = MODELS[name].model_fields
@@ -57,7 +64,7 @@ def case(name, seed=0, binary=False, **settings):
         model.constrain()
     x = torch.randn(POINTS, DIM, generator=source)
     noise = torch.randn(REPLICAS, POINTS, LATENTS, generator=source)
-    return Case(model, (x > 0).to(x.dtype) if binary else x, noise)
+    return Case(model, SUPPORTS.get(name, lambda x: x)(x), noise)
 
 
 def shift(by):
@@ -82,10 +89,10 @@ def test_observation_gap_with_one_variance(name, seed):
 
 
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", ["linear_vae", "vae0", "vae1", "vae3", "bernoulli_vae"])
+@pytest.mark.parametrize("name", ["linear_vae", "vae0", "vae1", "vae3", "bernoulli_vae", "poisson_vae"])
 def test_prior_gap_of_a_standard_normal(name, seed):
     """½ Σ_h (1 − m_h) with m_h = mean(ν_h² + τ_h²)."""
-    c = case(name, seed, binary=name == "bernoulli_vae")
+    c = case(name, seed)
     q = c.model.posterior(c.x)
     second_moment = (q.mean.square() + q.variance).mean(1)
     expected = 0.5 * (1 - second_moment).sum(1)
@@ -114,7 +121,7 @@ def test_observation_gap_of_vae3(seed):
 @given(seed=SEEDS)
 def test_observation_gap_of_bernoulli_vae(seed):
     """mean Σ_d l_d (x_d − sigmoid(l_d)), and this is (W, b)·∇F of the last layer."""
-    c = case("bernoulli_vae", seed, binary=True)
+    c = case("bernoulli_vae", seed)
     logits = c.model.observation(c.model.posterior(c.x).reparametrise(c.noise)).logits
     expected = (logits * (c.x - logits.sigmoid())).sum(-1).mean(1)
     gap = c.bound().factors["observation"].gap
@@ -129,11 +136,13 @@ ENCODER = {"encoder.mean.weight": 0.5, "encoder.mean.bias": 0.5, "encoder.spread
 LAST_LAYER = {
     "vae3": {"decoder.spread.bias": shift(-1.0)},
     "bernoulli_vae": {"decoder.logits.1.weight": 1, "decoder.logits.1.bias": 1},
+    "poisson_vae": {"decoder.log_rates.1.weight": 1, "decoder.log_rates.1.bias": 1},
 }
 FIRST_WEIGHT = {
     "vae1": "decoder.mean.0.layers.0.weight",
     "vae3": "decoder.trunk.layers.0.weight",
     "bernoulli_vae": "decoder.logits.0.layers.0.weight",
+    "poisson_vae": "decoder.log_rates.0.layers.0.weight",
     "linear_vae": "decoder.mean.weight",
 }
 
@@ -149,24 +158,73 @@ def direction(name):
     return {**encoder, FIRST_WEIGHT[name]: -0.5, **last}
 
 
+@given(seed=SEEDS)
+@pytest.mark.parametrize("name", ["vae1", "vae2", "vae3"])
+def test_a_squashed_mean_keeps_the_direction(name, seed):
+    c = case(name, seed, output="sigmoid")
+    bound, mean = c.bound(), c.model.observation(c.noise).mean
+    assert 0 < mean.min() < mean.max() < 1
+    torch.testing.assert_close(bound.gap, c.derivative(bound.elbo, direction(name)), rtol=1e-10, atol=1e-10)
+
+
+@given(seed=SEEDS)
+def test_observation_gap_of_poisson_vae(seed):
+    """mean Σ_d l_d (x_d − exp l_d) with pseudo entropies; the true ones are off by what log x! is not expected."""
+    c = case("poisson_vae", seed)
+    observation = c.model.observation(c.model.posterior(c.x).reparametrise(c.noise))
+    log_rate = observation.log_rate
+    expected = (log_rate * (c.x - log_rate.exp())).sum(-1).mean(1)
+    pseudo = c.bound().factors["observation"]
+    torch.testing.assert_close(pseudo.gap, expected, rtol=1e-10, atol=1e-10)
+    true = case("poisson_vae", seed, observation_entropy="true").bound().factors["observation"]
+    off = (c.x + 1).lgamma().sum(-1).mean() + observation.expected_base_measure().mean(1)
+    torch.testing.assert_close(true.cross_entropy, pseudo.cross_entropy)
+    torch.testing.assert_close(pseudo.entropy - true.entropy, off, rtol=1e-10, atol=1e-10)
+    assert (off.abs() > 1e-6).all()
+
+
+@given(seed=SEEDS, nats=st.floats(0.01, 3))
+@pytest.mark.parametrize("name", PROVEN)
+def test_free_bits_raise_the_divergence_of_each_latent(name, seed, nats):
+    """−Σ_h max(λ, KL_h) − CE_observation, with KL_h from torch."""
+    plain, c = case(name, seed).bound(), case(name, seed, free_bits=nats)
+    q, p = c.model.posterior(c.x), c.model.prior()
+    std = p.variance.sqrt().expand(-1, 1, LATENTS)
+    normals = torch.distributions.Normal(q.mean, q.variance.sqrt()), torch.distributions.Normal(torch.zeros(()), std)
+    divergence = torch.distributions.kl_divergence(*normals).mean(1)
+    elbo = -divergence.clamp(min=nats).sum(1) - plain.factors["observation"].cross_entropy
+    torch.testing.assert_close(c.bound().elbo, elbo, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(c.bound().entropy_sum, plain.entropy_sum, rtol=1e-12, atol=1e-12)
+
+
+@given(seed=SEEDS)
+def test_free_bits_and_beta_go_together(seed):
+    """−β Σ_h max(λ, KL_h) − CE_observation, whatever the entropies are."""
+    free, plain = case("vae1", seed, free_bits=1.0).bound(), case("vae1", seed).bound()
+    observation = plain.factors["observation"].cross_entropy
+    for entropies in ("weighted", "unweighted"):
+        both = case("vae1", seed, free_bits=1.0, beta=BETAS, entropies=entropies).bound()
+        expected = torch.tensor(BETAS) * (free.elbo + observation) - observation
+        torch.testing.assert_close(both.elbo, expected, rtol=1e-10, atol=1e-10)
+
+
 BETAS = (0.25, 1.0, 4.0)
 """One for each replica."""
 
 
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae"])
+@pytest.mark.parametrize("name", PROVEN)
 def test_weighted_gap_of_a_beta_vae_is_the_derivative_along_the_same_direction(name, seed):
-    c = case(name, seed, binary=name == "bernoulli_vae", beta=BETAS)
+    c = case(name, seed, beta=BETAS)
     bound = c.bound()
     torch.testing.assert_close(bound.gap, c.derivative(bound.elbo, direction(name)), rtol=1e-10, atol=1e-10)
 
 
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae"])
+@pytest.mark.parametrize("name", PROVEN)
 def test_beta_elbo_and_entropy_sums(name, seed):
     """β(H[q] − CE_prior) − CE_observation; the entropy sum weighted by the same β or not at all."""
-    binary, beta = name == "bernoulli_vae", torch.tensor(BETAS)
-    plain = case(name, seed, binary).bound()
+    beta, plain = torch.tensor(BETAS), case(name, seed).bound()
     prior, observation = plain.factors["prior"], plain.factors["observation"]
     elbo = beta * (plain.posterior_entropy - prior.cross_entropy) - observation.cross_entropy
     sums = {
@@ -174,17 +232,17 @@ def test_beta_elbo_and_entropy_sums(name, seed):
         "unweighted": plain.entropy_sum,
     }
     for entropies, entropy_sum in sums.items():
-        bound = case(name, seed, binary, beta=BETAS, entropies=entropies).bound()
+        bound = case(name, seed, beta=BETAS, entropies=entropies).bound()
         torch.testing.assert_close(bound.elbo, elbo, rtol=1e-10, atol=1e-10)
         torch.testing.assert_close(bound.entropy_sum, entropy_sum, rtol=1e-10, atol=1e-10)
         torch.testing.assert_close(bound.gap, elbo - entropy_sum, rtol=1e-9, atol=1e-9)
 
 
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae"])
+@pytest.mark.parametrize("name", PROVEN)
 def test_gap_is_a_directional_derivative(name, seed):
     """F − E = v·∇F at random parameters, with the same v for all data and noise."""
-    c = case(name, seed, binary=name == "bernoulli_vae")
+    c = case(name, seed)
     bound = c.bound()
     along = c.derivative(bound.elbo, direction(name))
     torch.testing.assert_close(bound.gap, along, rtol=1e-10, atol=1e-10)

@@ -63,6 +63,8 @@ def alternatives(settings):
         "decoder_std": 0.3,
         "initial_std": 0.3,
         "beta": 0.5,
+        "free_bits": 3.0,
+        "output": "sigmoid",
     }
     return [(field, other[field]) for field in settings.model_fields if field in other]
 
@@ -97,7 +99,7 @@ def test_vae2_without_hidden_layers_has_unit_columns(kind):
     torch.testing.assert_close(model.decoder.mean[1].unit_weight.norm(dim=2), torch.ones(3, 2))
 
 
-@pytest.mark.parametrize("head", ["log_variance", "softplus"])
+@pytest.mark.parametrize("head", ["log_variance", "softplus", "leaky_relu"])
 def test_initial_standard_deviations(head):
     model = build([MODELS["vae1"](initial_std=std, variance_head=head) for std in (0.1, 1.0)], DIM, generators(2))
     deviation = model.observation(torch.zeros(2, 1, 2)).variance.sqrt()[:, 0, 0]

@@ -10,10 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from entropy_sums.bound import Bound
-from entropy_sums.distributions import Bernoulli, Family, FullNormal, Normal
-from entropy_sums.layers import Linear, Trunk, UnitNormLinear, head_of_std, log_std, per_replica, side_by_side
+from entropy_sums.distributions import Bernoulli, Family, FullNormal, Normal, Poisson
+from entropy_sums.layers import (
+    OUTPUTS,
+    Linear,
+    Trunk,
+    UnitNormLinear,
+    head_of_std,
+    log_std,
+    per_replica,
+    side_by_side,
+)
 from entropy_sums.models.model import Model
-from entropy_sums.models.objective import Beta
+from entropy_sums.models.objective import Beta, FreeBits
 
 
 @dataclass(frozen=True)
@@ -59,21 +68,21 @@ class Blueprint:
         """An observation whose means and variances are outputs of one network."""
         s = self.shared
         sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth
-        return NormalHeads(self, Trunk(self.layers(sizes), s.activation), sizes[-1], self.observed_dim)
+        return NormalHeads(self, Trunk(self.layers(sizes), s.activation), sizes[-1], self.observed_dim, s.output)
 
 
 class NormalHeads(nn.Module):
-    """A normal with mean and standard deviation per coordinate, each linear in the last hidden layer."""
+    """A normal with mean and standard deviation per coordinate, each from a linear head on the last hidden layer."""
 
-    def __init__(self, blueprint: Blueprint, trunk: Trunk, inputs: int, outputs: int) -> None:
+    def __init__(self, blueprint: Blueprint, trunk: Trunk, inputs: int, outputs: int, output: str = "linear") -> None:
         super().__init__()
-        self.trunk, self.kind = trunk, blueprint.shared.variance_head
+        self.trunk, self.kind, self.output = trunk, blueprint.shared.variance_head, OUTPUTS[output]
         self.mean = blueprint.linear(inputs, outputs)
         self.spread = blueprint.linear(inputs, outputs)
 
     def forward(self, x: Tensor) -> Normal:
         mean, spread = side_by_side(self.trunk(x), self.mean, self.spread)
-        return Normal(mean, log_std(spread, self.kind))
+        return Normal(self.output(mean), log_std(spread, self.kind))
 
 
 class NormalMean(nn.Module):
@@ -84,14 +93,22 @@ class NormalMean(nn.Module):
         size: 1 for one standard deviation shared by all coordinates, else their number.
     """
 
-    def __init__(self, mean: nn.Module, std: Sequence[float], size: int, kind: str, learned: bool = True) -> None:
+    def __init__(
+        self,
+        mean: nn.Module,
+        std: Sequence[float],
+        size: int,
+        kind: str,
+        learned: bool = True,
+        output: str = "linear",
+    ) -> None:
         super().__init__()
-        self.mean, self.kind = mean, kind
+        self.mean, self.kind, self.output = mean, kind, OUTPUTS[output]
         spread = head_of_std(std, kind).repeat(1, 1, size)
         self.spread = nn.Parameter(spread, requires_grad=learned)
 
     def forward(self, x: Tensor) -> Normal:
-        return Normal(self.mean(x), log_std(self.spread, self.kind))
+        return Normal(self.output(self.mean(x)), log_std(self.spread, self.kind))
 
 
 class BernoulliLogits(nn.Module):
@@ -103,6 +120,17 @@ class BernoulliLogits(nn.Module):
 
     def forward(self, z: Tensor) -> Bernoulli:
         return Bernoulli(self.logits(z))
+
+
+class PoissonLogRates(nn.Module):
+    """A Poisson whose log rates are a network."""
+
+    def __init__(self, log_rates: nn.Module) -> None:
+        super().__init__()
+        self.log_rates = log_rates
+
+    def forward(self, z: Tensor) -> Poisson:
+        return Poisson(self.log_rates(z))
 
 
 class StandardNormal(nn.Module):
@@ -140,6 +168,8 @@ class VAE(Model):
         self.encoder, self.latent_prior, self.decoder = encoder, prior, decoder
         betas = blueprint.packed("beta")
         self.adjustments = nn.ModuleList()
+        if blueprint.shared.free_bits:
+            self.adjustments.append(FreeBits(blueprint.shared.free_bits))
         if any(beta != 1 for beta in betas):
             self.adjustments.append(Beta(betas, blueprint.shared.entropies))
         self._constrained = [layer for layer in self.modules() if isinstance(layer, UnitNormLinear)]
@@ -157,7 +187,7 @@ class VAE(Model):
         posterior = posterior or self.posterior(x)
         bound = super().bound(x, noise, posterior)
         for adjust in self.adjustments:
-            bound = adjust(bound)
+            bound = adjust(bound, posterior, self.prior())
         return bound
 
     def constrain(self) -> None:

@@ -60,7 +60,7 @@ def vae1(blueprint: Blueprint) -> VAE:
 def _shared_variance(blueprint: Blueprint, std: str, learned: bool) -> VAE:
     s = blueprint.shared
     encoder = blueprint.network_encoder()
-    decoder = NormalMean(blueprint.network_decoder(), blueprint.packed(std), 1, s.variance_head, learned)
+    decoder = NormalMean(blueprint.network_decoder(), blueprint.packed(std), 1, s.variance_head, learned, s.output)
     return VAE(blueprint, encoder, StandardNormal(s.latent_dim), decoder)
 
 
@@ -73,7 +73,7 @@ def vae2(blueprint: Blueprint) -> VAE:
     encoder = blueprint.network_encoder()
     unit = partial(UnitNormLinear, renormalise=s.unit_columns == "renormalise")
     mean = blueprint.network_decoder(first=unit)
-    decoder = NormalMean(mean, blueprint.packed("initial_std"), 1, s.variance_head)
+    decoder = NormalMean(mean, blueprint.packed("initial_std"), 1, s.variance_head, output=s.output)
     return VAE(blueprint, encoder, ScaledNormal(len(blueprint.replicas), s.latent_dim), decoder)
 
 

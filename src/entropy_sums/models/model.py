@@ -69,10 +69,15 @@ class Model(nn.Module, ABC):
             factors={
                 "prior": Factor(self.mean(prior_terms), lambda: self.mean(prior.entropy())),
                 "observation": Factor(
-                    -self.mean(observation.log_prob(value)), lambda: self.mean(observation.entropy())
+                    -self.mean(observation.log_prob(value)),
+                    lambda: self.mean(self.observation_entropy(observation, value)),
                 ),
             },
         )
+
+    def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
+        """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""
+        return observation.entropy()
 
     def mean(self, value: Float[Tensor, "replica ..."]) -> Float[Tensor, " all"]:
         """Mean over all axes but the first, accumulated in float64, `(replica or 1, …)` → `(replica,)`."""

@@ -5,10 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from entropy_sums.bound import Bound, Factor
+from entropy_sums.distributions import Family, Normal, cross_entropy
 from entropy_sums.layers import constant
+
+
+class FreeBits(nn.Module):
+    r"""Free bits: a latent that carries less than $\lambda$ nats is taken to carry $\lambda$.
+
+    $$F_\lambda = -\sum_h \max(\lambda, \mathrm{KL}_h) - \mathrm{CE}_\text{observation}$$
+
+    $\mathrm{KL}_h$ is a mean over the points that are given, the minibatch in training. What is added to the KL is
+    part of the cross-entropy of the prior; entropies are those of the ELBO, which $F_\lambda$ does not meet while a
+    latent is below. Source: Kingma et al. (NeurIPS 2016, equation 15).
+
+    Example:
+        >>> q = Normal(torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
+        >>> bound = Bound(q.entropy().mean(1), {"prior": Factor(q.entropy().mean(1), q.entropy().mean(1))})
+        >>> bound.elbo - FreeBits(0.5)(bound, q, q).elbo
+        tensor([1.], dtype=torch.float64)
+    """
+
+    def __init__(self, nats: float) -> None:
+        super().__init__()
+        self.nats = nats
+
+    def forward(self, bound: Bound, posterior: Normal, prior: Normal) -> Bound:
+        q, p = (Normal(r.loc.unsqueeze(-1), r.log_std.unsqueeze(-1)) for r in (posterior, prior))
+        divergence = (cross_entropy(q, p) - q.entropy()).mean(1, dtype=torch.float64)
+        missing = (self.nats - divergence).clamp(min=0).sum(-1)
+        factor = bound.factors["prior"]
+        raised = Factor(factor.cross_entropy + missing, lambda: factor.entropy)
+        return replace(bound, factors={**bound.factors, "prior": raised})
 
 
 class Beta(nn.Module):
@@ -23,11 +54,10 @@ class Beta(nn.Module):
     cross-entropy of the prior. Source: Higgins et al. (ICLR 2017).
 
     Example:
-        >>> from torch import tensor
-        >>> prior, observation = Factor(tensor([2.0]), tensor([1.5])), Factor(tensor([3.0]), tensor([3.0]))
-        >>> bound = Bound(tensor([1.0]), {"prior": prior, "observation": observation})
+        >>> two, three, q = torch.tensor([2.0]), torch.tensor([3.0]), Normal(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
+        >>> bound = Bound(two / 2, {"prior": Factor(two, two - 0.5), "observation": Factor(three, three)})
         >>> for entropies in WEIGHTINGS:
-        ...     changed = Beta([4.0], entropies)(bound)
+        ...     changed = Beta([4.0], entropies)(bound, q, q)
         ...     changed.elbo, changed.entropy_sum
         (tensor([-7.]), tensor([-5.]))
         (tensor([-7.]), tensor([-3.5000]))
@@ -37,7 +67,7 @@ class Beta(nn.Module):
         super().__init__()
         self.beta, self.weight = constant(betas), WEIGHTINGS[entropies]
 
-    def forward(self, bound: Bound) -> Bound:
+    def forward(self, bound: Bound, posterior: Family, prior: Family) -> Bound:
         return self.weight(bound, self.beta.flatten())
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import ClassVar, Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from entropy_sums.settings import Packed, Settings
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
-VarianceHead = Literal["log_variance", "softplus"]
+VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
 
 class ModelSettings(Settings):
@@ -41,6 +41,8 @@ class VAESettings(ModelSettings):
     """Weight β of posterior entropy and prior: the elbo is β(H[q] − CE of the prior) − CE of the observation."""
     entropies: Literal["weighted", "unweighted"] = "weighted"
     """With another β than 1: whether the entropy sum is weighted as the elbo is; unweighted, the gap does not close."""
+    free_bits: NonNegativeFloat = 0.0
+    """Nats that each latent may carry for free: its KL, a mean over the batch, counts as no less in the elbo."""
 
 
 class LinearVAESettings(VAESettings):
@@ -76,7 +78,14 @@ class NetworkSettings(VAESettings):
         return sum(a * b for sizes in (encoder, decoder) for a, b in pairwise(sizes))
 
 
-class VAE0Settings(NetworkSettings):
+class GaussianSettings(NetworkSettings):
+    """A normal observation."""
+
+    output: Literal["linear", "sigmoid"] = "linear"
+    """What the mean of the observation is of the last layer; `sigmoid` keeps it between 0 and 1."""
+
+
+class VAE0Settings(GaussianSettings):
     """The negative control: the decoder variance is fixed, so the gap does not close."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae0"
@@ -85,7 +94,7 @@ class VAE0Settings(NetworkSettings):
     """The fixed standard deviation σ of the decoder."""
 
 
-class VAE1Settings(NetworkSettings):
+class VAE1Settings(GaussianSettings):
     """Standard normal prior, one learned decoder variance."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae1"
@@ -103,7 +112,7 @@ class VAE2Settings(VAE1Settings):
     """`parametrise` divides by the norm in the forward pass, `renormalise` after each update."""
 
 
-class VAE3Settings(NetworkSettings):
+class VAE3Settings(GaussianSettings):
     """Standard normal prior, one decoder variance per data dimension that depends on the latent."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae3"
@@ -116,6 +125,16 @@ class BernoulliVAESettings(NetworkSettings):
     binary = True
 
 
+class PoissonVAESettings(NetworkSettings):
+    """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
+
+    implementation = "entropy_sums.models.poisson_vae:poisson_vae"
+
+    observation_entropy: Literal["pseudo", "true"] = "pseudo"
+    """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
+    ones, which it does not."""
+
+
 MODELS: dict[str, type[ModelSettings]] = {
     "linear_vae": LinearVAESettings,
     "vae0": VAE0Settings,
@@ -123,4 +142,5 @@ MODELS: dict[str, type[ModelSettings]] = {
     "vae2": VAE2Settings,
     "vae3": VAE3Settings,
     "bernoulli_vae": BernoulliVAESettings,
+    "poisson_vae": PoissonVAESettings,
 }
