@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,22 +39,27 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
         TraceError: a file is damaged, foreign, of another configuration, or made from other data than the rest.
     """
     jobs = list(jobs)
+    models = list(dict.fromkeys(job.runs[0].model for job in jobs))
+    jobs.sort(key=lambda job: models.index(job.runs[0].model))
     paths = [grid.trace_path(job.name) for job in jobs]
-    found: dict[str, list[tuple[Job, Trace]]] = {}
     checksums: dict[str, tuple[str, Path]] = {}
     versions: dict[str, None] = {}
     devices: dict[str, None] = {}
-    for job, path, trace in zip(jobs, paths, _read(paths, processes), strict=True):
-        check(trace, path, job)
-        made_from = trace.attributes["data_checksum"]
-        checksum, first = checksums.setdefault(job.data, (made_from, path))
-        if checksum != made_from:
-            raise TraceError(f"{path}: made from other data ({job.data}) than {first}; delete the older of the two")
-        versions.setdefault(trace.attributes["versions"])
-        devices.setdefault(trace.attributes["device"])
-        found.setdefault(job.runs[0].model, []).append((job, trace))
-    # Each model's traces are let go once they are gathered: both together are gigabytes where there are many
-    groups = {group_name(model): _group(grid, model, found.pop(model)) for model in list(found)}
+    groups = {}
+    # A model at a time, so that the traces of no more than one take memory beside what is gathered
+    read = zip(jobs, paths, _read(paths, processes), strict=True)
+    for model, of_model in groupby(read, lambda each: each[0].runs[0].model):
+        traces = []
+        for job, path, trace in of_model:
+            check(trace, path, job)
+            made_from = trace.attributes["data_checksum"]
+            checksum, first = checksums.setdefault(job.data, (made_from, path))
+            if checksum != made_from:
+                raise TraceError(f"{path}: made from other data ({job.data}) than {first}; delete the older of the two")
+            versions.setdefault(trace.attributes["versions"])
+            devices.setdefault(trace.attributes["device"])
+            traces.append((job, trace))
+        groups[group_name(model)] = _group(grid, model, traces)
     study = grid.study
     root = xr.Dataset(
         attrs={
