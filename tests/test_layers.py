@@ -11,9 +11,11 @@ from entropy_sums.layers import (
     ACTIVATIONS,
     OUTPUTS,
     VARIANCE_HEADS,
+    Dropout,
     Linear,
     Trunk,
     UnitNormLinear,
+    drawing,
     head_of_std,
     log_std,
 )
@@ -67,3 +69,31 @@ def test_unit_norm(renormalise):
 @given(std=st.floats(1e-3, 1e3), kind=st.sampled_from(list(VARIANCE_HEADS)))
 def test_heads_and_their_inverse(std, kind):
     assert log_std(head_of_std([std], kind), kind).exp().item() == pytest.approx(std, rel=1e-3)
+
+
+RATES = (0.0, 0.2, 0.9, 1.0)
+
+
+def test_dropout_keeps_the_share_and_the_mean_of_each_replica():
+    dropout, x = Dropout(RATES), torch.ones(4, 500, 40)
+    with drawing([dropout], generators(4)):
+        dropped = dropout(x)
+    assert dropped.eq(0).float().mean((1, 2)).tolist() == pytest.approx(RATES, abs=0.02)
+    assert dropped[:3].mean((1, 2)).tolist() == pytest.approx([1, 1, 1], abs=0.06)
+    assert dropout(x) is x
+
+
+def test_a_replica_drops_the_same_alone_and_in_company():
+    x = torch.rand(3, 6, 5, generator=torch.Generator().manual_seed(7))
+    together, alone = Dropout([0.5] * 3), Dropout([0.5])
+    with drawing([together], generators(3)):
+        expected = together(x)[2:]
+    with drawing([alone], [torch.Generator().manual_seed(2)]):
+        assert alone(x[2:]).equal(expected)
+
+
+def test_dropout_ends_with_an_error():
+    dropout = Dropout([0.5])
+    with pytest.raises(RuntimeError), drawing([dropout], generators(1)):
+        raise RuntimeError
+    assert not dropout.generators

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -127,8 +128,51 @@ class UnitNormLinear(Linear):
         return _affine(x, self.unit_weight, self.bias)
 
 
+class Dropout(nn.Module):
+    r"""Hidden units that are zero with probability $r$ and else $1/(1 - r)$ times what they were; off unless `drawing`.
+
+    Replica r drops at its own rate. Source: Srivastava et al. (JMLR 2014).
+
+    Example:
+        >>> dropout, x = Dropout([0.5]), torch.ones(1, 2, 3)
+        >>> dropout(x) is x
+        True
+        >>> with drawing([dropout], [torch.Generator().manual_seed(0)]):
+        ...     dropout(x)
+        tensor([[[0., 2., 0.],
+                 [0., 0., 2.]]])
+    """
+
+    rate: Tensor
+    generators: Sequence[torch.Generator] = ()
+
+    def __init__(self, rates: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("rate", per_replica(rates))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.generators:
+            return x
+        draws = torch.empty_like(x)
+        for draw, generator in zip(draws, self.generators, strict=True):
+            draw.uniform_(generator=generator)
+        return x * torch.where(draws < self.rate, 0, 1 / (1 - self.rate))
+
+
+@contextmanager
+def drawing(dropouts: Sequence[Dropout], generators: Sequence[torch.Generator]) -> Iterator[None]:
+    """Within it, units are dropped, with random numbers of each replica's own generator."""
+    for dropout in dropouts:
+        dropout.generators = generators
+    try:
+        yield
+    finally:
+        for dropout in dropouts:
+            dropout.generators = ()
+
+
 class Trunk(nn.Module):
-    """The hidden layers of a network, each followed by the activation; no layers are the identity.
+    """The hidden layers of a network, each followed by the activation and dropout; no layers are the identity.
 
     Shapes: `(N, in)` or `(replica, N, in)` → `(replica, N, out)`.
 
@@ -138,14 +182,14 @@ class Trunk(nn.Module):
         torch.Size([4, 5, 8])
     """
 
-    def __init__(self, layers: Sequence[Linear], activation: str) -> None:
+    def __init__(self, layers: Sequence[Linear], activation: str, dropout: Sequence[float] = (0.0,)) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.activation = ACTIVATIONS[activation]
+        self.activation, self.dropout = ACTIVATIONS[activation], Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
-            x = self.activation(layer(x))
+            x = self.dropout(self.activation(layer(x)))
         return x
 
 

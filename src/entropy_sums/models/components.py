@@ -51,24 +51,28 @@ class Blueprint:
         kinds = [first, *[Linear] * len(sizes)]
         return [self.linear(a, b, kind) for kind, a, b in zip(kinds, sizes, sizes[1:], strict=False)]
 
+    def trunk(self, layers: Sequence[Linear]) -> Trunk:
+        """Hidden layers with what the settings put after each."""
+        return Trunk(layers, self.shared.activation, self.packed("dropout"))
+
     def network_encoder(self) -> NormalHeads:
         """A posterior whose means and variances are outputs of one network."""
         s = self.shared
         sizes = [self.observed_dim] + [s.encoder_width] * s.encoder_depth
-        return NormalHeads(self, Trunk(self.layers(sizes), s.activation), sizes[-1], s.latent_dim)
+        return NormalHeads(self, self.trunk(self.layers(sizes)), sizes[-1], s.latent_dim)
 
     def network_decoder(self, first: Callable[..., Linear] = Linear) -> nn.Module:
         """The decoder network up to its linear output."""
         s = self.shared
         sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth + [self.observed_dim]
         *hidden, last = self.layers(sizes, first)
-        return nn.Sequential(Trunk(hidden, s.activation), last)
+        return nn.Sequential(self.trunk(hidden), last)
 
     def network_decoder_heads(self) -> NormalHeads:
         """An observation whose means and variances are outputs of one network."""
         s = self.shared
         sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth
-        return NormalHeads(self, Trunk(self.layers(sizes), s.activation), sizes[-1], self.observed_dim, s.output)
+        return NormalHeads(self, self.trunk(self.layers(sizes)), sizes[-1], self.observed_dim, s.output)
 
 
 class NormalHeads(nn.Module):

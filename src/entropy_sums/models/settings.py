@@ -7,12 +7,13 @@ One class per model with only the settings which that model accepts. `implementa
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from entropy_sums.settings import Packed, Settings
 
+Rate = Annotated[float, Field(ge=0, le=1)]
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
 VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
@@ -69,6 +70,8 @@ class NetworkSettings(VAESettings):
     """Number of hidden layers of the decoder."""
     activation: Activation = "relu"
     """Nonlinearity of all hidden layers."""
+    dropout: Packed[Rate] = 0.0
+    """Rate at which hidden units of encoder and decoder are dropped in training; traces are recorded without."""
     variance_head: VarianceHead = "log_variance"
     """How variance outputs and free parameters become standard deviations."""
 

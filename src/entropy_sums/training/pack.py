@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.certificates import certify
+from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import ModelSettings, build
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
@@ -78,14 +79,22 @@ class Phase:
             self.settings.second_moment_decay,
         )
         self._factor = SCHEDULES[self.settings.schedule]
+        self._position, self._seeds = position, pack.seeds
+        self._dropouts = [m for m in pack.model.modules() if isinstance(m, Dropout) and m.rate.any()]
 
     def update(self, pack: Pack, step: int) -> None:
         """One step up the ELBO of every replica."""
         x, noise = self.batches(step - self.start)
-        loss = -pack.model.bound(x, noise).elbo.sum()
+        with drawing(self._dropouts, self._generators(step - self.start) if self._dropouts else ()):
+            loss = -pack.model.bound(x, noise).elbo.sum()
         loss.backward()
         self.optimizer.step(self._factor((step - self.start) / self.settings.steps))
         pack.model.constrain()
+
+    def _generators(self, step: int) -> list[torch.Generator]:
+        """Those of dropout, apart from the noise of the phase, which is drawn in blocks and counted by two numbers."""
+        device = self.batches.data.device
+        return [generator(seed, Stream.NOISE, self._position, step, 1, device=device) for seed in self._seeds]
 
 
 class Pack:
