@@ -13,24 +13,29 @@ from cluster import ask, go_on, until
 pytestmark = pytest.mark.xdist_group("slurm")
 
 
-def test_time_limit(study, reference):
+def test_time_limit(cluster, study, reference):
     """SLURM warns before the limit; training saves where it is, and the next attempt goes on with twice the time."""
     run = study.start("--until", "train", "--set-resources", "train:runtime=2 * attempt")
+    # Seconds of training outlast minutes of a limit; SLURM wakes whom it warns
     (process,) = study.pause()
-    status = Path(f"/proc/{process}/status")
-
-    def warned() -> bool:
-        pending = [
-            int(line.split()[1], 16) for line in status.read_text().splitlines() if line[:6] in ("SigPnd", "ShdPnd")
-        ]
-        return any(mask & 1 << (signal.SIGTERM - 1) for mask in pending)
-
-    until(warned, "SIGTERM from SLURM")
-    assert ask("squeue", "--noheader", "--format=%l").split() == ["2:00"]
-    go_on([process])
+    assert ask("squeue", "--noheader", "--format=%l").strip() == "2:00"
+    until(lambda: not Path(f"/proc/{process}").exists(), "SIGTERM from SLURM")
     said = run.ends()
     assert "the same command goes on from it" in said
     assert "runtime=4" in said
+    assert len(study.calls()) == 2
+    study.same_as(reference)
+
+
+def test_a_warned_job_waits_for_its_checkpoint(cluster, study, reference):
+    """However long it takes to write: no shell and no Snakemake ends before training does."""
+    run = study.start("--until", "train")
+    processes = study.pause()
+    subprocess.run(["scancel", "--signal=TERM", *cluster.queue()], check=True)
+    time.sleep(5)
+    assert study.training() == processes
+    go_on(processes)
+    assert "the same command goes on from it" in run.ends()
     assert len(study.calls()) == 2
     study.same_as(reference)
 

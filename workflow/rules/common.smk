@@ -42,6 +42,10 @@ if workflow.is_main_process:
             + ". Its first lines say which values there are; empty stands for the cluster's default."
         )
 
+# The command takes the place of its shell. A cluster that warns of a time limit signals both: a shell would die at
+# once, the job would be over, and training be killed before its checkpoint is written.
+shell.prefix("set -euo pipefail; exec ")
+
 # The libraries, where Snakemake is asked for them (--software-deployment-method conda); the package itself is
 # installed from this clone.
 ENVIRONMENT = "../../environment.yml"
@@ -52,7 +56,8 @@ FIGURE_SUFFIXES = [suffix.removeprefix(".") for suffix in figures.SUFFIXES]
 
 onerror:
     print(
-        f"\nSome jobs failed; their logs are in {FOLDER}/logs. What is done is kept: the same command goes on from there.\n"
+        f"\nSome jobs failed; entropy-sums status {STUDY_FILE} names them, with the last lines of their logs.\n"
+        f"What is done is kept: the same command goes on from there.\n"
         f"To look at the finished part now: entropy-sums collect {STUDY_FILE} --partial, then\n"
         f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(FIGURE_NAMES)})."
     )
