@@ -132,7 +132,9 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
             (left, right, terms), _equations(model, replica, len(part), data, generator), strict=True
         ):
             rows.append(found.cpu().numpy())
-    a, b, scale = (np.concatenate(rows) for rows in (left, right, terms))
+    # Minibatches with large gradients must not drown the others in rounding
+    sizes = np.linalg.norm(np.concatenate(left), axis=1, keepdims=True)
+    a, b, scale = (np.concatenate(rows) / sizes for rows in (left, right, terms))
     coefficients, *_ = np.linalg.lstsq(a[:fitted], b[:fitted], rcond=RANK)
     nothing = _nullspace(a[:fitted])
     # A gap that vanishes identically is zero up to the rounding of the terms that cancel

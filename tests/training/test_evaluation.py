@@ -1,12 +1,15 @@
 """Evaluation: chunks do not matter, standard errors are honest, the gradient norm is that of the full batch."""
 
 import numpy as np
+import pytest
 import torch
 
 from entropy_sums.models import MODELS, build
 from entropy_sums.training import evaluation
 from entropy_sums.training.evaluation import Evaluation
+from entropy_sums.training.pack import Pack, Replica
 from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.settings import TrainingSettings
 
 DATA = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
 
@@ -59,3 +62,39 @@ def test_streams_differ():
 def test_log_likelihood_only_where_it_is_exact():
     assert "log_likelihood" in Evaluation(DATA, [0, 1], 2, Stream.EVALUATION)(model("linear_vae"), 0)
     assert "log_likelihood" not in Evaluation(DATA, [0, 1], 2, Stream.EVALUATION)(model("vae1"), 0)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_gap_that_a_penalty_leaves_is_predicted(optimizer, float64):
+    """At a stationary point of elbo − (λ/2)‖θ‖², in full batches, the gap is λ v·θ."""
+    settings = MODELS["linear_vae"](latent_dim=1, initial_std=0.5)
+    phase = {"learning_rate": 5e-2, "schedule": "linear", "batch_size": "full", "samples": 5, "weight_decay": 0.03}
+    if optimizer == "adam":
+        phase["second_moment_decay"] = 0.99
+    training = TrainingSettings(
+        phases=[{"steps": 800, "optimizer": optimizer, **phase}],
+        evaluation={"every": 800, "samples": 200},
+        precision="float64",
+    )
+    points = np.random.default_rng(0).normal(size=(60, 3)) * [2.0, 1.0, 0.7]
+    record = Pack([Replica(0, settings, training)], points, points).run().records[-1]
+    gap = record["entropy"] - record["cross_entropy"]
+    predicted = record["stationary_gap"]
+    assert np.abs(predicted).max() > 0.01
+    np.testing.assert_allclose(gap, predicted, atol=4 * record["gap_standard_error"].max() + 2e-3)
+    np.testing.assert_allclose(gap, record["directional_derivative"], atol=1e-9)
+
+
+def test_nothing_is_predicted_for_objectives_that_are_not_penalised_elbos():
+    points = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+    phases = [{"steps": 2, "optimizer": "adamw", "weight_decay": 0.1, "batch_size": 10}]
+    decoupled = TrainingSettings(phases=phases, evaluation={"every": 2, "samples": 2})
+    plain = TrainingSettings(phases=[{"steps": 2, "batch_size": 10}], evaluation={"every": 2, "samples": 2})
+    for settings, training, expected in (
+        (MODELS["vae1"](), plain, [[0.0, 0.0]]),
+        (MODELS["vae0"](), plain, [[0.0, np.nan]]),
+        (MODELS["vae1"](), decoupled, [[np.nan, np.nan]]),
+        (MODELS["vae1"](dropout=0.1), plain, [[np.nan, np.nan]]),
+    ):
+        record = Pack([Replica(0, settings, training)], points, points).run().records[-1]
+        np.testing.assert_array_equal(record["stationary_gap"], expected)

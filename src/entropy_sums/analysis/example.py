@@ -105,6 +105,7 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
             "latent_entropy": share.where(latent < latent_dim).transpose(*names, "latent"),
             "gradient_norm": gradient_norm,
             "directional_derivative": _certified(gap, control) * (1 + 1e-6),
+            "stationary_gap": 0 * _certified(gap, control),
             "wall_time": step * 1e-3 + 0 * elbo,
             "diverged_at": xr.full_like(per_run(0, 1), np.nan),
             "observed_dim": xr.full_like(per_run(0, 1), 1.0) * dims,

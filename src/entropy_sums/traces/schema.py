@@ -25,6 +25,7 @@ PER_STEP: dict[str, tuple[str, str]] = {
     "latent_entropy": ("mean posterior entropy of each latent", "nats"),
     "gradient_norm": ("norm of the gradient of the ELBO over all parameters", "nats per unit of parameter"),
     "directional_derivative": ("derivative of the ELBO along the direction of each factor's certificate", NATS),
+    "stationary_gap": ("gap of each factor that a stationary point of the objective has, by its certificate", NATS),
     "wall_time": ("time of training of the pack", "s"),
 }
 PER_RUN: dict[str, tuple[str, str]] = {
@@ -36,6 +37,7 @@ FURTHER_DIMENSION = {
     "cross_entropy": "factor",
     "entropy": "factor",
     "directional_derivative": "factor",
+    "stationary_gap": "factor",
     "heldout_cross_entropy": "factor",
     "heldout_entropy": "factor",
     "latent_entropy": "latent",

@@ -44,8 +44,11 @@ class Evaluation:
         self.data, self.seeds, self.samples, self.stream = data, seeds, samples, stream
         self.certificate = certificate
 
-    def __call__(self, model: Model, step: int, gradient: bool = False) -> Record:
+    def __call__(self, model: Model, step: int, gradient: bool = False, penalties: np.ndarray | None = None) -> Record:
         """The record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
+
+        `penalties` has the λ of the penalty (λ/2)‖θ‖² of each replica, NaN for any other objective than the ELBO: with
+        it the gap is recorded that a stationary point of the objective would have, λ v·θ.
 
         Shapes: `(replica,)`, `(replica, factor)` for what depends on the factor, `(replica, H)` for latents.
         """
@@ -63,7 +66,12 @@ class Evaluation:
             squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
             record["gradient_norm"] = _numpy(torch.stack(squares).sum(0).sqrt())
             if self.certificate is not None:
-                record["directional_derivative"] = self.certificate.along(model, self.data)
+                derivatives = self.certificate.along(model, self.data)
+                record["directional_derivative"] = derivatives
+                if penalties is not None:
+                    penalised = (penalties != 0).any()
+                    products = self.certificate.along_parameters(model, self.data) if penalised else 0 * derivatives
+                    record["stationary_gap"] = penalties[:, None] * products
             for parameter in model.parameters():
                 parameter.grad = None
         return record

@@ -244,8 +244,16 @@ class Pack:
             for name, tensor in self._named(phase).items():
                 tensor[frozen] = kept[name][frozen]
 
+    def _penalties(self) -> np.ndarray:
+        """λ of each replica in the phase that ends or goes on here; NaN for objectives that are no penalised ELBO."""
+        position = next(i for i, end in enumerate(self._ends) if self.step <= end)
+        phases = [replica.training.phases[position] for replica in self.replicas]
+        other = np.array([phase.optimizer == "adamw" and phase.weight_decay > 0 for phase in phases])
+        other |= np.array([getattr(replica.model, "dropout", 0.0) > 0 for replica in self.replicas])
+        return np.where(other, np.nan, [phase.weight_decay for phase in phases])
+
     def _record(self) -> None:
-        record = self._evaluate(self.model, self.step, gradient=True)
+        record = self._evaluate(self.model, self.step, gradient=True, penalties=self._penalties())
         heldout = self._evaluate_heldout(self.model, self.step)
         del heldout["latent_entropy"]
         record |= {f"heldout_{name}": value for name, value in heldout.items()}
