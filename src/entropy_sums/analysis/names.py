@@ -9,6 +9,7 @@ from typing import Any
 NAMES = {
     "linearvae": "linear VAE",
     "bernoullivae": "Bernoulli VAE",
+    "poissonvae": "Poisson VAE",
     "pca": "PCA",
     "pca_ring": "PCA-ring",
     "mnist": "MNIST",

@@ -18,6 +18,7 @@ FIGURES: dict[str, bool] = {
     "gap_versus_gradient": False,
     "gap_versus_derivative": False,
     "latent_entropies": True,
+    "predicted_gap": True,
 }
 """Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
 

@@ -1,0 +1,153 @@
+"""Condition by condition: the gap that theory predicts for the end of training, and the one that was measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.figures import captions, style
+
+LINEAR = 1e-2
+"""Nats; the axis is linear below this, so that it has room for both signs."""
+
+CERTIFIED, UNCERTIFIED, PREDICTED = "#0072B2", "#D55E00", "black"
+
+
+class Row(NamedTuple):
+    """A cell: its name, total gap and interval, and prediction, NaN where there is none."""
+
+    label: str
+    gap: float
+    low: float
+    high: float
+    predicted: float
+    certified: bool
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A line per cell with finished runs: measured median with 95 % interval, and the prediction.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()][:2]
+        ['linear VAE, latent size 2', 'linear VAE, latent size 4']
+    """
+    found = rows(tree)
+    figure, grid = style.facets(1, 1, style.TEXT_WIDTH, [0.4 + 0.16 * max(len(found), 3)])
+    ax = grid[0, 0]
+    ax.set_xscale("symlog", linthresh=LINEAR)
+    ax.axvline(0, color="black", linewidth=0.6)
+    for y, row in enumerate(found):
+        color = CERTIFIED if row.certified else UNCERTIFIED
+        ax.hlines(y, row.low, row.high, color=color, linewidth=1.2)
+        ax.plot(row.gap, y, "o", color=color, markersize=3.5)
+        ax.plot(row.predicted, y, "D", color=PREDICTED, markersize=5, markerfacecolor="none", markeredgewidth=0.8)
+    if not found:
+        style.say(ax, "no finished run")
+    ax.set_yticks(range(len(found)), [row.label for row in found])
+    ax.set_ylim(len(found) - 0.4, -0.6)
+    ax.set_xlabel("final gap (nats)")
+    ax.grid(axis="y", color="0.92", linewidth=0.5)
+    ax.set_axisbelow(True)
+    hollow = Line2D([], [], color=PREDICTED, marker="D", markersize=4, markerfacecolor="none", linestyle="")
+    hollow.set_label("predicted")
+    measured = [
+        style.dot(CERTIFIED, "o", "measured, certified"),
+        style.dot(UNCERTIFIED, "o", "measured, not certified"),
+    ]
+    style.legend(figure, [*measured, hollow])
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, and how well prediction and measurement agree.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:44]
+        'Gap at the end of training on PCA, condition'
+    """
+    (dataset,) = cells.datasets(tree)
+    found = rows(tree)
+    apart = [abs(row.gap - row.predicted) for row in found if np.isfinite(row.predicted)]
+    agreement = (
+        f"Of {len(found)} conditions {len(apart)} have a prediction; the largest distance to it is "
+        f"{max(apart):.2g} nats, the median {np.median(apart):.2g}."
+        if apart
+        else "No condition has a prediction."
+    )
+    return captions.compose(
+        tree,
+        f"Gap at the end of training on {names.readable(dataset)}, condition by condition (nats per data point): "
+        f"median over seeds with 95 % bootstrap interval, not given for fewer than {statistics.MINIMUM_RUNS} runs.",
+        "Blue: every factor of the model has a certificate, so that theory predicts the gap of a stationary point, "
+        "zero, or what a penalty leaves (diamonds; none where the gradient that was followed is not that of the ELBO "
+        "with a penalty). Labels name what differs from most other cells of the model.",
+        f"The axis is linear below {LINEAR:g} nats.",
+        agreement,
+    )
+
+
+def rows(tree: xr.DataTree) -> list[Row]:
+    """The cells that have finished runs, in the order of the file.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> [row.label for row in rows(cells.narrow(example_tree(), "pca"))][:2]
+        ['linear VAE, latent size 2', 'linear VAE, latent size 4']
+    """
+    found = list(_finished(tree))
+    return [
+        _row(", ".join(filter(None, [names.readable(model), names.describe(own)])), runs)
+        for (model, _, runs), own in zip(found, _distinct([(m, c) for m, c, _ in found]), strict=True)
+    ]
+
+
+def _finished(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset]]:
+    for model, cell, runs in cells.walk(tree):
+        kept = statistics.usable(runs)
+        if statistics.final(kept, "gap").notnull().any():
+            yield model, cell, kept
+
+
+def _distinct(found: list[tuple[str, cells.Cell]]) -> list[cells.Cell]:
+    """What tells a cell from the others of its model: values that are not the most common one."""
+    common: dict[tuple[str, str], Counter] = {}
+    for model, cell in found:
+        for axis, value in cell.items():
+            common.setdefault((model, axis), Counter())[value] += 1
+
+    def differs(model: str, axis: str, value: object) -> bool:
+        counts = common[model, axis]
+        most = max(counts.values())
+        return list(counts.values()).count(most) > 1 or counts[value] < most
+
+    return [
+        {a: v for a, v in cell.items() if len(common[model, a]) > 1 and differs(model, a, v)} for model, cell in found
+    ]
+
+
+def _row(label: str, runs: xr.Dataset) -> Row:
+    total = statistics.interval(statistics.final(runs, "gap"), np.median)
+    predicted, certified = np.nan, False
+    if "stationary_gap" in runs:
+        runs = runs.assign(
+            predicted=runs["stationary_gap"].sum("factor", skipna=False),
+            derivative=runs["directional_derivative"].sum("factor", skipna=False),
+        )
+        predicted = statistics.final(runs, "predicted").median("seed").item()
+        certified = bool(statistics.final(runs, "derivative").notnull().any())
+    values = (total[name].item() for name in ("estimate", "low", "high"))
+    return Row(label, *values, predicted=predicted, certified=certified)
