@@ -29,7 +29,7 @@ THRESHOLD = 1e-6
 RANK = 1e-11
 """Relative size of singular values that count as zero."""
 
-TRIALS = 8
+TRIALS = 5
 EQUATIONS_PER_DIRECTION = 6
 HELDOUT_EQUATIONS = 32
 POINTS = 8

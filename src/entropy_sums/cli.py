@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
     certify = command("certify", _certify, "say for which models of a study the theorem holds", "config/config.yaml")
     _study(certify)
-    certify.add_argument("--trials", type=_count, default=8, help="random parameter values per model (default: 8)")
+    certify.add_argument("--trials", type=_count, default=5, help="random parameter values per model (default: 5)")
     certify.add_argument(
         "--output", type=Path, help="CSV file to write (default: tables/certificates.csv of the study)"
     )
