@@ -204,20 +204,26 @@ def _on_support(a: np.ndarray, b: np.ndarray, solution: np.ndarray) -> np.ndarra
     return result
 
 
-def spread(model: Model, generator: torch.Generator) -> Model:
+def spread(model: Model, generator: torch.Generator, trial: int = 0) -> Model:
     """A copy in float64 with random parameters, well spread around those that the model has.
 
-    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two.
+    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two. Entries of
+    vectors outside the networks change their sign from trial to trial, as their meaning may depend on it; the first
+    replica is that of `trial`.
     """
     copied = copy.deepcopy(model).double()
     with torch.no_grad():
-        for _, parameter in _learned(copied):
+        for name, parameter in _learned(copied):
             flat = parameter.flatten(1)
             size = flat.square().mean(1).sqrt()
             size = torch.where(size > 0, size, torch.full_like(size, 0.3))
             noise = torch.randn(flat.shape, generator=generator, dtype=torch.float64).to(flat.device)
             factor = 4 ** (torch.rand(len(flat), 1, generator=generator, dtype=torch.float64).to(flat.device) - 0.5)
-            parameter.copy_(((flat + size[:, None] * noise) * factor).reshape(parameter.shape))
+            drawn = (flat + size[:, None] * noise) * factor
+            if _by_entry(name, parameter):
+                places = torch.arange(trial, trial + len(flat))[:, None] + torch.arange(flat.shape[1])
+                drawn = drawn.abs() * (1 - 2 * (places % 2)).to(flat.device)
+            parameter.copy_(drawn.reshape(parameter.shape))
         copied.constrain()
     return copied
 
@@ -333,7 +339,7 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = TRIALS) -> 
     rounds = math.ceil(trials / model.replicas)
     solutions = [
         solve(scattered, replica, points, generator)
-        for scattered in (spread(model, generator) for _ in range(rounds))
+        for scattered in (spread(model, generator, turn * model.replicas) for turn in range(rounds))
         for replica in range(model.replicas)
     ][:trials]
     return Certificate(
