@@ -30,6 +30,18 @@ def pytest_addoption(parser):
     parser.addoption("--write-golden", action="store_true", help="write the golden numbers anew")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of tests/slurm go to one worker, first: there is one cluster, and they wait more than they compute."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneCluster(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "slurm" if nodeid.startswith("tests/slurm/") else nodeid
+
+    return OneCluster(config, log)
+
+
 @pytest.fixture
 def float64():
     """Everything that is built without saying otherwise is float64."""

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -129,6 +130,12 @@ class ClusterStudy(Workspace):
         folder = self.results / "runs"
         paths = [path for path in folder.rglob("*.nc") if not path.name.startswith(".")]
         return {str(p.relative_to(folder)): xr.load_dataset(p).drop_vars("wall_time") for p in sorted(paths)}
+
+    def status(self) -> tuple[int, str]:
+        """What `entropy-sums status` ends with and says."""
+        command = [sys.executable, "-m", "entropy_sums.cli", "status", "study.yaml"]
+        done = subprocess.run(command, cwd=self.folder, env=self.environment(), capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
 
     def checkpoints(self) -> list[Path]:
         return list(self.results.rglob("[!.]*.checkpoint"))

@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,17 +37,23 @@ def some_seconds(folder: Path, models: list[str]) -> ClusterStudy:
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory) -> dict[str, xr.Dataset]:
-    """The traces of the two jobs from an undisturbed run without a cluster."""
+def undisturbed(tmp_path_factory) -> ClusterStudy:
+    """Two jobs trained without a cluster."""
     study = some_seconds(tmp_path_factory.mktemp("undisturbed"), ["vae0", "vae1"])
     study.run("--until", "train")
-    return study.traces()
+    return study
+
+
+@pytest.fixture(scope="session")
+def reference(undisturbed) -> dict[str, xr.Dataset]:
+    return undisturbed.traces()
 
 
 @pytest.fixture
-def study(cluster, tmp_path) -> Iterator[ClusterStudy]:
-    """One job, unless a test adds models. Afterwards nothing of it runs any more."""
+def study(cluster, undisturbed, tmp_path) -> Iterator[ClusterStudy]:
+    """One job, unless a test adds models, with its data. Afterwards nothing of it runs any more."""
     study = some_seconds(tmp_path, ["vae1"])
+    shutil.copytree(undisturbed.results / "data", study.results / "data")
     yield study
     for run in study.runs:
         if run.process.poll() is None:

@@ -37,5 +37,10 @@ end() { # names of daemons, all at once
 end slurmctld slurmd.n1 slurmd.n2 slurmd.n3
 end slurmdbd
 end mariadbd munged
+# Watchers of jobs whose controller was killed, and children of jobs killed at an unlucky moment, have no daemon to
+# end them; they are known by their environment.
+for environ in $(env -u SLURM_CONF grep -lsz "^SLURM_CONF=$SLURM_CONF$" /proc/[0-9]*/environ | tr '\0' '\n'); do
+    kill -KILL "$(basename "$(dirname "$environ")")" 2>/dev/null
+done
 [ "$(readlink "$link")" != "$SLURM_CONF" ] || rm "$link"
 rm -rf "$root"

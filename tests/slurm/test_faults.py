@@ -1,16 +1,14 @@
 """What happens on clusters, provoked for real: nothing is lost, nothing is half-written, and the end is the same."""
 
 import os
+import re
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 from cluster import ask, go_on, until
-
-pytestmark = pytest.mark.xdist_group("slurm")
 
 
 def test_time_limit(cluster, study, reference):
@@ -19,6 +17,8 @@ def test_time_limit(cluster, study, reference):
     # Seconds of training outlast minutes of a limit; SLURM wakes whom it warns
     (process,) = study.pause()
     assert ask("squeue", "--noheader", "--format=%l").strip() == "2:00"
+    (job,) = cluster.queue()
+    subprocess.run(["scontrol", "update", f"jobid={job}", "timelimit=1"], check=True)
     until(lambda: not Path(f"/proc/{process}").exists(), "SIGTERM from SLURM")
     said = run.ends()
     assert "the same command goes on from it" in said
@@ -27,7 +27,7 @@ def test_time_limit(cluster, study, reference):
     study.same_as(reference)
 
 
-def test_a_warned_job_waits_for_its_checkpoint(cluster, study, reference):
+def test_a_warned_job_waits_for_its_checkpoint(cluster, study):
     """However long it takes to write: no shell and no Snakemake ends before training does."""
     run = study.start("--until", "train")
     processes = study.pause()
@@ -35,23 +35,12 @@ def test_a_warned_job_waits_for_its_checkpoint(cluster, study, reference):
     time.sleep(5)
     assert study.training() == processes
     go_on(processes)
-    assert "the same command goes on from it" in run.ends()
-    assert len(study.calls()) == 2
-    study.same_as(reference)
+    until(lambda: "the same command goes on from it" in run.said, "last words")
+    assert len(study.checkpoints()) == 1
 
 
 def test_too_little_memory(study, reference):
     study.start("--until", "train", "--set-resources", "train:mem_mb=250 if attempt == 1 else 4000").ends()
-    assert len(study.calls()) == 2
-    study.same_as(reference)
-
-
-def test_cancelled_by_hand(cluster, study, reference):
-    run = study.start("--until", "train")
-    processes = study.pause()
-    subprocess.run(["scancel", *cluster.queue()], check=True)
-    go_on(processes)
-    assert "CANCELLED" in run.ends()
     assert len(study.calls()) == 2
     study.same_as(reference)
 
@@ -75,7 +64,8 @@ def test_restarted_controller_and_lost_accounting(cluster, study, reference):
     run = study.start("--until", "train")
     processes = study.pause()
     cluster.kill("slurmdbd", signal.SIGKILL)
-    cluster.kill("slurmctld", signal.SIGKILL)
+    # Politely: without accounting it starts from what it saved
+    cluster.kill("slurmctld", signal.SIGTERM)
     go_on(processes)
     until(lambda: not study.training(), "end of training")
     cluster.start("slurmctld")
@@ -87,7 +77,11 @@ def test_restarted_controller_and_lost_accounting(cluster, study, reference):
 
 def test_interrupted_at_the_keyboard(cluster, study, reference):
     run = study.start("--until", "train")
-    go_on(study.pause())
+    processes = study.pause()
+    status, told = study.status()
+    assert status == 0
+    assert re.search(r"^running jobs: 1\n +vae1/pca/seed=0-2: step \d+/1600$", told, flags=re.MULTILINE), told
+    go_on(processes)
     os.killpg(run.process.pid, signal.SIGINT)
     run.ends(1)
     until(lambda: not cluster.queue(), "empty queue")
@@ -115,13 +109,16 @@ def test_a_job_that_always_fails(study):
     """Its last words are in the terminal and in its log, and the rest of the study is done."""
     study.study["axes"]["model"] = ["vae0", "vae1"]
     study.study["overrides"] = [{"when": {"model": "vae0"}, "set": {"batch_size": 100}}]
-    said = study.start().ends(1)
-    assert len(study.calls()) == 4
+    said = study.start("--retries", "1").ends(1)
+    assert len(study.calls()) == 3
     message = "batch_size: 100 is more than the 60 training points"
     assert message in said
     assert message in (study.results / "logs/train/vae0/pca/seed=0-2.log").read_text()
     assert "entropy-sums collect study.yaml --partial" in said
     assert list(study.traces()) == ["vae1/pca/seed=0-2.nc"]
+    status, told = study.status()
+    assert status == 1
+    assert message in told
 
 
 def test_twenty_kills_at_random_moments(cluster, study, reference):
@@ -132,15 +129,11 @@ def test_twenty_kills_at_random_moments(cluster, study, reference):
     kills = 0
     while kills < 20 and run.process.poll() is None:
         time.sleep(rng.uniform(0, 4))
-        trainings, jobs = study.training(), list(cluster.queue())
-        if not trainings:
-            continue
-        how = rng.choice(["kill", "terminate", "cancel"])
-        if how == "cancel":
-            subprocess.run(["scancel", rng.choice(jobs)], check=True)
-        else:
-            subprocess.run(["kill", "-KILL" if how == "kill" else "-TERM", str(rng.choice(trainings))], check=False)
-        kills += 1
+        jobs = list(cluster.queue())
+        for process in study.training():
+            kill = [["kill", "-KILL", str(process)], ["kill", "-TERM", str(process)], ["scancel", rng.choice(jobs)]]
+            subprocess.run(kill[rng.integers(3)], check=False)
+            kills += 1
     run.ends()
-    assert kills == 20
+    assert kills >= 20
     study.same_as(reference)

@@ -2,10 +2,8 @@
 
 import subprocess
 
-import pytest
 from cluster import go_on
 
-pytestmark = pytest.mark.xdist_group("slurm")
 UP = ["--no-accounting"]
 
 

@@ -56,7 +56,7 @@ FIGURE_SUFFIXES = [suffix.removeprefix(".") for suffix in figures.SUFFIXES]
 
 onerror:
     print(
-        f"\nSome jobs failed; entropy-sums status {STUDY_FILE} names them, with the last lines of their logs.\n"
+        f"\nNot finished: entropy-sums status {STUDY_FILE} names the jobs that failed, with the last lines of their logs.\n"
         f"What is done is kept: the same command goes on from there.\n"
         f"To look at the finished part now: entropy-sums collect {STUDY_FILE} --partial, then\n"
         f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(FIGURE_NAMES)})."
