@@ -60,18 +60,26 @@ def test_lost_node(cluster, study, reference):
     study.same_as(reference)
 
 
-def test_restarted_controller_and_lost_accounting(cluster, study, reference):
+def test_restarted_controller(cluster, study, reference):
+    """Training ends while there is nobody to tell."""
     run = study.start("--until", "train")
     processes = study.pause()
-    cluster.kill("slurmdbd", signal.SIGKILL)
-    # Politely: without accounting it starts from what it saved
-    cluster.kill("slurmctld", signal.SIGTERM)
+    cluster.kill("slurmctld", signal.SIGKILL)
     go_on(processes)
     until(lambda: not study.training(), "end of training")
     cluster.start("slurmctld")
     run.ends()
-    cluster.start("slurmdbd")
     assert len(study.calls()) == 1
+    study.same_as(reference)
+
+
+def test_accounting_away(cluster, study, reference):
+    run = study.start("--until", "train")
+    processes = study.pause()
+    cluster.kill("slurmdbd", signal.SIGKILL)
+    go_on(processes)
+    run.ends()
+    cluster.start("slurmdbd")
     study.same_as(reference)
 
 
