@@ -91,11 +91,11 @@ AccountingStorageTRES=gres/gpu
 AccountingStorageEnforce=associations"
 fi
 
-if [ "$cgroups" = yes ]; then # a job over its memory ends as OUT_OF_MEMORY
+if [ "$cgroups" = yes ]; then # the kernel keeps jobs within their memory
     tracking="ProctrackType=proctrack/cgroup
 TaskPlugin=task/cgroup"
     printf 'CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\nConstrainSwapSpace=yes\n' >"$root/etc/cgroup.conf"
-else # it ends as FAILED or CANCELLED
+else # SLURM looks every second and ends what has more
     tracking="ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherParams=OverMemoryKill"
