@@ -1,4 +1,5 @@
 # make study: the default study, from nothing to figures.  make test: everything checked.
+# make study STUDY=config/studies/conditions.yaml SIZE=full: another one, in a size that its file has.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ export MKL_NUM_THREADS := 1
 .PHONY: study test lint bench slurm-up slurm-down
 
 study: $(VENV)/installed
-	snakemake --configfile $(STUDY)
+	snakemake --configfile $(STUDY) $(if $(SIZE),--config size=$(SIZE))
 
 test: lint
 	pytest -n auto

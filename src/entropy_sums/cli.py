@@ -122,19 +122,20 @@ def _count(text: str) -> int:
 
 def _study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, nargs="?", default=DEFAULT_STUDY, help="study file (config/config.yaml)")
+    parser.add_argument("--size", help="one of the sizes of the study file (default: that which it names)")
 
 
-def _grid(path: Path):
+def _grid(options: argparse.Namespace):
     from entropy_sums.study.grid import Grid
     from entropy_sums.study.schema import read
 
-    return Grid(read(path), path)
+    return Grid(read(options.study, options.size), options.study)
 
 
 def _plan(options: argparse.Namespace) -> None:
     from entropy_sums.study.plan import describe
 
-    grid = _grid(options.study)
+    grid = _grid(options)
     if options.only:
         print(json.dumps([run.configuration for run in grid.find(options.only).runs], indent=2))
     else:
@@ -144,7 +145,7 @@ def _plan(options: argparse.Namespace) -> None:
 def _data(options: argparse.Namespace) -> None:
     from entropy_sums.data import load
 
-    grid = _grid(options.study)
+    grid = _grid(options)
     output = options.output or grid.data_path(options.name)
     load(grid.dataset(options.name), grid.study.data_dir).write(output)
 
@@ -163,7 +164,7 @@ def _data_file(grid, name: str) -> Path:
 def _certify(options: argparse.Namespace) -> None:
     from entropy_sums.verdicts import describe, verdicts, write
 
-    grid = _grid(options.study)
+    grid = _grid(options)
     rows = []
     for verdict in verdicts(grid, lambda name: _data_file(grid, name), options.trials):
         print(describe(verdict), flush=True)
@@ -172,7 +173,7 @@ def _certify(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    grid = _grid(options.study)
+    grid = _grid(options)
     job = grid.find(options.job)
     if options.identity not in (None, job.identity):
         raise ValueError(
@@ -194,7 +195,7 @@ def _train(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     from entropy_sums.status import SILENCE, State, describe, look
 
-    grid = _grid(options.study)
+    grid = _grid(options)
     status = look(grid, SILENCE if options.silence is None else options.silence)
     print(json.dumps(status.as_json(), indent=2) if options.json else describe(status, grid, options.all))
     return int(status.runs[State.FAILED] > 0)
@@ -203,7 +204,7 @@ def _status(options: argparse.Namespace) -> int:
 def _collect(options: argparse.Namespace) -> None:
     from entropy_sums.traces.collect import collect, write
 
-    grid = _grid(options.study)
+    grid = _grid(options)
     jobs = list(grid.jobs.values())
     absent = [job.name for job in jobs if not grid.trace_path(job.name).exists()]
     if absent and (not options.partial or len(absent) == len(jobs)):
@@ -237,7 +238,7 @@ def _report(options: argparse.Namespace) -> None:
     from entropy_sums.report import write
     from entropy_sums.tables import final_table
 
-    study = _grid(options.study).study
+    study = _grid(options).study
     figures = [study.folder / "figures" / name for name in names(study.figures, list(map(str, study.axes["dataset"])))]
     tree = _tree(study.folder / "traces.nc")
     write(tree, figures, final_table(tree), options.output or study.folder / "report.html")

@@ -224,7 +224,7 @@ def describe(status: Status, grid: Grid, whole: bool = False) -> str:
     runs, folder = status.runs, grid.study.folder
     total = sum(runs.values())
     pace = f"; {_pace(status)}" if runs[State.DONE] < total else ""
-    lines = [f"study {grid.study.study} ({grid.source}), results in {folder}"]
+    lines = [f"study {grid.study.name} ({grid.source}), results in {folder}"]
     if not folder.exists():
         lines.append(f"{folder} is not there: nothing has begun, or snakemake is started in another folder than this")
     lines += ["", *_table(status), "", f"{runs[State.DONE]} of {total} runs are done{pace}"]
@@ -342,7 +342,8 @@ def _details(job: JobStatus) -> list[str]:
 
 def _next(status: Status, grid: Grid) -> list[str]:
     """What to type."""
-    command = f"snakemake --configfile {shlex.quote(grid.source)}"
+    size = f" --config size={grid.study.size}" if grid.study.size else ""
+    command = f"snakemake --configfile {shlex.quote(grid.source)}{size}"
     runs = status.runs
     if runs[State.DONE] == sum(runs.values()):
         return [f"next: {command} makes the figures, tables and report that are not there yet"]

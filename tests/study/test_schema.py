@@ -46,6 +46,35 @@ def test_anchors_and_merged_keys_are_no_doubles(tmp_path):
     assert [(phase.steps, phase.samples) for phase in check(tmp_path, text).training.phases] == [(10, 2), (20, 2)]
 
 
+SIZES = (
+    GOOD
+    + """\
+training: {evaluation: {every: 50, samples: 4}}
+figures: [traces]
+sizes:
+  small: {training: {evaluation: {every: 5}}}
+  full: {axes: {seed: {count: 3}, latent_dim: [2, 4]}, figures: [gap_by_model, latent_entropies]}
+"""
+)
+
+
+def test_a_size_changes_its_keys_and_no_others(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(SIZES)
+    whole, small, full = read(path), read(path, "small"), read(path, "full")
+    assert (whole.name, small.name, full.folder.as_posix()) == ("a", "a-small", "results/a-full")
+    assert (whole.training.evaluation.every, small.training.evaluation.every) == (50, 5)
+    assert small.training.evaluation.samples == 4
+    assert full.axes == {"model": ["vae1"], "dataset": ["pca"], "seed": [0, 1, 2], "latent_dim": [2, 4]}
+    assert (small.figures, full.figures) == (["traces"], ["gap_by_model", "latent_entropies"])
+
+
+def test_a_file_may_name_its_size(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(SIZES + "size: small\n")
+    assert (read(path).size, read(path, "full").size) == ("small", "full")
+
+
 AXES = "axes: {model: [vae1], dataset: [pca], seed: [0]"
 
 MISTAKES = {
@@ -134,6 +163,13 @@ MISTAKES = {
         GOOD + "training:\n  phases:\n    - steps: 1\n      steps: 2",
         "line 6: not valid YAML: the key 'steps' stands twice; keep one",
     ),
+    "unknown size": (SIZES + "size: ful", "size: 'ful' is unknown; did you mean 'full'?"),
+    "size of a file without": (GOOD + "size: full", "size: 'full' is unknown; the file has no sizes"),
+    "mistake in a size": (
+        GOOD + "sizes: {full: {training: {phase: []}}}",
+        "sizes.full: training.phase: unknown key; did you mean 'phases'?",
+    ),
+    "sizes that are no blocks": (GOOD + "sizes: [full]", "sizes: Input should be a valid dictionary (got ['full'])"),
     "number as a key": (GOOD + "1: 2", "Keys should be strings"),
 }
 

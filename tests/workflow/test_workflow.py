@@ -142,7 +142,17 @@ def test_mistakes_end_before_anything_runs(workspace):
 
 def test_config_overrides_are_refused(workspace):
     for change in ("study=other", "pack={size: 4}"):
-        assert "--config is not read" in workspace.run("--config", change, check=False)
+        assert "is not read, only size is" in workspace.run("--config", change, check=False)
+
+
+def test_another_size_has_a_folder_of_its_own(workspace):
+    workspace.study["sizes"] = {"smaller": {"axes": {"model": ["vae1"], "seed": [0]}, "figures": ["traces"]}}
+    workspace.run("--config", "size=smaller")
+    folder = workspace.folder / "results" / "tiny-smaller"
+    assert [path.name for path in folder.glob("runs/vae1/pca/*.nc")] == ["seed=0.nc"]
+    assert "Size of the study: smaller." in (folder / "figures" / "traces_pca.txt").read_text()
+    assert not workspace.results.exists()
+    assert "did you mean 'smaller'" in workspace.run("--config", "size=smallest", check=False)
 
 
 def train_command(space):

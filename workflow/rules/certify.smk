@@ -15,8 +15,8 @@ rule certify:
     conda:
         ENVIRONMENT
     params:
-        study=STUDY_FILE,
+        study=STUDY,
         protocol=PROTOCOL,
         configuration=GRID.study.model_dump_json(),
     shell:
-        "entropy-sums certify {params.study:q} --output {output:q} > {log:q} 2>&1"
+        "entropy-sums certify {params.study} --output {output:q} > {log:q} 2>&1"

@@ -12,7 +12,7 @@ rule collect:
         ENVIRONMENT
     threads: 4  # nothing else can run meanwhile, and thousands of files are read side by side
     params:
-        study=STUDY_FILE,
+        study=STUDY,
         configuration=GRID.study.model_dump_json(),
     shell:
-        "entropy-sums collect {params.study:q} --output {output:q} --processes {threads} 2> {log:q}"
+        "entropy-sums collect {params.study} --output {output:q} --processes {threads} 2> {log:q}"

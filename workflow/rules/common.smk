@@ -1,6 +1,7 @@
 # What all rules share. Every job of a cluster reads this: the grid is not expanded here but where it is used.
 import os
 import re
+import shlex
 from pathlib import Path
 
 from entropy_sums import figures
@@ -20,14 +21,17 @@ if len(workflow.configfiles) > 1:
     raise WorkflowError("one study at a time: name a single --configfile")
 
 STUDY_FILE = os.path.relpath(workflow.configfiles[0])
+if others := set(workflow.config_settings.config) - {"size"}:
+    raise WorkflowError(
+        f"--config {', '.join(sorted(others))} is not read, only size is: change {STUDY_FILE}, or a copy of it, instead"
+    )
+SIZE = workflow.config_settings.config.get("size")
 try:
-    GRID = Grid(read(Path(STUDY_FILE)), STUDY_FILE)
+    GRID = Grid(read(Path(STUDY_FILE), SIZE), STUDY_FILE)
 except StudyError as error:
     raise WorkflowError(error)
-if workflow.config_settings.config:
-    raise WorkflowError(
-        f"--config is not read: change {STUDY_FILE}, or a copy of it, instead"
-    )
+# Of every command: which study
+STUDY = shlex.join([*(["--size", SIZE] if SIZE else []), STUDY_FILE])
 
 # Snakemake leaves the name of a variable that is not set as it is, and SLURM would be asked for an account "$…".
 # Only before submission: within a job such variables are gone, and no matter.
@@ -56,8 +60,8 @@ FIGURE_SUFFIXES = [suffix.removeprefix(".") for suffix in figures.SUFFIXES]
 
 onerror:
     print(
-        f"\nNot finished: entropy-sums status {STUDY_FILE} names the jobs that failed, with the last lines of their logs.\n"
+        f"\nNot finished: entropy-sums status {STUDY} names the jobs that failed, with the last lines of their logs.\n"
         f"What is done is kept: the same command goes on from there.\n"
-        f"To look at the finished part now: entropy-sums collect {STUDY_FILE} --partial, then\n"
+        f"To look at the finished part now: entropy-sums collect {STUDY} --partial, then\n"
         f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(FIGURE_NAMES)})."
     )

@@ -15,8 +15,8 @@ rule data:
     conda:
         ENVIRONMENT
     params:
-        study=STUDY_FILE,
+        study=STUDY,
         protocol=PROTOCOL,
         settings=lambda wildcards: GRID.dataset(wildcards.name).model_dump_json(),
     shell:
-        "entropy-sums data {params.study:q} {wildcards.name:q} --output {output:q} 2> {log:q}"
+        "entropy-sums data {params.study} {wildcards.name:q} --output {output:q} 2> {log:q}"

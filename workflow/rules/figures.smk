@@ -10,7 +10,7 @@ rule figure:
             category="Figures",
             labels=lambda wildcards: {
                 "figure": wildcards.name,
-                "study": GRID.study.study,
+                "study": GRID.study.name,
             },
         ),
         multiext(f"{FOLDER}/figures/{{name}}", ".pdf", ".png", ".txt"),

@@ -13,7 +13,7 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        study=STUDY_FILE,
+        study=STUDY,
         code=source_digest("report.py", "templates", "figures", "analysis", "tables.py"),
     shell:
-        "entropy-sums report {params.study:q} --output {output:q} 2> {log:q}"
+        "entropy-sums report {params.study} --output {output:q} 2> {log:q}"

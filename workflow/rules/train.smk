@@ -23,8 +23,8 @@ rule train:
             GRID.find(wildcards.job), attempt
         ),
     params:
-        study=STUDY_FILE,
+        study=STUDY,
         identity=lambda wildcards: GRID.find(wildcards.job).identity,
     shell:
-        "entropy-sums train {params.study:q} {wildcards.job:q} --data {input.data:q} --output {output:q}"
+        "entropy-sums train {params.study} {wildcards.job:q} --data {input.data:q} --output {output:q}"
         " --identity {params.identity} --threads {threads} 2> {log:q}"

@@ -16,7 +16,7 @@ LISTED = 6
 
 
 def compose(tree: xr.DataTree, *sentences: str) -> str:
-    """A caption: the given sentences, then runs and training.
+    """A caption: the given sentences, then runs, training and the size of the study.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -24,7 +24,7 @@ def compose(tree: xr.DataTree, *sentences: str) -> str:
         >>> compose(example_tree(axes, ["vae1"]), "Gap of one model.")
         'Gap of one model. 1 run per cell. Training: batch size 128, phases (optimizer adam, learning rate 0.001, ...'
     """
-    return " ".join(sentence for sentence in [*sentences, runs(tree), training(tree)] if sentence)
+    return " ".join(sentence for sentence in [*sentences, runs(tree), training(tree), size(tree)] if sentence)
 
 
 def runs(tree: xr.DataTree) -> str:
@@ -70,6 +70,16 @@ def training(tree: xr.DataTree) -> str:
     if len(trained) == 1:
         return f"Training: {next(iter(trained))}."
     return " ".join(f"Training of {', '.join(where)}: {how}." for how, where in trained.items())
+
+
+def size(tree: xr.DataTree) -> str:
+    """Which size of the study this is, where it has sizes.
+
+    Example:
+        >>> size(xr.DataTree(xr.Dataset(attrs={"size": "full"})))
+        'Size of the study: full.'
+    """
+    return f"Size of the study: {chosen}." if (chosen := tree.attrs.get("size")) else ""
 
 
 def facets(tree: xr.DataTree, what: str) -> str:

@@ -201,7 +201,7 @@ def describe(grid: Grid, cells: bool = False) -> str:
     data = {job.data: costs[name].data_bytes for name, job in grid.jobs.items()}
     traces = sum(forecast.trace_bytes for forecast in costs.values())
     lines = [
-        f"study {grid.study.study} ({grid.source})",
+        f"study {grid.study.name} ({grid.source})",
         *(f"  axis {axis}: {_short(values)}" for axis, values in grid.study.axes.items()),
         f"  {len(grid.runs)} runs in {len(costs)} jobs, {_replicas(costs.values())}",
         f"  forecast: {_number(sum(seconds) / 3600)} core-hours (longest job {_time(max(seconds))}), or "

@@ -85,6 +85,10 @@ class Study(Settings):
     """How runs are packed into jobs."""
     figures: list[str] = Field(default=list(FIGURES))
     """Which figures to draw."""
+    size: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+$")
+    """Which of `sizes` this study has; None is the study as it stands."""
+    sizes: dict[str, dict[str, Any]] = Field(default={}, exclude=True)
+    """Size → what is different there: keys of a study, blocks key by key, all else replaced."""
     results: Path = Path("results")
     """Folder of all results."""
     data_dir: Path = Path("data")
@@ -112,9 +116,14 @@ class Study(Settings):
         return figures
 
     @property
+    def name(self) -> str:
+        """Name of the study, and of its size where it has one."""
+        return f"{self.study}-{self.size}" if self.size else self.study
+
+    @property
     def folder(self) -> Path:
         """Where everything of this study lies."""
-        return self.results / self.study
+        return self.results / self.name
 
 
 class _Loader(yaml.SafeLoader):
@@ -135,12 +144,32 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read(path: Path) -> Study:
+def read(path: Path, size: str | None = None) -> Study:
     """Read a study file and check its form; names and values of settings are checked by `Grid`.
+
+    Args:
+        size: one of its `sizes`; by default that which the file names, if it does.
 
     Raises:
         StudyError: naming the file, the key and the fix.
     """
+    content = _parse(path)
+    sizes = content.pop("sizes", None) or {}
+    with explained(str(path), {**content, "sizes": sizes}, Study):
+        Study.model_validate({**content, "sizes": sizes})
+    studies = {None: content}
+    for name, different in sizes.items():
+        studies[name] = {**_merged(content, different), "size": name}
+        with explained(f"{path}: sizes.{name}", studies[name], Study):
+            Study.model_validate(studies[name])
+    chosen = size or content.get("size")
+    if chosen not in studies:
+        known = nearest(str(chosen), sizes) if sizes else "the file has no sizes"
+        raise StudyError(f"{path}: size: {chosen!r} is unknown; {known}")
+    return Study.model_validate(studies[chosen])
+
+
+def _parse(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
@@ -153,5 +182,16 @@ def read(path: Path) -> Study:
         raise StudyError(f"{path}: {line}not valid YAML: {getattr(error, 'problem', None) or error}") from error
     if not isinstance(content, dict):
         raise StudyError(f"{path}: a study file is a mapping with at least the keys study and axes")
-    with explained(str(path), content, Study):
-        return Study.model_validate(content)
+    return content
+
+
+def _merged(whole: Any, different: Any) -> Any:
+    """Blocks merged key by key; anything else is replaced.
+
+    Example:
+        >>> _merged({"a": {"b": 1, "c": 2}, "d": [3]}, {"a": {"b": 4}, "d": [5, 6]})
+        {'a': {'b': 4, 'c': 2}, 'd': [5, 6]}
+    """
+    if isinstance(whole, Mapping) and isinstance(different, Mapping):
+        return {**whole, **{key: _merged(whole.get(key), value) for key, value in different.items()}}
+    return different

@@ -63,7 +63,8 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
     study = grid.study
     root = xr.Dataset(
         attrs={
-            "study": study.study,
+            "study": study.name,
+            "size": study.size or "",
             "configuration": study.model_dump_json(),
             "protocol": PROTOCOL,
             "versions": json.dumps(_one_or_all(map(json.loads, versions))),
