@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from entropy_sums.data.checks import as_points
-from entropy_sums.files import atomic
+from entropy_sums.files import atomic, checksum
 
 _DIMENSIONS = {
     "train": ("train_point", "pixel"),
@@ -67,7 +66,7 @@ class Dataset:
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over names, shapes, types and values of all arrays, the same on every machine."""
-        return _checksum(self.arrays)
+        return checksum(self.arrays)
 
     def write(self, path: Path) -> None:
         """Writes a NetCDF file, whole or not at all, that opens in plain xarray.
@@ -112,7 +111,7 @@ class Dataset:
         ):
             raise ValueError(f"{path}: not a data file of this project; give a file that Dataset.write wrote")
         arrays = {str(name): variable.values for name, variable in file.variables.items()}
-        if _checksum(arrays) != attributes.pop("checksum"):
+        if checksum(arrays) != attributes.pop("checksum"):
             raise ValueError(f"{path}: damaged, its values differ from its checksum; delete it and load the data again")
         return cls(
             name=attributes.pop("name"),
@@ -121,13 +120,3 @@ class Dataset:
             attributes=attributes,
             truth=arrays,
         )
-
-
-def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        values = arrays[name]
-        little_endian = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-        digest.update(f"{name} {values.shape} {little_endian.dtype.str}\n".encode())
-        digest.update(little_endian.data)
-    return digest.hexdigest()

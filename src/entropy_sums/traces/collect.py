@@ -21,7 +21,6 @@ from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Scalar
 from entropy_sums.traces.read import Trace, TraceError, check, load
 from entropy_sums.traces.schema import PER_RUN, PER_STEP, STEP, attributes, dimensions, group_name
-from entropy_sums.traces.write import compressed
 from entropy_sums.training.settings import PROTOCOL
 
 FILES_PER_PROCESS = 200
@@ -172,7 +171,14 @@ def _common(a: Any, b: Any) -> Any:
 
 
 def write(tree: xr.DataTree, path: Path) -> None:
-    """Write a collected tree; the file is complete or not there."""
-    encoding = {node.path: compressed(node.to_dataset()) for node in tree.subtree}
+    """Write a collected tree, compressed without loss; the file is complete or not there."""
+    encoding = {
+        node.path: {
+            str(name): {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+            for name, variable in node.data_vars.items()
+            if variable.dtype.kind == "f" and variable.ndim > 1
+        }
+        for node in tree.subtree
+    }
     with atomic(path) as temporary:
         tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)

@@ -11,9 +11,11 @@ import h5py
 import numpy as np
 from h5py import h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
+from entropy_sums.files import checksum
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import FORMAT, PER_RUN, PER_STEP
+from entropy_sums.traces.schema import CHECKED, FORMAT
 
+WORDS = ("factor", "run")
 ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device")
 
 
@@ -51,16 +53,19 @@ def load(path: Path) -> Trace:
             found = _text(file.attrs.get("format"))
             if found != FORMAT:
                 raise TraceError(f"{path}: not a trace of this software (format {found!r}); move it away")
+            arrays = {
+                name: (_words if name in WORDS else _numbers)(file, name)
+                for name in CHECKED
+                if file.id.links.exists(name.encode())
+            }
+            if checksum(arrays) != _text(file.attrs["checksum"]):
+                raise ValueError("its values differ from its checksum")
             return Trace(
                 attributes={name: str(_text(file.attrs[name])) for name in ATTRIBUTES},
-                step=_numbers(file, "step"),
-                factor=tuple(_words(file, "factor")),
+                step=arrays.pop("step"),
+                factor=tuple(arrays.pop("factor")),
                 latents=h5d.open(file.id, b"latent").shape[0],
-                quantities={
-                    name: (_words if name == "run" else _numbers)(file, name)
-                    for name in (*PER_STEP, *PER_RUN)
-                    if file.id.links.exists(name.encode())
-                },
+                quantities=arrays,
             )
     except TraceError:
         raise

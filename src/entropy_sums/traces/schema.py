@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = "entropy-sums trace 1"
+FORMAT = "entropy-sums trace 2"
 
 NATS = "nats per data point"
 
@@ -42,6 +42,9 @@ FURTHER_DIMENSION = {
     "heldout_entropy": "factor",
     "latent_entropy": "latent",
 }
+CHECKED = ("step", "factor", *PER_STEP, *PER_RUN)
+"""What the checksum of a trace file covers, of what it has."""
+
 STEP = {"long_name": "optimiser steps", "units": "1"}
 
 
