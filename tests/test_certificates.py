@@ -44,8 +44,8 @@ PROVEN = {
     ),
     ("vae3", ()): (f"{ENCODER}, -1/2 · decoder.trunk.layers.0.weight", "-1 · shift of decoder.spread.bias"),
     ("bernoulli_vae", ()): (
-        f"{ENCODER}, -1/2 · decoder.logits.0.layers.0.weight",
-        "1 · decoder.logits.1.weight, 1 · decoder.logits.1.bias",
+        f"{ENCODER}, -1/2 · decoder.network.0.layers.0.weight",
+        "1 · decoder.network.1.weight, 1 · decoder.network.1.bias",
     ),
     ("vae1", (("beta", 4.0),)): (
         f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight",
@@ -60,8 +60,8 @@ PROVEN = {
         "-1 · shift of decoder.spread",
     ),
     ("poisson_vae", SMALL_RATES): (
-        f"{ENCODER}, -1/2 · decoder.log_rates.0.layers.0.weight",
-        "1 · decoder.log_rates.1.weight, 1 · decoder.log_rates.1.bias",
+        f"{ENCODER}, -1/2 · decoder.network.0.layers.0.weight",
+        "1 · decoder.network.1.weight, 1 · decoder.network.1.bias",
     ),
     ("linear_vae", ()): (
         "1 · shift of encoder.spread, 1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, -1/2 · decoder.mean.weight",

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from entropy_sums.cli import main
+from entropy_sums.models.objective import WEIGHTINGS
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study
 from entropy_sums.verdicts import structures
@@ -17,12 +18,17 @@ settings: {encoder_depth: 0, decoder_depth: 0, train: 60, test: 20, dim: 4, true
 
 
 def names(**axes):
-    return [key[:3] for key in structures(Grid(Study(study="a", axes={"seed": [0, 1], **axes})))]
+    return [key[:3] for key in structures(Grid(Study(study="a", axes={"seed": [0, 1]} | axes)))]
 
 
 def test_training_does_not_make_another_model():
-    axes = {"model": ["vae1"], "dataset": ["pca"], "steps": [10, 20], "batch_size": [5, "full"], "initial_std": [1, 2]}
+    axes = {"model": ["vae1"], "dataset": ["pca"], "steps": [10, 20], "batch_size": [5, "full"], "seed": [0, 1, 2]}
     assert names(**axes) == [("vae1", "pca", "")]
+
+
+def test_settings_that_runs_of_a_pack_differ_in_do():
+    found = names(model=["vae1"], dataset=["pca"], beta=[1, 4], entropies=["weighted", "unweighted"])
+    assert [cell for *_, cell in found] == [f"beta={b}, entropies={e}" for b in (1.0, 4.0) for e in WEIGHTINGS]
 
 
 def test_settings_of_model_and_data_do():

@@ -18,7 +18,6 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from scipy.optimize import linprog
 from torch import Tensor, nn
 
 from entropy_sums.models.model import Model
@@ -29,7 +28,6 @@ THRESHOLD = 1e-6
 RANK = 1e-11
 """Relative size of singular values that count as zero."""
 
-TRIALS = 5
 EQUATIONS_PER_DIRECTION = 6
 HELDOUT_EQUATIONS = 32
 POINTS = 8
@@ -184,6 +182,9 @@ def _nullspace(a: np.ndarray) -> np.ndarray:
 
 def _sparsest(a: np.ndarray, b: np.ndarray, solution: np.ndarray, nothing: np.ndarray) -> np.ndarray:
     """The solution with the smallest sum of absolute values: a linear programme, then least squares on its support."""
+    # Every training job imports this module, few come here
+    from scipy.optimize import linprog
+
     directions, free = nothing.shape
     if not free:
         return _on_support(a, b, solution)
@@ -320,7 +321,7 @@ class Certificate:
         return np.where(held, products, np.nan)
 
 
-def certify(model: Model, data: Tensor, seed: int = 0, trials: int = TRIALS) -> Certificate:
+def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certificate:
     """Search for a certificate at well spread random parameters, each with random minibatches.
 
     Args:

@@ -45,26 +45,27 @@ class Verdict:
 
 
 def structures(grid: Grid) -> dict[tuple[Any, ...], Run]:
-    """One run for every model that a study has, told apart by settings that change what the model is.
+    """One run for every combination of model settings and data that a study has, whatever its training.
 
     Example:
         >>> from entropy_sums.study.schema import Study
-        >>> axes = {"model": ["vae1"], "dataset": ["pca"], "steps": [10, 20], "latent_dim": [2, 3], "seed": [0]}
+        >>> axes = {"model": ["vae1"], "dataset": ["pca"], "steps": [10, 20], "beta": [1.0, 2.0], "seed": [0]}
         >>> [key[2] for key in structures(Grid(Study(study="a", axes=axes)))]
-        ['latent_dim=2', 'latent_dim=3']
+        ['beta=1.0', 'beta=2.0']
     """
+    # The runs of many seeds share their settings: each is looked at once
+    distinct: dict[tuple[int, int], Run] = {}
+    for run in grid.runs:
+        distinct.setdefault((id(run.model_settings), id(run.dataset_settings)), run)
     found: dict[tuple[Any, ...], Run] = {}
-    for job in grid.jobs.values():
-        run = job.runs[0]
-        structure = run.model_settings.model_dump(mode="json", exclude=run.model_settings.packed())
-        key = (run.model, run.dataset, _told_apart(run), repr(structure), data_name(run))
+    for run in distinct.values():
+        key = (run.model, run.dataset, _told_apart(run), run.model_settings.model_dump_json(), data_name(run))
         found.setdefault(key, run)
     return found
 
 
 def _told_apart(run: Run) -> str:
-    own = type(run.model_settings).model_fields.keys() - run.model_settings.packed()
-    kept = own | type(run.dataset_settings).model_fields.keys()
+    kept = type(run.model_settings).model_fields.keys() | type(run.dataset_settings).model_fields.keys()
     axes = {axis: value for axis, value in run.coordinates.items() if axis.split(".")[-1] in kept}
     return ", ".join(f"{axis}={value}" for axis, value in axes.items())
 

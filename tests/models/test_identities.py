@@ -126,7 +126,7 @@ def test_observation_gap_of_bernoulli_vae(seed):
     expected = (logits * (c.x - logits.sigmoid())).sum(-1).mean(1)
     gap = c.bound().factors["observation"].gap
     torch.testing.assert_close(gap, expected, rtol=1e-10, atol=1e-10)
-    along = c.derivative(c.bound().elbo, {"decoder.logits.1.weight": 1, "decoder.logits.1.bias": 1})
+    along = c.derivative(c.bound().elbo, {"decoder.network.1.weight": 1, "decoder.network.1.bias": 1})
     torch.testing.assert_close(gap, along, rtol=1e-10, atol=1e-10)
 
 
@@ -135,14 +135,14 @@ ENCODER = {"encoder.mean.weight": 0.5, "encoder.mean.bias": 0.5, "encoder.spread
 
 LAST_LAYER = {
     "vae3": {"decoder.spread.bias": shift(-1.0)},
-    "bernoulli_vae": {"decoder.logits.1.weight": 1, "decoder.logits.1.bias": 1},
-    "poisson_vae": {"decoder.log_rates.1.weight": 1, "decoder.log_rates.1.bias": 1},
+    "bernoulli_vae": {"decoder.network.1.weight": 1, "decoder.network.1.bias": 1},
+    "poisson_vae": {"decoder.network.1.weight": 1, "decoder.network.1.bias": 1},
 }
 FIRST_WEIGHT = {
     "vae1": "decoder.mean.0.layers.0.weight",
     "vae3": "decoder.trunk.layers.0.weight",
-    "bernoulli_vae": "decoder.logits.0.layers.0.weight",
-    "poisson_vae": "decoder.log_rates.0.layers.0.weight",
+    "bernoulli_vae": "decoder.network.0.layers.0.weight",
+    "poisson_vae": "decoder.network.0.layers.0.weight",
     "linear_vae": "decoder.mean.weight",
 }
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cluster import ask, go_on, until
 
 
@@ -60,26 +61,19 @@ def test_lost_node(cluster, study, reference):
     study.same_as(reference)
 
 
-def test_restarted_controller(cluster, study, reference):
-    """Training ends while there is nobody to tell."""
+@pytest.mark.parametrize("daemon", ["slurmctld", "slurmdbd"])
+def test_daemon_away(cluster, study, reference, daemon):
+    """Training ends while there is no controller to tell, or no accounting to ask."""
     run = study.start("--until", "train")
     processes = study.pause()
-    cluster.kill("slurmctld", signal.SIGKILL)
+    cluster.kill(daemon, signal.SIGKILL)
     go_on(processes)
     until(lambda: not study.training(), "end of training")
-    cluster.start("slurmctld")
+    if daemon == "slurmdbd":
+        run.ends()
+    cluster.start(daemon)
     run.ends()
     assert len(study.calls()) == 1
-    study.same_as(reference)
-
-
-def test_accounting_away(cluster, study, reference):
-    run = study.start("--until", "train")
-    processes = study.pause()
-    cluster.kill("slurmdbd", signal.SIGKILL)
-    go_on(processes)
-    run.ends()
-    cluster.start("slurmdbd")
     study.same_as(reference)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from entropy_sums.bound import Bound
-from entropy_sums.distributions import Bernoulli, Family, FullNormal, Normal, Poisson
+from entropy_sums.distributions import Family, FullNormal, Normal
 from entropy_sums.layers import (
     OUTPUTS,
     Linear,
@@ -115,26 +115,15 @@ class NormalMean(nn.Module):
         return Normal(self.output(self.mean(x)), log_std(self.spread, self.kind))
 
 
-class BernoulliLogits(nn.Module):
-    """A Bernoulli whose logits are a network."""
+class NaturalParameter(nn.Module):
+    """A distribution whose natural parameters, one per coordinate, are a network: logits or log rates."""
 
-    def __init__(self, logits: nn.Module) -> None:
+    def __init__(self, family: Callable[[Tensor], Family], network: nn.Module) -> None:
         super().__init__()
-        self.logits = logits
+        self.family, self.network = family, network
 
-    def forward(self, z: Tensor) -> Bernoulli:
-        return Bernoulli(self.logits(z))
-
-
-class PoissonLogRates(nn.Module):
-    """A Poisson whose log rates are a network."""
-
-    def __init__(self, log_rates: nn.Module) -> None:
-        super().__init__()
-        self.log_rates = log_rates
-
-    def forward(self, z: Tensor) -> Poisson:
-        return Poisson(self.log_rates(z))
+    def forward(self, z: Tensor) -> Family:
+        return self.family(self.network(z))
 
 
 class StandardNormal(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from entropy_sums.distributions import Poisson
-from entropy_sums.models.components import VAE, Blueprint, PoissonLogRates, StandardNormal
+from entropy_sums.models.components import VAE, Blueprint, NaturalParameter, StandardNormal
 
 
 class PseudoEntropyVAE(VAE):
@@ -23,7 +23,7 @@ class PseudoEntropyVAE(VAE):
 def poisson_vae(blueprint: Blueprint) -> VAE:
     r"""Prior $N(0, I)$, observation $\prod_d \mathrm{Poisson}(x_d; \exp l_d(z))$."""
     kind = ENTROPIES[blueprint.shared.observation_entropy]
-    encoder, decoder = blueprint.network_encoder(), PoissonLogRates(blueprint.network_decoder())
+    encoder, decoder = blueprint.network_encoder(), NaturalParameter(Poisson, blueprint.network_decoder())
     return kind(blueprint, encoder, StandardNormal(blueprint.shared.latent_dim), decoder)
 
 

@@ -92,9 +92,8 @@ class Phase:
         pack.model.constrain()
 
     def _generators(self, step: int) -> list[torch.Generator]:
-        """Those of dropout, apart from the noise of the phase, which is drawn in blocks and counted by two numbers."""
         device = self.batches.data.device
-        return [generator(seed, Stream.NOISE, self._position, step, 1, device=device) for seed in self._seeds]
+        return [generator(seed, Stream.DROPOUT, self._position, step, device=device) for seed in self._seeds]
 
 
 class Pack:

@@ -16,6 +16,7 @@ class Stream(IntEnum):
     NOISE = 2
     EVALUATION = 3
     HELDOUT = 4
+    DROPOUT = 5
 
 
 def generator(seed: int, stream: Stream, *position: int, device: str | torch.device = "cpu") -> torch.Generator:
