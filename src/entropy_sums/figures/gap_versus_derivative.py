@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from entropy_sums.analysis import cells, names, statistics
@@ -38,9 +37,7 @@ def draw(tree: xr.DataTree) -> Figure:
     for ax in grid[:, 0]:
         ax.set_ylabel("gap of a factor (nats)")
     figure.supxlabel("derivative of the ELBO along v (nats)", fontsize="medium")
-    handles = [style.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
-    handles.append(Line2D([], [], label="identity", **style.GUIDE))
-    style.legend(figure, handles)
+    style.model_legend(figure, looks, "identity")
     return figure
 
 

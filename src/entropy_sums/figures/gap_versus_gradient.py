@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, style
@@ -46,9 +45,7 @@ def draw(tree: xr.DataTree) -> Figure:
         ax.set_ylabel("|gap| (nats)")
     style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
     figure.supxlabel("norm of the gradient of the ELBO (nats per unit of parameter)", fontsize="medium")
-    handles = [style.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
-    handles.append(Line2D([], [], label="slope 1", **style.GUIDE))
-    style.legend(figure, handles)
+    style.model_legend(figure, looks, "slope 1")
     return figure
 
 

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from entropy_sums.analysis import names
 from entropy_sums.files import atomic
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.25, 6.75
@@ -65,6 +66,7 @@ QUANTITIES = {
     "entropy_sum": "#D55E00",
     "log_likelihood": "#000000",
 }
+SCHEDULES = {"constant": "#E69F00", "cosine": "#332288", "linear": "#882255"}
 FACTORS = {"prior": "#CC79A7", "observation": "#009E73"}
 MODELS = {
     "linearvae": Look("#000000", "D"),
@@ -250,6 +252,19 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     fits = sum(widths) <= figure.get_figwidth()
     columns = len(handles) if fits else max(1, int(figure.get_figwidth() / max(widths)))
     figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+
+
+def model_legend(figure: Figure, looks: Mapping[str, Look], guide: str) -> None:
+    """A legend of models and of the line to compare with.
+
+    Example:
+        >>> figure, axes = facets(1, 1, COLUMN_WIDTH, [1])
+        >>> model_legend(figure, model_looks(["vae1"]), "identity")
+        >>> [text.get_text() for text in figure.legends[0].get_texts()]
+        ['VAE-1', 'identity']
+    """
+    dots = [dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
+    legend(figure, [*dots, Line2D([], [], label=guide, **GUIDE)])
 
 
 def percent(value: float) -> str:
