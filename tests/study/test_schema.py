@@ -214,6 +214,7 @@ def test_schema_for_editors_describes_every_key_and_agrees_with_the_reader():
     validator = validator(json.loads(json.dumps(schema)))
     for axis in ("[0]", "{count: 3}", "{count: 3, start: 4}"):
         validator.validate(yaml.safe_load(GOOD.replace("[0]", axis)))
+    validator.validate(yaml.safe_load(GOOD + "plugins: [my_models.py]"))
     for name in ("unknown key", "unknown key of a phase", "negative count", "missing axes", "empty axis", "bad name"):
         with pytest.raises(jsonschema.ValidationError):
             validator.validate(yaml.safe_load(MISTAKES[name][0]))

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from entropy_sums.data.settings import DatasetSettings
 from entropy_sums.models.settings import ModelSettings
+from entropy_sums.study import plugins
 from entropy_sums.study.errors import StudyError, nearest
 from entropy_sums.study.resolve import Resolver, matches
 from entropy_sums.study.schema import Scalar, Study
@@ -46,9 +47,10 @@ class Run:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All settings, defaults included, as plain JSON types."""
+        """All settings, defaults included, as plain JSON types; of the model of a plugin also a digest of its code."""
+        code = plugins.source(type(self.model_settings))
         return {
-            "model": {"name": self.model, **self.model_settings.model_dump(mode="json")},
+            "model": {"name": self.model, **code, **self.model_settings.model_dump(mode="json")},
             "dataset": {"name": self.dataset, **self.dataset_settings.model_dump(mode="json")},
             "training": self.training.model_dump(mode="json"),
             "seed": self.seed,

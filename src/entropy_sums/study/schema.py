@@ -15,6 +15,7 @@ from entropy_sums.data.settings import DATASETS
 from entropy_sums.figures import FIGURES
 from entropy_sums.models.settings import MODELS
 from entropy_sums.settings import Settings
+from entropy_sums.study import plugins
 from entropy_sums.study.errors import StudyError, explained, nearest
 from entropy_sums.training.settings import TrainingSettings
 
@@ -50,6 +51,17 @@ Values = Annotated[list[Scalar], Field(min_length=1)]
 Axis = Annotated[Values, BeforeValidator(_values, json_schema_input_type=Values | Count)]
 
 
+def _load(paths: Any, info: Any) -> dict[str, str]:
+    """Make the models of plugins known; `info` is a ValidationInfo, with the folder of the study file as context."""
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise ValueError(f"plugins are a list of Python files, such as [my_models.py] (got {paths!r})")
+    folder = info.context or Path()
+    return dict(zip(paths, plugins.load([folder / path for path in paths]), strict=True))
+
+
+Plugins = Annotated[dict[str, str], BeforeValidator(_load, json_schema_input_type=list[str])]
+
+
 class Override(Settings):
     """Settings for some of the cells."""
 
@@ -71,6 +83,8 @@ class Study(Settings):
 
     study: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     """Name of the study, and of its folder under `results`."""
+    plugins: Plugins = Field(default={})
+    """Python files with models of your own, as seen from the folder of the study file; read as file → digest."""
     axes: dict[str, Axis]
     """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
     settings: dict[str, Any] = Field(default={})
@@ -96,7 +110,9 @@ class Study(Settings):
 
     @field_validator("axes")
     @classmethod
-    def _complete(cls, axes: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]:
+    def _complete(cls, axes: dict[str, list[Scalar]], info: Any) -> dict[str, list[Scalar]]:
+        if "plugins" not in info.data:
+            return axes  # which models there are is not known, and that is said already
         for name, known in {"model": MODELS, "dataset": DATASETS}.items():
             if name not in axes:
                 raise ValueError(f"the axis {name!r} is missing; add for example {name}: [{next(iter(known))}]")
@@ -156,17 +172,17 @@ def read(path: Path, size: str | None = None) -> Study:
     content = _parse(path)
     sizes = content.pop("sizes", None) or {}
     with explained(str(path), {**content, "sizes": sizes}, Study):
-        Study.model_validate({**content, "sizes": sizes})
+        Study.model_validate({**content, "sizes": sizes}, context=path.parent)
     studies = {None: content}
     for name, different in sizes.items():
         studies[name] = {**_merged(content, different), "size": name}
         with explained(f"{path}: sizes.{name}", studies[name], Study):
-            Study.model_validate(studies[name])
+            Study.model_validate(studies[name], context=path.parent)
     chosen = size or content.get("size")
     if chosen not in studies:
         known = nearest(str(chosen), sizes) if sizes else "the file has no sizes"
         raise StudyError(f"{path}: size: {chosen!r} is unknown; {known}")
-    return Study.model_validate(studies[chosen])
+    return Study.model_validate(studies[chosen], context=path.parent)
 
 
 def _parse(path: Path) -> dict[str, Any]:

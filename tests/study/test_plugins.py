@@ -1,0 +1,286 @@
+"""Plugins: models from outside are known by name, their code is part of their identity, mistakes say what to do."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from entropy_sums.models import build
+from entropy_sums.models.settings import MODELS
+from entropy_sums.study import plugins
+from entropy_sums.study.errors import StudyError
+from entropy_sums.study.grid import Grid
+from entropy_sums.study.schema import read
+
+STUDY = "study: a\nplugins: [mine.py]\naxes: {model: [vae1, wide_vae], dataset: [pca], seed: [0, 1]}\n"
+
+SETTINGS = """\
+from entropy_sums.models.settings import VAE1Settings
+
+
+class WideVAESettings(VAE1Settings):
+    implementation = "mine_torch:wide_vae"
+    encoder_width: int = 70
+
+
+MODELS = {"wide_vae": WideVAESettings}
+"""
+CODE = """\
+from entropy_sums.models.gaussian_vae import vae1
+from mine_helper import answer
+
+
+def wide_vae(blueprint):
+    model = vae1(blueprint)
+    model.answer = answer
+    return model
+"""
+HELPER = "answer = 1\n"
+
+OURS = dict(MODELS)
+
+
+@pytest.fixture(autouse=True)
+def _left_as_found():
+    """A plugin leaves nothing behind once others are loaded."""
+    modules, path = set(sys.modules), list(sys.path)
+    yield
+    plugins.load([])
+    assert MODELS == OURS
+    assert sys.path == path
+    assert not {name for name in set(sys.modules) - modules if name.startswith(("mine", "wide"))}
+
+
+def files(folder, **changes):
+    """A study with its plugin in `folder`: settings, code, helper; returns the study file."""
+    folder.mkdir(exist_ok=True)
+    texts = {"study.yaml": STUDY, "mine.py": SETTINGS, "mine_torch.py": CODE, "mine_helper.py": HELPER}
+    for name, text in {**texts, **changes}.items():
+        (folder / name).write_text(text)
+    return folder / "study.yaml"
+
+
+def identities(path):
+    return {name: job.identity for name, job in Grid(read(path)).jobs.items()}
+
+
+def test_models_are_known_in_a_study(tmp_path):
+    grid = Grid(read(files(tmp_path)))
+    assert list(grid.jobs) == ["vae1/pca/seed=0-1", "wide_vae/pca/seed=0-1"]
+    run = grid.jobs["wide_vae/pca/seed=0-1"].runs[0]
+    assert run.model_settings.encoder_width == 70
+    assert run.configuration["model"]["source"] == grid.study.plugins["mine.py"]
+
+
+def test_implementations_beside_the_file_are_built(tmp_path):
+    import torch
+
+    read(files(tmp_path))
+    model = build([MODELS["wide_vae"]()], 3, [torch.Generator().manual_seed(0)])
+    assert model.answer == 1
+    assert model.bound(torch.zeros(5, 3), torch.zeros(1, 5, 2)).elbo.isfinite().all()
+
+
+def test_settings_of_a_plugin_are_axes(tmp_path):
+    wide = STUDY.replace("seed:", "encoder_width: [70, 30], seed:").replace("vae1, ", "")
+    assert list(Grid(read(files(tmp_path, **{"study.yaml": wide}))).jobs) == [
+        "wide_vae/pca/seed=0-1",
+        "wide_vae/pca/encoder_width=30/seed=0-1",
+    ]
+
+
+@pytest.mark.parametrize("name", ["mine.py", "mine_torch.py", "mine_helper.py"])
+def test_an_edit_of_any_source_changes_the_identity_of_its_runs_only(tmp_path, name):
+    path = files(tmp_path)
+    before, said = identities(path), read(path).model_dump_json()
+    edited = tmp_path / name
+    edited.write_text(edited.read_text() + "# edited\n")
+    after = identities(path)
+    assert after["vae1/pca/seed=0-1"] == before["vae1/pca/seed=0-1"]
+    assert after["wide_vae/pca/seed=0-1"] != before["wide_vae/pca/seed=0-1"]
+    assert read(path).model_dump_json() != said  # what certificates and the collected file are made anew by
+
+
+def test_an_identity_depends_on_the_source_and_on_nothing_else(tmp_path):
+    before = identities(files(tmp_path / "a"))
+    (tmp_path / "a" / "unrelated.py").write_text("a = 1\n")
+    assert identities(tmp_path / "a" / "study.yaml") == before
+    assert identities(files(tmp_path / "b")) == before
+
+
+def test_a_plugin_leaves_our_own_runs_as_they_are(tmp_path):
+    plain = STUDY.replace("plugins: [mine.py]\n", "").replace(", wide_vae", "")
+    alone = identities(files(tmp_path, **{"study.yaml": plain}))
+    assert alone.items() <= identities(files(tmp_path)).items()
+    assert all("source" not in run.configuration["model"] for run in Grid(read(files(tmp_path))).runs[:2])
+
+
+def test_the_same_file_again_is_the_same_code(tmp_path):
+    path = files(tmp_path)
+    first = (read(path), MODELS["wide_vae"])
+    assert (read(path), MODELS["wide_vae"]) == first
+
+
+def test_a_second_study_may_have_another_plugin_of_the_same_names(tmp_path):
+    import torch
+
+    first = files(tmp_path / "a")
+    changes = {"mine.py": SETTINGS.replace("70", "90"), "mine_helper.py": "answer = 22\n"}
+    second = files(tmp_path / "b", **changes)
+    for path, width, answer in ((first, 70, 1), (second, 90, 22), (first, 70, 1)):
+        run = Grid(read(path)).runs[-1]
+        assert run.model_settings.encoder_width == width
+        assert build([run.model_settings], 3, [torch.Generator().manual_seed(0)]).answer == answer
+
+
+def test_an_edit_is_read_in_the_same_process(tmp_path):
+    path = files(tmp_path)
+    read(path)
+    (tmp_path / "mine.py").write_text(SETTINGS.replace("wide_vae", "wider_vae").replace("70", "100"))
+    path.write_text(STUDY.replace("wide_vae", "wider_vae"))
+    assert Grid(read(path)).runs[-1].model_settings.encoder_width == 100
+    assert "wide_vae" not in MODELS
+
+
+def test_sizes_may_name_further_plugins(tmp_path):
+    whole = STUDY + "sizes: {full: {plugins: [mine.py, other.py], axes: {model: [other_vae]}}}\n"
+    other = SETTINGS.replace("wide_vae", "other_vae").replace("mine_torch:other_vae", "mine_torch:wide_vae")
+    path = files(tmp_path, **{"study.yaml": whole, "other.py": other})
+    assert list(read(path).plugins) == ["mine.py"]
+    assert "other_vae" not in MODELS
+    assert [run.model for run in Grid(read(path, "full")).runs] == ["other_vae"] * 2
+
+
+def test_helpers_may_be_packages(tmp_path):
+    code = CODE.replace("from mine_helper import answer", "from mine_tools.deep import answer")
+    (tmp_path / "mine_tools").mkdir()
+    (tmp_path / "mine_tools" / "__init__.py").write_text("")
+    (tmp_path / "mine_tools" / "deep.py").write_text(HELPER)
+    path = files(tmp_path, **{"mine_torch.py": code})
+    before = identities(path)
+    (tmp_path / "mine_tools" / "deep.py").write_text(HELPER + "# edited\n")
+    assert identities(path) != before
+
+
+def test_planning_does_not_import_torch(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from entropy_sums.study.grid import Grid; "
+        f"from entropy_sums.study.schema import read; Grid(read(Path({str(files(tmp_path))!r}))).jobs; "
+        "print('torch' in sys.modules or 'numpy' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+    )
+
+
+def entry(name, value='type("S", (VAE1Settings,), {})'):
+    """A plugin with one more entry in MODELS."""
+    return SETTINGS + f"MODELS[{name!r}] = {value}\n"
+
+
+MISTAKES = {
+    "no such file": ({"study.yaml": STUDY.replace("mine", "nime")}, "nime.py: no such file; name a Python file, as"),
+    "a folder": ({"study.yaml": STUDY.replace("mine.py", ".")}, "no such file; name a Python file"),
+    "no list": ({"study.yaml": STUDY.replace("[mine.py]", "mine.py")}, "plugins are a list of Python files, such as"),
+    "no text": ({"study.yaml": STUDY.replace("mine.py", "1")}, "such as [my_models.py] (got [1])"),
+    "no module": (
+        {"study.yaml": STUDY.replace("mine", "my-own"), "my-own.py": SETTINGS},
+        "my-own.py: cannot be a module; rename it to letters, digits and underscores, then .py",
+    ),
+    "other suffix": (
+        {"study.yaml": STUDY.replace("mine.py", "study.yaml")},
+        "study.yaml: cannot be a module; rename",
+    ),
+    "twice": ({"study.yaml": STUDY.replace("mine.py", "mine.py, mine.py")}, "mine.py: a second plugin of this name;"),
+    "of the standard library": (
+        {"study.yaml": STUDY.replace("mine", "json"), "json.py": SETTINGS},
+        "json.py: 'json' is also the module",
+    ),
+    "helper of the standard library": (
+        {"mine_helper.py": "import shelve\nanswer = 1\n", "shelve.py": "a = 1\n"},
+        "shelve.py: 'shelve' is also the module",
+    ),
+    "installed": (
+        {"study.yaml": STUDY.replace("mine", "pydantic"), "pydantic.py": SETTINGS},
+        "pydantic.py: 'pydantic' is also the module",
+    ),
+    "syntax": ({"mine.py": SETTINGS + "def f(:\n"}, "mine.py: line 10: not valid Python: invalid syntax"),
+    "syntax of the code": ({"mine_torch.py": "def f(:\n"}, "mine_torch.py: line 1: not valid Python: invalid syntax"),
+    "import": (
+        {"mine.py": "import nothing_of_this_name\n"},
+        "mine.py: cannot be imported (ModuleNotFoundError: No module named 'nothing_of_this_name'); `python ",
+    ),
+    "error while imported": (
+        {"mine.py": "1 / 0\n"},
+        "cannot be imported (ZeroDivisionError: division by zero)",
+    ),
+    "no MODELS": ({"mine.py": "a = 1\n"}, "mine.py: MODELS is missing; add MODELS = {{'name_in_studies': Class"),
+    "empty MODELS": ({"mine.py": "MODELS = {}\n"}, "mine.py: MODELS is missing; add MODELS ="),
+    "our name": ({"mine.py": entry("vae1")}, "mine.py: MODELS: 'vae1': 'vae1' is a model already; choose another name"),
+    "the group of ours": ({"mine.py": entry("VAE_1")}, "'VAE_1': 'vae1' is a model already; choose another name"),
+    "its own group twice": ({"mine.py": entry("widevae")}, "'widevae': 'wide_vae' is a model already; choose"),
+    "our settings": (
+        {"mine.py": entry("my_vae", "VAE1Settings")},
+        "'my_vae': its settings are those of 'vae1'; make a subclass of them",
+    ),
+    "our mapping": (
+        {"mine.py": "from entropy_sums.models.settings import MODELS\n"},
+        "'linear_vae': 'linear_vae' is a model already; choose another name",
+    ),
+    "bad name": ({"mine.py": entry("my vae")}, "'my vae': a name is a letter, then letters, digits and underscores"),
+    "no name": ({"mine.py": entry(1)}, "MODELS: 1: a name is a letter, then letters"),
+    "no class": (
+        {"mine.py": entry("my_vae", "3")},
+        "'my_vae': 3 is no class of settings; make a subclass of",
+    ),
+    "another class": (
+        {"mine.py": entry("my_vae", "dict")},
+        "<class 'dict'> is no class of settings; make",
+    ),
+    "reserved setting": (
+        {"mine.py": SETTINGS.replace("encoder_width:", "source:")},
+        "'wide_vae': a setting cannot be called 'source', which stands for the model itself; rename it",
+    ),
+    "no implementation": (
+        {"mine.py": SETTINGS.replace("VAE1S", "ModelS").replace('    implementation = "mine_torch:wide_vae"\n', "")},
+        "'wide_vae': no implementation; add implementation = 'module:function', which builds it from a Blueprint",
+    ),
+    "implementation without a function": (
+        {"mine.py": SETTINGS.replace("mine_torch:wide_vae", "mine_torch")},
+        "'wide_vae': no implementation; add implementation = 'module:function'",
+    ),
+    "implementation that is not there": (
+        {"mine.py": SETTINGS.replace("mine_torch:", "mime_torch:")},
+        "implementation 'mime_torch:wide_vae': no module 'mime_torch' beside this file, nor installed",
+    ),
+    "two plugins of one model": (
+        {"study.yaml": STUDY.replace("mine.py", "mine.py, other.py"), "other.py": SETTINGS},
+        "other.py: MODELS: 'wide_vae': 'wide_vae' is a model already; choose another name",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_name_the_file_the_key_and_the_fix(tmp_path, changes, message):
+    path = files(tmp_path, **changes)
+    with pytest.raises(StudyError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: plugins: ")
+    assert message.format() in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert MODELS == OURS
+
+
+def test_installed_modules_are_no_part_of_a_plugin(tmp_path):
+    (tmp_path / "entropy_sums").mkdir()
+    with pytest.raises(StudyError, match=r"mine\.py: lies among installed modules.*; move it to another folder"):
+        read(files(tmp_path))
+
+
+def test_after_a_mistake_is_mended_the_plugin_is_read(tmp_path):
+    path = files(tmp_path, **{"mine_torch.py": "def f(:\n"})
+    with pytest.raises(StudyError):
+        read(path)
+    files(tmp_path)
+    assert json.loads(read(path).model_dump_json())["plugins"].keys() == {"mine.py"}
