@@ -53,6 +53,8 @@ Axis = Annotated[Values, BeforeValidator(_values, json_schema_input_type=Values 
 
 def _load(paths: Any, info: Any) -> dict[str, str]:
     """Make the models of plugins known; `info` is a ValidationInfo, with the folder of the study file as context."""
+    if isinstance(paths, Mapping):  # as a study that was read has it
+        paths = list(paths)
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise ValueError(f"plugins are a list of Python files, such as [my_models.py] (got {paths!r})")
     folder = info.context or Path()

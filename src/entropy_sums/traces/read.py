@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5a, h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from entropy_sums.files import checksum
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import CHECKED, FORMAT
+from entropy_sums.traces.schema import CHECKED, FORMAT, WORDS
 
-WORDS = ("factor", "run")
-ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device")
+ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device", "checksum")
 
 
 class TraceError(ValueError):
@@ -50,44 +48,50 @@ def load(path: Path) -> Trace:
     """
     try:
         with h5py.File(path) as file:
-            found = _text(file.attrs.get("format"))
+            found = _text(file, "format") if "format" in file.attrs else None
             if found != FORMAT:
                 raise TraceError(f"{path}: not a trace of this software (format {found!r}); move it away")
+            attributes = {name: _text(file, name) for name in ATTRIBUTES}
             arrays = {
                 name: (_words if name in WORDS else _numbers)(file, name)
                 for name in CHECKED
                 if file.id.links.exists(name.encode())
             }
-            if checksum(arrays) != _text(file.attrs["checksum"]):
+            if checksum(arrays) != attributes["checksum"]:
                 raise ValueError("its values differ from its checksum")
-            return Trace(
-                attributes={name: str(_text(file.attrs[name])) for name in ATTRIBUTES},
-                step=arrays.pop("step"),
-                factor=tuple(arrays.pop("factor")),
-                latents=h5d.open(file.id, b"latent").shape[0],
-                quantities=arrays,
-            )
+            latents = h5d.open(file.id, b"latent").shape[0]
+            step, factor = arrays.pop("step"), tuple(arrays.pop("factor"))
+            return Trace(attributes, step, factor, latents, quantities=arrays)
     except TraceError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise TraceError(f"{path}: damaged or no NetCDF file ({error}); delete it and train this job anew") from error
 
 
-def _text(attribute: Any) -> str | None:
-    """NetCDF keeps plain text as bytes, other text as a string."""
-    return attribute.decode() if isinstance(attribute, bytes) else attribute
+# The calls of HDF5 itself: `file[name][...]` and `file.attrs[name]` take several times as long
 
 
-def _words(file: h5py.File, name: str) -> np.ndarray:
-    return np.asarray(h5py.Dataset(h5d.open(file.id, name.encode())).asstr()[...])
+def _text(file: h5py.File, name: str) -> str:
+    attribute = h5a.open(file.id, name.encode())
+    if attribute.dtype.kind != "S":  # what is not plain ASCII
+        return str(file.attrs[name])
+    value = np.empty((), attribute.dtype)
+    attribute.read(value)
+    return bytes(value[()]).decode()
 
 
 def _numbers(file: h5py.File, name: str) -> np.ndarray:
-    """A whole array by the calls of HDF5 itself: `file[name][...]` takes twice as long."""
     variable = h5d.open(file.id, name.encode())
     values = np.empty(variable.shape, variable.dtype)
     variable.read(h5s.ALL, h5s.ALL, values)
     return values
+
+
+def _words(file: h5py.File, name: str) -> np.ndarray:
+    """Characters `(word, place)` as words."""
+    characters = _numbers(file, name)
+    words = characters.view(f"S{characters.shape[-1]}")
+    return np.char.decode(words.squeeze(-1))
 
 
 def check(trace: Trace, path: Path, job: Job) -> None:

@@ -45,6 +45,9 @@ FURTHER_DIMENSION = {
 CHECKED = ("step", "factor", *PER_STEP, *PER_RUN)
 """What the checksum of a trace file covers, of what it has."""
 
+WORDS = ("factor", "run")
+"""What holds text."""
+
 STEP = {"long_name": "optimiser steps", "units": "1"}
 
 

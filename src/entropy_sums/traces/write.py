@@ -12,7 +12,7 @@ import xarray as xr
 
 from entropy_sums.files import atomic, checksum
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import CHECKED, FORMAT, PER_STEP, STEP, attributes, dimensions
+from entropy_sums.traces.schema import CHECKED, FORMAT, PER_STEP, STEP, WORDS, attributes, dimensions
 from entropy_sums.training.settings import PROTOCOL
 
 
@@ -74,9 +74,10 @@ def to_dataset(
 def write(dataset: xr.Dataset, path: Path) -> None:
     """Write a trace; the file is complete or not there.
 
-    Its numbers are few and lie there as they are, under one checksum: compressed and with checksums array by array, as
-    in collected files, they would take several times as long to read.
+    Its numbers are few and lie there as they are, words as characters, under one checksum: compressed and with
+    checksums array by array, as in collected files, they would take several times as long to read.
     """
     arrays = {name: dataset[name].values for name in CHECKED if name in dataset.variables}
+    characters = {name: {"dtype": "S1"} for name in WORDS}
     with atomic(path) as temporary:
-        dataset.assign_attrs(checksum=checksum(arrays)).to_netcdf(temporary, engine="netcdf4")
+        dataset.assign_attrs(checksum=checksum(arrays)).to_netcdf(temporary, engine="netcdf4", encoding=characters)
