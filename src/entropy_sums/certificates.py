@@ -160,7 +160,7 @@ def _equations(
     for parameter in copies.parameters():
         parameter.data = parameter.data[replica : replica + 1].repeat(batches, *[1] * (parameter.ndim - 1))
     chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
-    noise = torch.randn(batches, POINTS, model.latent_dim, generator=generator, dtype=torch.float64)
+    noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
     bound = copies.bound(data[chosen.to(data.device)], noise.to(data.device))
     names, parameters = zip(*_learned(copies), strict=True)
     found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)

@@ -21,7 +21,7 @@ from entropy_sums.layers import (
     per_replica,
     side_by_side,
 )
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import DirectedModel
 from entropy_sums.models.objective import Beta, FreeBits
 
 
@@ -153,7 +153,7 @@ class ScaledNormal(nn.Module):
         return Normal(self.zero, self.log_std)
 
 
-class VAE(Model):
+class VAE(DirectedModel):
     """A composition of an encoder x ↦ q(z given x), a prior p(z) and a decoder z ↦ p(x given z)."""
 
     def __init__(self, blueprint: Blueprint, encoder: nn.Module, prior: nn.Module, decoder: nn.Module) -> None:

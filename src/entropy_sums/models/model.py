@@ -1,4 +1,4 @@
-"""What every model is: a prior, a posterior and an observation, and how these three make a Bound."""
+"""What every model is to training, traces and certificates, and how prior, posterior and observation make a Bound."""
 
 from __future__ import annotations
 
@@ -14,48 +14,94 @@ from entropy_sums.distributions import CLOSED_FORMS, Family, FullNormal, Normal,
 
 
 class Model(nn.Module, ABC):
-    """A latent variable model with one latent layer, all parameters with a leading replica axis.
-
-    A new model implements `prior`, `posterior` and `observation`; each returns a `Family`, the last axis of
-    which is the latent or the data vector, the first axis the replica.
+    """A generative model with a variational bound, all parameters with a leading replica axis.
 
     Attributes:
         factors: names of the factors of the bound, in its order.
+        evolving: names of buffers `(replica, …)` that training changes, such as persistent chains.
+        noise_dim: standard normal numbers that `bound` and `objective` want per posterior sample.
+    """
+
+    factors: ClassVar[tuple[str, ...]]
+    evolving: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, replicas: int, latent_dim: int, noise_dim: int) -> None:
+        super().__init__()
+        self.replicas, self.latent_dim, self.noise_dim = replicas, latent_dim, noise_dim
+
+    @abstractmethod
+    def posterior(self, x: Float[Tensor, "*replica points dim"]) -> Family:
+        """q(z given x) for x of shape `(N, D)` or `(replica, N, D)`: batch shape `(replica, N)`, event `(H,)`."""
+
+    @abstractmethod
+    def bound(
+        self,
+        x: Float[Tensor, "*replica points dim"],
+        noise: Float[Tensor, "all rows noise"],
+        posterior: Family | None = None,
+    ) -> Bound:
+        """The bound on the log-likelihood of x, estimated with S posterior samples per point.
+
+        The gradient of its elbo is that of the ELBO, or an unbiased estimate of it.
+
+        Args:
+            x: `(N, D)`, or `(replica, N, D)` where replicas see different points.
+            noise: standard normal, `(replica, S·N, noise_dim)`, one sample of every point after the other.
+            posterior: `self.posterior(x)`, if it is there already.
+        """
+
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        """What training ascends, `(replica,)`: the ELBO, or what has an estimate of its gradient and costs less.
+
+        Args:
+            x, noise: as for `bound`.
+        """
+        return self.bound(x, noise).elbo
+
+    def mean(self, value: Float[Tensor, "replica ..."]) -> Float[Tensor, " all"]:
+        """Mean over all axes but the first, accumulated in float64, `(replica or 1, …)` → `(replica,)`."""
+        return value.flatten(1).mean(1, dtype=torch.float64).expand(self.replicas)
+
+    def latent_entropy(self, x: Float[Tensor, "*replica points dim"]) -> Float[Tensor, "all latent"]:
+        """Mean posterior entropy of each latent in nats, `(replica, H)`."""
+        return self.posterior(x).entropies().mean(1).expand(self.replicas, self.latent_dim)
+
+    def constrain(self) -> None:
+        """Restore constraints on the parameters in place, called after every update; most models have none."""
+
+    def log_likelihood(self, x: Tensor) -> Tensor | None:
+        """Exact mean log-likelihood of x in nats, `(replica,)`, or None where the model has no closed form."""
+        return None
+
+
+class DirectedModel(Model):
+    """A model with one layer of latents that a normal posterior reparametrises.
+
+    A new one implements `prior`, `posterior` and `observation`; each returns a `Family`, the last axis of which is the
+    latent or the data vector, the first axis the replica.
     """
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
 
     def __init__(self, replicas: int, latent_dim: int) -> None:
-        super().__init__()
-        self.replicas, self.latent_dim = replicas, latent_dim
+        super().__init__(replicas, latent_dim, noise_dim=latent_dim)
 
     @abstractmethod
     def prior(self) -> Family:
         """p(z), batch shape broadcastable to `(replica, N)`, event `(H,)`."""
 
     @abstractmethod
-    def posterior(self, x: Tensor) -> Normal | FullNormal:
-        """q(z given x) for x of shape `(N, D)` or `(replica, N, D)`: batch shape `(replica, N)`, event `(H,)`."""
+    def posterior(self, x: Tensor) -> Normal | FullNormal: ...
 
     @abstractmethod
     def observation(self, z: Tensor) -> Family:
         """p(x given z) for z of shape `(replica, N, H)`: batch shape `(replica, N)`, event `(D,)`."""
 
-    def bound(
-        self,
-        x: Float[Tensor, "*replica points dim"],
-        noise: Float[Tensor, "all rows latent"],
-        posterior: Normal | FullNormal | None = None,
-    ) -> Bound:
-        """The bound on the log-likelihood of x, estimated with S posterior samples per point.
+    def bound(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Bound:
+        """The bound, estimated with S posterior samples per point.
 
         Posterior entropy and prior terms are closed forms; the observation terms are means over samples, and so is the
         cross-entropy to a prior for which no closed form is registered.
-
-        Args:
-            x: `(N, D)`, or `(replica, N, D)` where replicas see different points.
-            noise: standard normal, `(replica, S·N, H)`, one sample of every point after the other.
-            posterior: `self.posterior(x)`, if it is there already.
         """
         posterior, prior = posterior or self.posterior(x), self.prior()
         samples = noise.shape[1] // x.shape[-2]
@@ -78,18 +124,3 @@ class Model(nn.Module, ABC):
     def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
         """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""
         return observation.entropy()
-
-    def mean(self, value: Float[Tensor, "replica ..."]) -> Float[Tensor, " all"]:
-        """Mean over all axes but the first, accumulated in float64, `(replica or 1, …)` → `(replica,)`."""
-        return value.flatten(1).mean(1, dtype=torch.float64).expand(self.replicas)
-
-    def latent_entropy(self, x: Float[Tensor, "*replica points dim"]) -> Float[Tensor, "all latent"]:
-        """Mean posterior entropy of each latent in nats, `(replica, H)`."""
-        return self.posterior(x).entropies().mean(1).expand(self.replicas, self.latent_dim)
-
-    def constrain(self) -> None:
-        """Restore constraints on the parameters in place, called after every update; most models have none."""
-
-    def log_likelihood(self, x: Tensor) -> Tensor | None:
-        """Exact mean log-likelihood of x in nats, `(replica,)`, or None where the model has no closed form."""
-        return None

@@ -26,7 +26,7 @@ class ModelSettings(Settings):
     """Whether the observation is a distribution over 0 and 1 only."""
 
     latent_dim: PositiveInt = 2
-    """Number H of latents."""
+    """Number H of latents: latent variables, hidden units, or components of a mixture."""
     initial_scale: Packed[PositiveFloat] = 1.0
     """Factor on the usual uniform initial weights."""
 

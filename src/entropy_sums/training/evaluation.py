@@ -100,7 +100,7 @@ class Evaluation:
         return totals
 
     def _noise(self, model: Model, step: int, sample: int) -> Tensor:
-        noise = self.data.new_empty(model.replicas, len(self.data), model.latent_dim)
+        noise = self.data.new_empty(model.replicas, len(self.data), model.noise_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
             row.normal_(generator=generator(seed, self.stream, step, sample, device=row.device))
         return noise

@@ -69,7 +69,7 @@ class Phase:
 
     def __init__(self, pack: Pack, position: int, start: int) -> None:
         self.start, self.settings = start, pack.training.phases[position]
-        self.batches = Batches(pack.data, pack.seeds, pack.model.latent_dim, position, self.settings)
+        self.batches = Batches(pack.data, pack.seeds, pack.model.noise_dim, position, self.settings)
         each = [replica.training.phases[position] for replica in pack.replicas]
         self.optimizer = PackedOptimizer(
             self.settings.optimizer,
@@ -83,10 +83,10 @@ class Phase:
         self._dropouts = [m for m in pack.model.modules() if isinstance(m, Dropout) and m.rate.any()]
 
     def update(self, pack: Pack, step: int) -> None:
-        """One step up the ELBO of every replica."""
+        """One step up the objective of every replica."""
         x, noise = self.batches(step - self.start)
         with drawing(self._dropouts, self._generators(step - self.start) if self._dropouts else ()):
-            loss = -pack.model.bound(x, noise).elbo.sum()
+            loss = -pack.model.objective(x, noise).sum()
         loss.backward()
         self.optimizer.step(self._factor((step - self.start) / self.settings.steps))
         pack.model.constrain()
@@ -212,11 +212,12 @@ class Pack:
         names = [name for name, p in self.model.named_parameters() if p.requires_grad]
         optimizer = phase.optimizer
         kinds = {"parameter": optimizer.parameters, **optimizer.moments}
-        return {
+        tensors = {
             f"{kind}/{name}": tensor.detach()
             for kind, tensors in kinds.items()
             for name, tensor in zip(names, tensors, strict=True)
         }
+        return tensors | {f"buffer/{name}": self.model.get_buffer(name) for name in self.model.evolving}
 
     def _state(self, phase: Phase) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self._named(phase).items()}
@@ -225,7 +226,7 @@ class Pack:
         if self._resumed is not None:
             within = self.step > phase.start
             for name, tensor in self._named(phase).items():
-                if within or name.startswith("parameter/"):
+                if within or name.startswith(("parameter/", "buffer/")):
                     tensor.copy_(self._resumed[name])
             phase.optimizer.set_count(self.step - phase.start)
             self._resumed = None
