@@ -126,10 +126,13 @@ class ClusterStudy(Workspace):
         return found
 
     def traces(self) -> dict[str, xr.Dataset]:
-        """Job → its trace."""
+        """Job → its trace, but for the time it took."""
         folder = self.results / "runs"
         paths = [path for path in folder.rglob("*.nc") if not path.name.startswith(".")]
-        return {str(p.relative_to(folder)): xr.load_dataset(p).drop_vars("wall_time") for p in sorted(paths)}
+        traces = {str(p.relative_to(folder)): xr.load_dataset(p).drop_vars("wall_time") for p in sorted(paths)}
+        for trace in traces.values():
+            del trace.attrs["checksum"]
+        return traces
 
     def status(self) -> tuple[int, str]:
         """What `entropy-sums status` ends with and says."""
