@@ -12,7 +12,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from workspace import ROOT, Workspace
+from workspace import ROOT, Workspace, untimed
 
 HERE = Path(__file__).parent
 
@@ -129,10 +129,7 @@ class ClusterStudy(Workspace):
         """Job → its trace, but for the time it took."""
         folder = self.results / "runs"
         paths = [path for path in folder.rglob("*.nc") if not path.name.startswith(".")]
-        traces = {str(p.relative_to(folder)): xr.load_dataset(p).drop_vars("wall_time") for p in sorted(paths)}
-        for trace in traces.values():
-            del trace.attrs["checksum"]
-        return traces
+        return {str(path.relative_to(folder)): untimed(path) for path in sorted(paths)}
 
     def status(self) -> tuple[int, str]:
         """What `entropy-sums status` ends with and says."""

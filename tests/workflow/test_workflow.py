@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from workspace import untimed
+
 
 @pytest.fixture
 def copy(finished, workspace):
@@ -182,7 +184,7 @@ def said(space):
 
 
 def trace(space, name="t.nc"):
-    return xr.load_dataset(space.folder / name).drop_vars("wall_time")
+    return untimed(space.folder / name)
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_trace(long):
