@@ -328,6 +328,10 @@ def save(figure: Figure, path: Path | str) -> None:
         if engine := figure.get_layout_engine():
             engine.execute(figure)
         figure.set_layout_engine("none")
+        for ax in figure.axes:
+            # Its solver goes by memory addresses: the last digits differ from run to run, and names made of them
+            left, bottom, width, height = (round(value, 9) for value in ax.get_position(original=True).bounds)
+            ax.set_position((left, bottom, width, height))
         for suffix, metadata in undated.items():
             with atomic(Path(f"{path}{suffix}")) as temporary:
                 figure.savefig(temporary, dpi=300, metadata=metadata)
