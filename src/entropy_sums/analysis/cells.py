@@ -87,7 +87,7 @@ def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
     """
     for axis, value in cell.items():
         if axis in ds.indexes:
-            ds = ds.reindex({axis: [value]}).isel({axis: 0})
+            ds = ds.sel({axis: value}) if value in ds.indexes[axis] else ds.reindex({axis: [value]}).isel({axis: 0})
     return ds
 
 
@@ -109,7 +109,7 @@ def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
 
 
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
-    """Every cell as (model, values of the axes that the model has, its runs), the last axis fastest.
+    """Every cell as (model, a dataset and a value that the model has on each of its axes, its runs).
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -119,8 +119,10 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
     """
     for model, node in tree.children.items():
         ds = node.to_dataset()
-        for cell in combinations(tree, [axis for axis in ["dataset", *facet_axes(tree)] if axis in axes(ds)]):
-            yield model, cell, select(ds, cell)
+        # Alone, for other models may have further values on an axis that they share
+        alone = xr.DataTree.from_dict({model: ds})
+        for dataset, cell in itertools.product(datasets(tree), combinations(alone)):
+            yield model, {"dataset": dataset} | cell, select(ds, {"dataset": dataset} | cell)
 
 
 def absent(tree: xr.DataTree) -> list[str]:
