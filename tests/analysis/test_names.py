@@ -12,6 +12,7 @@ from entropy_sums.analysis import names
         ("learning_rate", "learning rate"),
         ("training.phases.1.steps", "training phases 1 steps"),
         ("eight", "eight"),
+        ("train", "training points"),
     ],
 )
 def test_readable(name, words):

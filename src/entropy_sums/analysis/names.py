@@ -17,6 +17,7 @@ NAMES = {
     "fashion_mnist": "Fashion-MNIST",
     "swiss_roll": "Swiss roll",
     "latent_dim": "latent size",
+    "train": "training points",
     "elbo": "ELBO",
     "heldout_elbo": "held-out ELBO",
     "log_likelihood": "exact log-likelihood",

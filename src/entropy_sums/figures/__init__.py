@@ -19,6 +19,8 @@ FIGURES: dict[str, bool] = {
     "gap_versus_derivative": False,
     "latent_entropies": True,
     "predicted_gap": True,
+    "convergence": True,
+    "gap_scaling": True,
 }
 """Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
 

@@ -1,0 +1,139 @@
+"""Power laws of a study: how gap and ELBO distance go with the gradient, with each other, with a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from entropy_sums.analysis import statistics
+
+POINTS = 3
+"""A line through fewer points than this says nothing about a law."""
+
+GAP_NOISE, DISTANCE_NOISE = 2, 3
+"""A median gap, or ELBO distance, of fewer standard errors than this is the floor of the measurement, no signal. A
+distance needs more, for the ELBO that it is measured from is itself an estimate."""
+
+NEAR = 0.1
+"""Nats per data dimension: laws of stationary points are looked for where the ELBO is nearer to its final value."""
+
+
+class Measured(NamedTuple):
+    """Numbers over seeds, and below which median over seeds they are noise (a number, or an array without seeds)."""
+
+    values: xr.DataArray
+    floor: xr.DataArray | float = 0.0
+
+
+def points(x: Measured, y: Measured) -> xr.Dataset:
+    """Medians over seeds of `x` and `y`, and whether both are `clear` of their floors.
+
+    Example:
+        >>> x, y = (xr.DataArray([value], dims=("seed", "step")) for value in ([1.0, 10.0], [0.1, 2.0]))
+        >>> points(Measured(x), Measured(y, floor=0.5))["clear"].values
+        array([False,  True])
+    """
+    medians = {name: measured.values.median("seed") for name, measured in (("x", x), ("y", y))}
+    return xr.Dataset(medians | {"clear": (medians["x"] > x.floor) & (medians["y"] > y.floor)})
+
+
+def law(x: Measured, y: Measured) -> xr.Dataset:
+    r"""The power law $y = c\,x^b$ that the `points` follow: least squares of log y on log x.
+
+    A single run scatters about its law in x as well as in y, which makes slopes of single runs too small; medians over
+    seeds scatter less. Points within the noise are left out, and so are runs that lack a number at one of the others.
+    The interval comes from resampling the seeds.
+
+    Args:
+        x, y: shape (seed, any other dimension), the same for both.
+
+    Returns:
+        The exponent b as `estimate`, `low`, `high` and `runs`, as `statistics.interval` has them; the `factor` c; how
+        many `points` were used and how many `left_out`. NaN with fewer than `POINTS` points, or all at one x.
+
+    Example:
+        >>> x = xr.DataArray([[1.0, 10.0, 100.0]] * 3, dims=("seed", "step"))
+        >>> found = law(Measured(x), Measured(3 * x**2))
+        >>> [round(found[name].item(), 12) for name in ("estimate", "low", "high", "factor", "points")]
+        [2.0, 2.0, 2.0, 3.0, 3]
+    """
+    medians = points(x, y)
+    (dim,) = medians["clear"].dims
+    kept = np.flatnonzero(medians["clear"].values)
+    rows = [m.values.transpose("seed", dim).values[:, kept] for m in (x, y)]
+    floors = [(xr.zeros_like(medians["x"]) + m.floor).values[kept] for m in (x, y)]
+    whole = np.isfinite(rows[0] + rows[1]).all(1)
+    number, left_out = kept.size, int((medians["y"].notnull() & ~medians["clear"]).sum())
+    counts = {"points": number, "left_out": left_out, "runs": int(whole.sum())}
+    if number < POINTS or not whole.any() or np.ptp(medians["x"].values[kept]) == 0:
+        return xr.Dataset(dict.fromkeys(("estimate", "low", "high", "factor"), np.nan) | counts)
+
+    def logarithms(seeds: np.ndarray) -> Iterator[np.ndarray]:
+        for values, floor in zip(rows, floors, strict=True):
+            # Of some resampled runs the median is within the noise: it then counts as the noise
+            lowest = np.maximum(floor, np.finfo(float).tiny)
+            yield np.log(np.maximum(np.median(values[whole][seeds.astype(int)], axis=-2), lowest))
+
+    def exponent(seeds: np.ndarray, axis: int = -1) -> np.ndarray:
+        log_x, log_y = logarithms(seeds)
+        off = log_x - log_x.mean(-1, keepdims=True)
+        return np.asarray((off * log_y).sum(-1) / (off**2).sum(-1))
+
+    seeds = np.arange(whole.sum(), dtype=float)
+    found = statistics.interval(xr.DataArray(seeds, dims="seed"), exponent)
+    log_x, log_y = logarithms(seeds)
+    return found.assign(counts | {"factor": np.exp(log_y.mean() - found["estimate"].item() * log_x.mean())})
+
+
+def gradient(ds: xr.Dataset) -> Measured:
+    """Norm of the gradient of the ELBO in nats per unit of parameter; its own noise was not recorded.
+
+    Example:
+        >>> gradient(xr.Dataset({"gradient_norm": ("seed", [2.0])})).floor
+        0.0
+    """
+    return Measured(ds["gradient_norm"])
+
+
+def gap(ds: xr.Dataset) -> Measured:
+    """|gap| in nats.
+
+    Example:
+        >>> ds = xr.Dataset({name: (("seed", "step"), [value]) for name, value in
+        ...                  {"gap": [-0.5, 0.01], "gap_standard_error": [0.1, 0.1]}.items()})
+        >>> gap(ds).values.values, gap(ds).floor.values
+        (array([[0.5 , 0.01]]), array([0.2, 0.2]))
+    """
+    return Measured(abs(ds["gap"]), GAP_NOISE * ds["gap_standard_error"].median("seed"))
+
+
+def distance(ds: xr.Dataset) -> Measured:
+    """How far the ELBO is below the one that the run ended with, in nats.
+
+    The ELBO at the end stands for its limit, so that close to the end the distance comes out too small; its floor
+    keeps away from there.
+
+    Example:
+        >>> ds = xr.Dataset({name: (("seed", "step"), [value]) for name, value in
+        ...                  {"elbo": [-3.0, -1.0], "elbo_standard_error": [0.4, 0.3]}.items()})
+        >>> distance(ds).values.values, distance(ds).floor.values.round(2)
+        (array([[2., 0.]]), array([1.5 , 1.27]))
+    """
+    error = xr.ufuncs.hypot(ds["elbo_standard_error"], statistics.final(ds, "elbo_standard_error"))
+    return Measured(statistics.final(ds, "elbo") - ds["elbo"], DISTANCE_NOISE * error.median("seed"))
+
+
+def settled(ds: xr.Dataset) -> xr.Dataset:
+    """The part of the runs from where on the median ELBO stays within `NEAR` of its final value.
+
+    Example:
+        >>> ds = xr.Dataset({"elbo": (("seed", "step"), [[-9.0, -1.05, -5.0, -1.05, -1.0]]),
+        ...                  "observed_dim": ("seed", [1.0])})
+        >>> settled(ds)["elbo"].values
+        array([[-1.05, -1.  ]])
+    """
+    far = (statistics.final(ds, "elbo") - ds["elbo"]).median("seed") > NEAR * ds["observed_dim"].median("seed")
+    return ds.isel(step=slice(int(np.flatnonzero(far.values).max(initial=-1)) + 1, None))

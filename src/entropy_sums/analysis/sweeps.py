@@ -1,0 +1,83 @@
+"""Studies that vary one setting at a time: the base cell and its neighbours along an axis."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from entropy_sums.analysis import cells, statistics
+
+SERIES = "schedule"
+"""The axis that is no panel of its own: with a learning rate that stays and one that goes to zero all else differs."""
+
+
+def base(ds: xr.Dataset) -> cells.Cell:
+    """The cell that the others of a group are neighbours of: the first value on every axis of the study.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> base(example_tree()["vae1"].to_dataset())
+        {'dataset': 'pca', 'latent_dim': 2}
+    """
+    return {axis: ds[axis].values.tolist()[0] for axis in cells.axes(ds) if axis != "seed"}
+
+
+def along(ds: xr.Dataset, axis: str, **changed: Any) -> xr.Dataset:
+    """The finished cells that differ from the base cell in `axis` only, in increasing order.
+
+    Args:
+        changed: values of other axes than those of the base cell.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> along(example_tree()["vae1"].to_dataset(), "latent_dim", dataset="digits")["elbo"].dims
+        ('latent_dim', 'seed', 'step')
+    """
+    return _line(ds, axis, changed).sortby(axis)
+
+
+def varied(ds: xr.Dataset) -> list[str]:
+    """The axes along which the base cell has finished neighbours.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> varied(example_tree()["vae1"].to_dataset())
+        ['dataset', 'latent_dim']
+    """
+    return [axis for axis in base(ds) if along(ds, axis).sizes[axis] > 1]
+
+
+def series(ds: xr.Dataset) -> list[cells.Cell]:
+    """The schedules of the learning rate that the base cell has been trained with, in the order of the study.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> series(example_tree()["vae1"].to_dataset())
+        [{}]
+    """
+    if SERIES not in base(ds):
+        return [{}]
+    return [{SERIES: value} for value in _line(ds, SERIES, {})[SERIES].values.tolist()]
+
+
+def polish_start(ds: xr.Dataset, dataset: str) -> int | None:
+    """The step before the last phase of training; None with a single phase, or where runs differ in its place.
+
+    Example:
+        >>> training = {"pca": {"phases": [{"steps": 2000}, {"steps": 300, "batch_size": "full"}]}}
+        >>> polish_start(xr.Dataset(attrs={"training": json.dumps(training)}), "pca")
+        2000
+    """
+    phases = json.loads(ds.attrs["training"])[dataset]["phases"]
+    steps = [phase["steps"] for phase in phases[:-1]] if isinstance(phases, list) else []
+    return sum(steps) if steps and "varied" not in steps else None
+
+
+def _line(ds: xr.Dataset, axis: str, changed: cells.Cell) -> xr.Dataset:
+    """The finished cells along an axis through the base cell, in the order of the study."""
+    line = cells.select(ds, {name: value for name, value in (base(ds) | changed).items() if name != axis})
+    finished = (~statistics.missing(line) & ~statistics.diverged(line)).any("seed")
+    return line.isel({axis: np.flatnonzero(finished.values)})

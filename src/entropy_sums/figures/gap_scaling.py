@@ -1,0 +1,173 @@
+"""What the gap at the end of training depends on: sizes of data and model, batch size, learning rate and its decay."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+
+from entropy_sums.analysis import cells, names, powers, statistics, sweeps
+from entropy_sums.figures import captions, style
+from entropy_sums.figures.convergence import exponent
+
+COLUMNS = 4
+"""Panels beside each other."""
+
+MARKERS: dict[str, dict[str, Any]] = {
+    "before polish": {"marker": "o", "linestyle": "-"},
+    "after polish": {"marker": "v", "linestyle": "--"},
+    "at the end": {"marker": "o", "linestyle": "-"},
+}
+"""How the gap is drawn that is measured at this moment."""
+
+NOISE: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
+
+
+class Curve(NamedTuple):
+    """|gap|, shape (seed, axis), of one schedule at one moment, and the power law that it follows."""
+
+    schedule: str
+    moment: str
+    gap: powers.Measured
+    law: xr.Dataset
+
+
+class Panel(NamedTuple):
+    """The cells of a model that differ from its base cell in one setting, whose value there is `base`."""
+
+    model: str
+    axis: str
+    base: float
+    curves: list[Curve]
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A panel per model and varied setting with numbers, log-log: a line per schedule, before and after the polish.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> [ax.get_title() for ax in figure.axes], figure.axes[0].get_xlabel()
+        (['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3'], 'latent size')
+    """
+    found = panels(tree)
+    columns = style.arrange(max(1, len(found)), COLUMNS)[1]
+    figure, _, used = style.tiles(max(1, len(found)), COLUMNS, style.width(columns), 1.4, sharey="all")
+    if not found:
+        style.say(used[0], "no setting is varied")
+    for ax, panel in zip(used, found, strict=False):
+        _draw(ax, panel)
+    for ax in used[::columns]:
+        ax.set_ylabel("|gap| (nats)")
+    # Room for the exponents
+    used[0].set_ylim(top=10 * used[0].get_ylim()[1])
+    drawn = [curve for panel in found for curve in panel.curves]
+    handles = [
+        Line2D([], [], color=_color(schedule), label=schedule)
+        for schedule in dict.fromkeys(curve.schedule for curve in drawn)
+        if schedule
+    ]
+    handles += [
+        Line2D([], [], color="black", markersize=3, label=moment, **MARKERS[moment])
+        for moment in dict.fromkeys(curve.moment for curve in drawn)
+    ]
+    style.legend(figure, [*handles, Line2D([], [], label="noise", **NOISE)])
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, and the exponents with their intervals.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:44]
+        'Absolute gap that training leaves on PCA (na'
+    """
+    (dataset,) = cells.datasets(tree)
+    return captions.compose(
+        tree,
+        f"Absolute gap that training leaves on {names.readable(dataset)} (nats per data point): one setting of the "
+        "base cell (vertical line) varied at a time, medians over seeds with quartiles.",
+        "Where the last of several phases of training starts, the gap is measured (before polish), and again at the "
+        "end of the same runs (after polish).",
+        f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap, below which medians are not told from "
+        "zero and enter no law. Numbers: exponents before the polish.",
+        *(_in_words(panel) for panel in panels(tree)),
+        "Intervals: 95 %, from resampling the seeds.",
+    )
+
+
+def panels(tree: xr.DataTree) -> list[Panel]:
+    """The settings that are varied, model by model, with what they do to the gap.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> panel = panels(cells.narrow(example_tree(), "pca"))[2]
+        >>> panel.model, panel.axis, panel.base, [curve.moment for curve in panel.curves]
+        ('vae1', 'latent_dim', 2, ['at the end'])
+    """
+    found = []
+    for model, node in tree.children.items():
+        ds = statistics.usable(node.to_dataset())
+        base = sweeps.base(ds)
+        for axis in sweeps.varied(ds):
+            if ds[axis].dtype.kind in "if":
+                found.append(Panel(model, axis, base[axis], _curves(ds, axis)))
+    return found
+
+
+def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
+    (dataset,) = ds["dataset"].values.tolist()
+    start = sweeps.polish_start(ds, dataset)
+    found = []
+    for changed in sweeps.series(ds):
+        runs = sweeps.along(ds, axis, **changed)
+        gaps = (
+            {"at the end": runs} if start is None else {"before polish": runs.sel(step=[start]), "after polish": runs}
+        )
+        for moment, measured in gaps.items():
+            last = measured.assign({name: statistics.final(measured, name) for name in ("gap", "gap_standard_error")})
+            gap = powers.gap(last)
+            x = powers.Measured(runs[axis].astype(float).broadcast_like(gap.values))
+            found.append(Curve(changed.get(sweeps.SERIES, ""), moment, gap, powers.law(x, gap)))
+    return found
+
+
+def _draw(ax: Axes, panel: Panel) -> None:
+    ax.set(title=names.readable(panel.model), xlabel=names.readable(panel.axis), xscale="log", yscale="log")
+    ax.axvline(panel.base, color="0.9", linewidth=4, zorder=0)
+    for curve in panel.curves:
+        band = statistics.band(curve.gap.values)
+        x, color = band[panel.axis].values, _color(curve.schedule)
+        ax.plot(x, band["median"], color=color, markersize=3, **MARKERS[curve.moment])
+        ax.fill_between(x, band["low"], band["high"], color=color, alpha=0.15, linewidth=0)
+        ax.plot(x, curve.gap.floor, **NOISE)
+        if curve.moment != "after polish" and np.isfinite(curve.law["estimate"]):
+            style.say(ax, exponent(curve.law), 0.97, 0.99 - 0.1 * len(ax.texts), ha="right", va="top", color=color)
+    values = sorted({value for curve in panel.curves for value in curve.gap.values[panel.axis].values.tolist()})
+    ax.set_xticks(values, [names.settings(value) for value in values])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def _in_words(panel: Panel) -> str:
+    said = [
+        f"{exponent(curve.law)} "
+        f"({' '.join(filter(None, [curve.schedule, curve.moment]))}, {curve.law['points'].item()} points)"
+        for curve in panel.curves
+        if np.isfinite(curve.law["estimate"])
+    ]
+    what = f"{names.readable(panel.model)} with {names.readable(panel.axis)}"
+    return f"Exponent of {what}: {'; '.join(said)}." if said else ""
+
+
+def _color(schedule: str) -> str:
+    return style.SCHEDULES.get(schedule, style.ERROR)
