@@ -171,7 +171,7 @@ def test_the_report_shows_every_figure_of_every_dataset(tmp_path, monkeypatch):
     monkeypatch.setattr("entropy_sums.report.write", lambda tree, figures, *_: shown.extend(figures))
     assert call("report", path) == 0
     names = [f"{figure}_{dataset}" for figure in ("traces", "gap_decomposition") for dataset in ("pca", "digits")]
-    assert shown == [tmp_path / "small" / "figures" / name for name in names]
+    assert shown == [tmp_path / "small" / "figures" / name for name in [*names, "certificates"]]
 
 
 def test_data_are_written_where_the_study_looks_for_them(study, tmp_path, capsys):

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 from entropy_sums import tables
@@ -36,6 +37,18 @@ def test_values_are_medians_of_the_last_step(frame, tree):
         assert got[name] == pytest.approx(np.median(runs[name]))
     assert got["gap_per_dimension"] == pytest.approx(np.median(runs["gap"]) / 64)
     assert got["relative_gap"] == pytest.approx(np.median(100 * abs(runs["gap"] / runs["elbo"])))
+
+
+def test_certificates_and_predictions_where_they_are_recorded(frame, tree):
+    certified = row(frame, model="vae1", dataset="pca", latent_dim=2)
+    control = row(frame, model="vae0", dataset="pca", latent_dim=4)
+    assert (certified["certified"], certified["predicted_gap"]) == ("yes", 0.0)
+    assert control["certified"] == "no"
+    assert np.isnan(control["predicted_gap"])
+    groups = {name: node.to_dataset().drop_vars("stationary_gap") for name, node in tree.children.items()}
+    without = tables.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), **groups}))
+    assert not {"certified", "predicted_gap"} & set(without.columns)
+    assert {"certified", "predicted gap (nats)"} <= set(tables.display(frame).columns)
 
 
 def test_intervals_are_those_of_scipy(frame, tree):

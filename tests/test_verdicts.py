@@ -57,6 +57,8 @@ def test_the_command_says_and_writes_what_holds(study, capsys):
         assert (float(row["residual"]) < 1e-8) == expected
         assert int(row["equations"]) >= 5 * int(row["directions"])
         assert row["trials"] == "3"
+    drawn = {path.name for path in (study.parent / "results" / "verdicts" / "figures").iterdir()}
+    assert drawn == {f"certificates.{suffix}" for suffix in ("pdf", "svg", "png", "txt")}
     assert said[4] == (
         "vae0 pca latent_dim=2, observation: does not hold, relative residual "
         f"{float(rows[4]['smallest_residual']):.1e} to {float(rows[4]['residual']):.1e}: no direction"

@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     certify.add_argument(
         "--output", type=Path, help="CSV file to write (default: tables/certificates.csv of the study)"
     )
+    certify.add_argument("--figure", type=Path, help="path without suffix (default: figures/certificates of the study)")
 
     command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
     return parser
@@ -162,14 +163,22 @@ def _data_file(grid, name: str) -> Path:
 
 
 def _certify(options: argparse.Namespace) -> None:
+    from entropy_sums.figures import CERTIFICATES
     from entropy_sums.verdicts import describe, verdicts, write
 
     grid = _grid(options)
-    rows = []
+    folder = grid.study.folder
+    found = []
     for verdict in verdicts(grid, lambda name: _data_file(grid, name), options.trials):
         print(describe(verdict), flush=True)
-        rows.append(verdict)
-    write(rows, options.output or grid.study.folder / "tables" / "certificates.csv")
+        found.append(verdict)
+    write(found, options.output or folder / "tables" / f"{CERTIFICATES}.csv")
+    # Drawing imports the style of all figures, which takes longer than a small study
+    from entropy_sums.figures import certificates, style
+
+    style.save(
+        certificates.draw(found), options.figure or folder / "figures" / CERTIFICATES, certificates.caption(found)
+    )
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -234,12 +243,13 @@ def _tables(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from entropy_sums.figures import names
+    from entropy_sums.figures import CERTIFICATES, names
     from entropy_sums.report import write
     from entropy_sums.tables import final_table
 
     study = _grid(options).study
-    figures = [study.folder / "figures" / name for name in names(study.figures, list(map(str, study.axes["dataset"])))]
+    drawn = [*names(study.figures, list(map(str, study.axes["dataset"]))), CERTIFICATES]
+    figures = [study.folder / "figures" / name for name in drawn]
     tree = _tree(study.folder / "traces.nc")
     write(tree, figures, final_table(tree), options.output or study.folder / "report.html")
 

@@ -67,7 +67,8 @@ def _figure(stem: Path) -> dict[str, str]:
     for suffix in (".svg", ".txt"):
         if not Path(f"{stem}{suffix}").exists():
             raise FileNotFoundError(f"{stem}{suffix} is missing: draw the figure {stem.name} before the report")
-    kind, dataset = figures.split(stem.name)
+    own = stem.name == figures.CERTIFICATES
+    kind, dataset = (stem.name, None) if own else figures.split(stem.name)
     return {
         "name": stem.name,
         "title": names.readable(kind).capitalize() + (f": {names.readable(dataset)}" if dataset else ""),

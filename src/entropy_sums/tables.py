@@ -33,6 +33,8 @@ COLUMNS = {
     "missing": "runs that were excluded, failed or are not there",
     **QUANTITIES,
     "gap_standard_error": "median Monte Carlo standard error of the gap of one run, nats per data point",
+    "certified": "whether every factor of the model has a certificate (yes, no), where traces record them",
+    "predicted_gap": "median gap that the certificates predict for the end, nats per data point, where they do",
 }
 """What each column holds and its unit; columns beside these are axes of the study."""
 
@@ -45,6 +47,7 @@ HEADINGS = {
     "relative_gap": "gap (%)",
     "gradient_norm": "gradient norm",
     "gap_standard_error": "standard error of the gap (nats)",
+    "predicted_gap": "predicted gap (nats)",
 }
 
 
@@ -163,7 +166,11 @@ def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
             f"{name}_high": result["high"].item(),
         }
     errors = statistics.final(kept, "gap_standard_error")
-    return row | {"gap_standard_error": statistics.band(errors)["median"].item()}
+    row["gap_standard_error"] = statistics.band(errors)["median"].item()
+    if "stationary_gap" in runs:
+        row["certified"] = "yes" if statistics.certified(kept) else "no"
+        row["predicted_gap"] = statistics.predicted_gap(kept).median("seed").item()
+    return row
 
 
 def _label(value: Any) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from entropy_sums.data.checks import as_points, check_disjoint, check_varying, is_binary
+from entropy_sums.data.checks import as_points, check_disjoint, check_varying, is_binary, is_counts
 
 POINTS = arrays(
     np.float32,
@@ -88,3 +88,12 @@ def test_binary_data_may_be_constant_and_repeat():
     assert is_binary(binary)
     check_varying(binary, "x")
     check_disjoint(binary, binary, "x")
+
+
+def test_counts_may_repeat_but_not_be_constant():
+    counts = np.array([[0.0, 7.0], [0.0, 3.0]])
+    assert is_counts(counts)
+    check_disjoint(counts, counts, "x")
+    with pytest.raises(ValueError, match="1 of 2 training dimensions never varies"):
+        check_varying(counts, "x")
+    assert not is_counts(-counts)

@@ -34,6 +34,21 @@ def test_pca_has_the_mean_and_covariance_of_its_truth():
     assert (np.abs(np.cov(points.T) - covariance) < 5 * covariance_error).all()
 
 
+def test_counts_have_the_mean_and_covariance_of_their_truth():
+    """Of a Poisson with log-normal rates: E = m, Var = m + m²(e^s − 1), Cov_de = m_d m_e (e^(w_d·w_e) − 1)."""
+    arrays = draw("counts", train=MANY, dim=4)
+    weights, points = arrays["truth"]["weights"], arrays["train"]
+    assert (points == points.round()).all()
+    inner = weights @ weights.T
+    mean = 3.0 * np.exp(np.diag(inner) / 2)
+    covariance = np.diag(mean) + np.outer(mean, mean) * np.expm1(inner)
+    assert (np.abs(points.mean(axis=0) - mean) < 5 * np.sqrt(np.diag(covariance) / MANY)).all()
+    parts = np.array_split(points, 50)
+    estimates = np.array([np.cov(part.T) for part in parts])
+    error = estimates.std(axis=0) / np.sqrt(len(parts))
+    assert (np.abs(estimates.mean(axis=0) - covariance) < 5 * error).all()
+
+
 def test_pca_truth_is_uniform():
     truth = draw("pca", dim=500, true_latent_dim=20, train=2, test=2)["truth"]
     assert kstest(truth["weights"].ravel(), "uniform").pvalue > 1e-4

@@ -15,7 +15,7 @@ EVERY = [pytest.param(cls(**REQUIRED.get(name, {})), id=name) for name, cls in D
 
 def test_names_of_all_datasets():
     assert set(DATASETS) == {
-        *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll"),
+        *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll", "counts"),
         *("digits", "mnist5k", "mnist", "fashion_mnist", "array"),
     }
 

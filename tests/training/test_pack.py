@@ -154,6 +154,13 @@ def test_binary_models_refuse_other_data():
     assert np.isfinite(Pack([replica(0, model="bernoulli_vae")], binary, binary).run().arrays()["elbo"]).all()
 
 
+def test_models_of_counts_refuse_other_data():
+    with pytest.raises(ValueError, match="choose the dataset counts"):
+        Pack([replica(0, model="poisson_vae")], TRAIN, TEST)
+    counts = np.floor(np.abs(3 * TRAIN)).astype(np.float32)
+    assert np.isfinite(Pack([replica(0, model="poisson_vae")], counts, counts).run().arrays()["elbo"]).all()
+
+
 def test_a_diverging_replica_is_frozen_and_the_others_go_on(tmp_path):
     wild = replica(1, with_rate(1e30))
     pack = Pack([replica(0), wild, replica(2)], TRAIN, TEST)

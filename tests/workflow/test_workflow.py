@@ -25,7 +25,9 @@ def copy(finished, workspace):
 
 def test_all_makes_everything(finished):
     made = {str(p.relative_to(finished.results)) for p in finished.results.rglob("*") if p.is_file()}
-    figures = {f"figures/{n}.{s}" for n in ("traces_pca", "gap_by_model") for s in ("pdf", "svg", "png", "txt")}
+    figures = {
+        f"figures/{n}.{s}" for n in ("traces_pca", "gap_by_model", "certificates") for s in ("pdf", "svg", "png", "txt")
+    }
     logs = {"logs/train/vae0/pca/seed=0-2.log", "logs/collect.log", "benchmarks/train/vae1/pca/seed=0-2.tsv"}
     expected = {"traces.nc", "report.html", "tables/final.csv", "tables/final.tex", *figures, *logs}
     assert expected <= made

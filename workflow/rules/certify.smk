@@ -8,6 +8,13 @@ rule certify:
             caption="../report/certificates.rst",
             category="Tables",
         ),
+        report(
+            f"{FOLDER}/figures/certificates.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "certificates", "study": GRID.study.name},
+        ),
+        multiext(f"{FOLDER}/figures/certificates", ".pdf", ".png", ".txt"),
     log:
         f"{FOLDER}/logs/certify.log",
     benchmark:
@@ -18,5 +25,6 @@ rule certify:
         study=STUDY,
         protocol=PROTOCOL,
         configuration=GRID.study.model_dump_json(),
+        path=subpath(output[1], strip_suffix=".svg"),
     shell:
-        "entropy-sums certify {params.study} --output {output:q} > {log:q} 2>&1"
+        "entropy-sums certify {params.study} --output {output[0]:q} --figure {params.path:q} > {log:q} 2>&1"

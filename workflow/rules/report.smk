@@ -4,6 +4,7 @@ rule report:
         traces=f"{FOLDER}/traces.nc",
         figures=expand(f"{FOLDER}/figures/{{name}}.svg", name=FIGURE_NAMES),
         table=rules.tables.output,
+        certificates=rules.certify.output,
     output:
         f"{FOLDER}/report.html",
     log:

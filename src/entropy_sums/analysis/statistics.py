@@ -71,6 +71,31 @@ def final(ds: xr.Dataset, name: str) -> xr.DataArray:
     return ds[name].isel(step=last).where(recorded.any("step")).drop_vars("step", errors="ignore")
 
 
+def predicted_gap(ds: xr.Dataset) -> xr.DataArray:
+    """The gap in nats that the certificates predict for the end of each run, shape (axes).
+
+    That of a stationary point of the objective; NaN where some factor has no prediction.
+
+    Example:
+        >>> one_step = xr.Dataset({"elbo": ("step", [-3.0]), "stationary_gap": (("step", "factor"), [[0.0, 0.25]])})
+        >>> predicted_gap(one_step).item()
+        0.25
+    """
+    return final(ds.assign(predicted=ds["stationary_gap"].sum("factor", skipna=False)), "predicted")
+
+
+def certified(ds: xr.Dataset) -> bool:
+    """Whether the model of these runs has a certificate for every factor.
+
+    Example:
+        >>> derivative = (("step", "factor"), [[0.1, np.nan]])
+        >>> certified(xr.Dataset({"elbo": ("step", [-3.0]), "directional_derivative": derivative}))
+        False
+    """
+    total = ds["directional_derivative"].sum("factor", skipna=False)
+    return bool(final(ds.assign(total=total), "total").notnull().any())
+
+
 def relative_gap(ds: xr.Dataset) -> xr.DataArray:
     r"""The gap in percent of the ELBO that the run ended with, at every step.
 

@@ -49,6 +49,16 @@ def is_binary(points: np.ndarray) -> bool:
     return bool(((points == 0) | (points == 1)).all())
 
 
+def is_counts(points: np.ndarray) -> bool:
+    """Whether all values are 0, 1, 2, …: then repeated points are nothing unusual.
+
+    Example:
+        >>> is_counts(np.array([[0.0, 7.0]])), is_counts(np.array([[0.0, 0.5]]))
+        (True, False)
+    """
+    return bool(((points >= 0) & (points == points.round())).all())
+
+
 def check_varying(train: np.ndarray, where: str) -> None:
     """Raises ValueError where a real-valued training dimension never varies: its learned variance has no optimum.
 
@@ -78,7 +88,7 @@ def check_disjoint(train: np.ndarray, test: np.ndarray, where: str) -> None:
         Traceback (most recent call last):
         ValueError: example: 1 training point is also held out, the first as row 1 of train and row 0 of test; ...
     """
-    if is_binary(train):
+    if is_counts(train):
         return
     held_out = {row.tobytes(): index for index, row in enumerate(test)}
     shared = [(index, held_out[row]) for index, row in enumerate(map(np.ndarray.tobytes, train)) if row in held_out]

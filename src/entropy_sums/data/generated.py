@@ -15,6 +15,7 @@ from entropy_sums.data.preparation import add_noise
 from entropy_sums.data.settings import PCA as PCASettings
 from entropy_sums.data.settings import (
     Circle,
+    Counts,
     Eight,
     EmbeddedSettings,
     GeneratedSettings,
@@ -70,6 +71,32 @@ def to_ring(latents: np.ndarray) -> np.ndarray:
         array([[0.9, 1.2]])
     """
     return latents / 10 + latents / np.linalg.norm(latents, axis=1, keepdims=True)
+
+
+def counts(settings: Counts, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Counts $x_d \sim \mathrm{Poisson}(\exp(w_d^\top z) r)$, $z \sim N(0, I)$, $W_{dh} \sim N(0, 1/4)$.
+
+    `weights` W (D, H) and the log rates at z = 0 as `offset` (D,) are returned as truth.
+
+    Example:
+        >>> arrays = counts(Counts(train=10, test=5, dim=3), Path(), np.random.default_rng(0))
+        >>> arrays["train"].shape, bool((arrays["train"] == arrays["train"].round()).all())
+        ((10, 3), True)
+    """
+    truth, points = generator.spawn(2)
+    weights = truth.normal(0, 0.5, (settings.dim, settings.true_latent_dim))
+    offset = np.full(settings.dim, np.log(settings.rate))
+
+    def drawn(count: int, part: np.random.Generator) -> np.ndarray:
+        latents = part.standard_normal((count, settings.true_latent_dim))
+        return part.poisson(np.exp(latents @ weights.T + offset)).astype(float)
+
+    train, test = points.spawn(2)
+    return {
+        "train": drawn(settings.train, train),
+        "test": drawn(settings.test, test),
+        "truth": {"weights": weights, "offset": offset},
+    }
 
 
 def manifold(settings: Manifold, data_dir: Path, generator: np.random.Generator) -> dict:

@@ -106,6 +106,29 @@ class PCARing(EmbeddedSettings):
     r"""Standard deviation $\sigma$ of the Gaussian noise on every coordinate."""
 
 
+class Counts(DatasetSettings):
+    r"""Counts $x_d \sim \mathrm{Poisson}(\exp(w_d^\top z) r)$ with $z \sim N(0, I)$, $W_{dh} \sim N(0, 1/4)$."""
+
+    name = "counts"
+    loader = "entropy_sums.data.generated:counts"
+    source = "generated"
+
+    train: PointCount = 1000
+    """Number of training points."""
+    test: PointCount = 1000
+    """Number of held-out points, drawn apart from the training points."""
+    dim: PositiveInt = 10
+    """Number D of data dimensions."""
+    true_latent_dim: PositiveInt = 2
+    """Number of latent dimensions that the data are generated from."""
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    """Rate r of every dimension where the latents are zero."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.dim
+
+
 class Manifold(EmbeddedSettings):
     """Gaussian base dimensions, the others a cosine of two squared base dimensions, scaled to [0, 1]."""
 
@@ -329,6 +352,7 @@ DATASETS: dict[str, type[DatasetSettings]] = {
     for dataset in (
         PCA,
         PCARing,
+        Counts,
         Manifold,
         RingOfGaussians,
         Circle,

@@ -6,8 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entropy_sums.files import atomic
-
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -23,6 +21,9 @@ FIGURES: dict[str, bool] = {
     "gap_scaling": True,
 }
 """Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
+
+CERTIFICATES = "certificates"
+"""The picture that `entropy-sums certify` draws: of a study's models, not of its runs."""
 
 SUFFIXES = (".pdf", ".svg", ".png", ".txt")
 """What `render` writes: three formats of the picture, and its caption."""
@@ -94,6 +95,4 @@ def render(name: str, tree: xr.DataTree, path: Path | str) -> None:
     # Once: figures select cell after cell, each of which would be read from the file again
     tree = tree.load()
     module = import_module(f"entropy_sums.figures.{figure}")
-    style.save(module.draw(tree), path)
-    with atomic(Path(f"{path}.txt")) as temporary:
-        temporary.write_text(module.caption(tree) + "\n", encoding="utf-8")
+    style.save(module.draw(tree), path, module.caption(tree))

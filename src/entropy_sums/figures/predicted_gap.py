@@ -17,7 +17,7 @@ from entropy_sums.figures import captions, style
 LINEAR = 1e-2
 """Nats; the axis is linear below this, so that it has room for both signs."""
 
-CERTIFIED, UNCERTIFIED, PREDICTED = "#0072B2", "#D55E00", "black"
+PREDICTED = "black"
 
 
 class Row(NamedTuple):
@@ -50,7 +50,7 @@ def draw(tree: xr.DataTree) -> Figure:
     ax.set_xscale("symlog", linthresh=LINEAR)
     ax.axvline(0, color="black", linewidth=0.6)
     for y, row in enumerate(found):
-        color = CERTIFIED if row.certified else UNCERTIFIED
+        color = style.CERTIFIED if row.certified else style.UNCERTIFIED
         ax.hlines(y, row.low, row.high, color=color, linewidth=1.2)
         ax.plot(row.gap, y, "o", color=color, markersize=3.5)
         ax.plot(row.predicted, y, "D", color=PREDICTED, markersize=5, markerfacecolor="none", markeredgewidth=0.8)
@@ -64,8 +64,8 @@ def draw(tree: xr.DataTree) -> Figure:
     hollow = Line2D([], [], color=PREDICTED, marker="D", markersize=4, markerfacecolor="none", linestyle="")
     hollow.set_label("predicted")
     measured = [
-        style.dot(CERTIFIED, "o", "measured, certified"),
-        style.dot(UNCERTIFIED, "o", "measured, not certified"),
+        style.dot(style.CERTIFIED, "o", "measured, certified"),
+        style.dot(style.UNCERTIFIED, "o", "measured, not certified"),
     ]
     style.legend(figure, [*measured, hollow])
     return figure
@@ -143,11 +143,7 @@ def _row(label: str, runs: xr.Dataset) -> Row:
     total = statistics.interval(statistics.final(runs, "gap"), np.median)
     predicted, certified = np.nan, False
     if "stationary_gap" in runs:
-        runs = runs.assign(
-            predicted=runs["stationary_gap"].sum("factor", skipna=False),
-            derivative=runs["directional_derivative"].sum("factor", skipna=False),
-        )
-        predicted = statistics.final(runs, "predicted").median("seed").item()
-        certified = bool(statistics.final(runs, "derivative").notnull().any())
+        predicted = statistics.predicted_gap(runs).median("seed").item()
+        certified = statistics.certified(runs)
     values = (total[name].item() for name in ("estimate", "low", "high"))
     return Row(label, *values, predicted=predicted, certified=certified)

@@ -49,6 +49,7 @@ styled = mpl.rc_context(RC)
 
 
 ERROR = "#000000"
+CERTIFIED, UNCERTIFIED = "#0072B2", "#D55E00"
 GUIDE: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": "--"}
 """A line to compare with."""
 
@@ -311,15 +312,17 @@ def name_rows(figure: Figure, rows: Mapping[str, np.ndarray]) -> None:
         text.set_in_layout(False)
 
 
-def save(figure: Figure, path: Path | str) -> None:
-    """Write `path` with .pdf, .svg and .png (300 dpi) appended; the same figure gives the same bytes.
+def save(figure: Figure, path: Path | str, caption: str) -> None:
+    """Write `path` with .pdf, .svg and .png (300 dpi) appended, and .txt for the caption.
+
+    The same figure gives the same bytes.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save(facets(1, 1, COLUMN_WIDTH, [1])[0], f"{folder}/empty")
+        ...     save(facets(1, 1, COLUMN_WIDTH, [1])[0], f"{folder}/empty", "Nothing.")
         ...     sorted(file.suffix for file in Path(folder).iterdir())
-        ['.pdf', '.png', '.svg']
+        ['.pdf', '.png', '.svg', '.txt']
     """
     # A date or a version in the metadata would make equal figures differ
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}
@@ -335,6 +338,8 @@ def save(figure: Figure, path: Path | str) -> None:
         for suffix, metadata in undated.items():
             with atomic(Path(f"{path}{suffix}")) as temporary:
                 figure.savefig(temporary, dpi=300, metadata=metadata)
+    with atomic(Path(f"{path}.txt")) as temporary:
+        temporary.write_text(caption + "\n", encoding="utf-8")
 
 
 def _spread(names, fixed, further) -> dict:

@@ -24,6 +24,8 @@ class ModelSettings(Settings):
     implementation: ClassVar[str]
     binary: ClassVar[bool] = False
     """Whether the observation is a distribution over 0 and 1 only."""
+    counts: ClassVar[bool] = False
+    """Whether the observation is a distribution over 0, 1, 2, … only."""
 
     latent_dim: PositiveInt = 2
     """Number H of latents: latent variables, hidden units, or components of a mixture."""
@@ -132,6 +134,7 @@ class PoissonVAESettings(NetworkSettings):
     """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
 
     implementation = "entropy_sums.models.poisson_vae:poisson_vae"
+    counts = True
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
     """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`

@@ -189,7 +189,13 @@ class Pack:
                 )
 
     def _check_support(self) -> None:
-        if self.replicas[0].model.binary and not ((self.data == 0) | (self.data == 1)).all():
+        model = self.replicas[0].model
+        if model.counts and not ((self.data >= 0) & (self.data == self.data.round())).all():
+            raise ValueError(
+                "this model is a distribution over 0, 1, 2, …, and the data have other values: its ELBO would bound no "
+                "likelihood; choose the dataset counts, an array of counts, or another model"
+            )
+        if model.binary and not ((self.data == 0) | (self.data == 1)).all():
             raise ValueError(
                 "this model is a distribution over 0 and 1, and the data have other values: its ELBO would bound no "
                 "likelihood; set binarise: threshold or binarise: sample, or choose another model"
