@@ -12,7 +12,7 @@ from h5py import h5a, h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from entropy_sums.files import checksum
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import CHECKED, FORMAT, WORDS
+from entropy_sums.traces.schema import FORMAT, PER_RUN, PER_STEP, dimensions
 
 ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device", "checksum")
 
@@ -52,16 +52,17 @@ def load(path: Path) -> Trace:
             if found != FORMAT:
                 raise TraceError(f"{path}: not a trace of this software (format {found!r}); move it away")
             attributes = {name: _text(file, name) for name in ATTRIBUTES}
-            arrays = {
-                name: (_words if name in WORDS else _numbers)(file, name)
-                for name in CHECKED
-                if file.id.links.exists(name.encode())
-            }
-            if checksum(arrays) != attributes["checksum"]:
-                raise ValueError("its values differ from its checksum")
+            step, factor, run = _numbers(file, "step"), _words(file, "factor"), _words(file, "run")
             latents = h5d.open(file.id, b"latent").shape[0]
-            step, factor = arrays.pop("step"), tuple(arrays.pop("factor"))
-            return Trace(attributes, step, factor, latents, quantities=arrays)
+            sizes = {"step": step.size, "factor": factor.size, "latent": latents}
+            quantities = {"run": run}
+            for name in (*PER_STEP, *PER_RUN):
+                if name not in quantities and file.id.links.exists(name.encode()):
+                    shape = (run.size, *(sizes[dimension] for dimension in dimensions(name)))
+                    quantities[name] = _numbers(file, name, shape)
+            if checksum({"step": step, "factor": factor, **quantities}) != attributes["checksum"]:
+                raise ValueError("its values differ from its checksum")
+            return Trace(attributes, step, tuple(factor), latents, quantities)
     except TraceError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
@@ -80,10 +81,11 @@ def _text(file: h5py.File, name: str) -> str:
     return bytes(value[()]).decode()
 
 
-def _numbers(file: h5py.File, name: str) -> np.ndarray:
+def _numbers(file: h5py.File, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """With a known shape they are float64: to ask for shape and type takes as long as to read."""
     variable = h5d.open(file.id, name.encode())
-    values = np.empty(variable.shape, variable.dtype)
-    variable.read(h5s.ALL, h5s.ALL, values)
+    values = np.empty(variable.shape, variable.dtype) if shape is None else np.empty(shape)
+    variable.read(h5s.create_simple(values.shape), h5s.ALL, values)
     return values
 
 

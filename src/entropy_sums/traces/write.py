@@ -50,7 +50,7 @@ def to_dataset(
         attributes("wall_time"),
     )
     variables["diverged_at"] = (["replica"], diverged_at, attributes("diverged_at"))
-    variables["observed_dim"] = (["replica"], np.full(size, observed_dim), attributes("observed_dim"))
+    variables["observed_dim"] = (["replica"], np.full(size, float(observed_dim)), attributes("observed_dim"))
     variables["run"] = (["replica"], [run.identity(data_checksum) for run in job.runs], attributes("run"))
     coordinates = {axis: ("replica", [run.coordinates[axis] for run in job.runs]) for axis in job.runs[0].coordinates}
     coordinates |= {"step": ("step", steps, STEP), "factor": factors}
