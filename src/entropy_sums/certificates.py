@@ -157,8 +157,8 @@ def _equations(
     """
     copies = copy.deepcopy(model)
     copies.replicas = batches
-    for parameter in copies.parameters():
-        parameter.data = parameter.data[replica : replica + 1].repeat(batches, *[1] * (parameter.ndim - 1))
+    for tensor in (*copies.parameters(), *map(copies.get_buffer, copies.evolving)):
+        tensor.data = tensor.data[replica : replica + 1].repeat(batches, *[1] * (tensor.ndim - 1))
     chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
     noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
     bound = copies.bound(data[chosen.to(data.device)], noise.to(data.device))

@@ -1,0 +1,55 @@
+"""Random numbers for samplers that need many of them per step: a generator per replica, begun from its noise."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Draws:
+    """As many random numbers as are asked for, the same for a replica in any company.
+
+    Normal numbers, of which a model has a fixed few per point, are dear: a Gibbs step needs a uniform one per unit.
+
+    Attributes:
+        noise_dim: standard normal numbers per row that suffice.
+
+    Args:
+        noise: standard normal, `(replica, rows, 2 or more)`; the first row of each replica is what is made use of.
+
+    Example:
+        >>> noise = torch.randn(3, 1, 2, generator=torch.Generator().manual_seed(0))
+        >>> pack, alone = Draws(noise), Draws(noise[2:])
+        >>> pack.uniform(4, 5).shape, Draws(noise).uniform(7)[2:].equal(alone.uniform(7))
+        (torch.Size([3, 4, 5]), True)
+    """
+
+    noise_dim = 2
+
+    def __init__(self, noise: Float[Tensor, "replica rows noise"]) -> None:
+        bits = noise[:, 0, : self.noise_dim].float().contiguous().view(torch.int32).tolist()
+        self.device = noise.device
+        self.generators = [
+            # An odd factor spreads the first number's bits over all, the second one is laid over them
+            torch.Generator(self.device).manual_seed((first * 0x9E3779B1 ^ second) & 0xFFFFFFFF)
+            for first, second in bits
+        ]
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform between 0 and 1 in float32, `(replica, *shape)`."""
+        numbers = torch.empty(len(self.generators), *shape, dtype=torch.float32, device=self.device)
+        for row, generator in zip(numbers, self.generators, strict=True):
+            row.uniform_(generator=generator)
+        return numbers
+
+    def normal(self, *shape: int, dtype: torch.dtype) -> Tensor:
+        """Standard normal, `(replica, *shape)`."""
+        numbers = torch.empty(len(self.generators), *shape, dtype=dtype, device=self.device)
+        for row, generator in zip(numbers, self.generators, strict=True):
+            row.normal_(generator=generator)
+        return numbers
+
+    def bernoulli(self, logits: Float[Tensor, "replica rows units"]) -> Float[Tensor, "replica rows units"]:
+        """0 or 1 with probability sigmoid(logit), of the type of the logits."""
+        return (self.uniform(*logits.shape[1:]) < logits.sigmoid()).to(logits.dtype)

@@ -1,0 +1,46 @@
+"""Random numbers of each replica's own: the same in any company, from the distributions that they are said to be."""
+
+import pytest
+import torch
+from scipy.stats import kstest
+
+from entropy_sums.models.draws import Draws
+
+
+def noise(replicas, dtype=torch.float32, seed=0):
+    return torch.randn(replicas, 5, 2, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_replica_draws_the_same_numbers_in_any_company(dtype):
+    all_of_them = noise(4, dtype)
+    for position in range(4):
+        pack, alone = Draws(all_of_them), Draws(all_of_them[position : position + 1])
+        for draw in (
+            lambda draws: draws.uniform(3, 2),
+            lambda draws: draws.normal(7, dtype=dtype),
+            lambda draws: draws.bernoulli(torch.zeros(len(draws.generators), 9, 2)),
+        ):
+            assert draw(pack)[position].equal(draw(alone)[0])
+
+
+def test_replicas_and_steps_draw_different_numbers():
+    first, second = (Draws(noise(20, seed=seed)).uniform(4) for seed in (0, 1))
+    assert torch.cat([first, second]).unique(dim=0).shape == (40, 4)
+
+
+def test_first_numbers_of_many_seeds_are_uniform():
+    """As each step begins a generator of its own, first numbers are what a run is made of."""
+    first = Draws(noise(5000)).uniform(3)
+    assert all(kstest(column.numpy(), "uniform").pvalue > 1e-3 for column in first.T)
+    assert first.T.corrcoef().fill_diagonal_(0).abs().max() < 0.06
+
+
+def test_numbers_follow_their_distributions():
+    draws = Draws(noise(1))
+    assert kstest(draws.normal(5000, dtype=torch.float64)[0].numpy(), "norm").pvalue > 1e-3
+    logits = torch.tensor([-200.0, -1.0, 0.0, 2.0, 200.0], dtype=torch.float64)
+    sample = draws.bernoulli(logits.expand(1, 40_000, 5))
+    assert sample.dtype == torch.float64
+    torch.testing.assert_close(sample.mean((0, 1)), logits.sigmoid(), atol=0.01, rtol=0)
+    assert sample[..., 0].max() == 0 < 1 == sample[..., -1].min()
