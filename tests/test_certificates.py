@@ -67,9 +67,12 @@ PROVEN = {
         "1 · shift of encoder.spread, 1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, -1/2 · decoder.mean.weight",
         "-1 · shift of decoder.spread",
     ),
+    ("sbn", ()): ("1 · prior_bias", "1 · decoders.0.network.1.weight, 1 · decoders.0.network.1.bias"),
+    ("sbn", (("prior", "uniform"),)): ("0", "1 · decoders.0.network.1.weight, 1 · decoders.0.network.1.bias"),
 }
 UNPROVEN = {
     ("vae0", ()): ["observation"],
+    ("sbn", (("prior", "fixed"),)): ["prior"],
     ("vae1", (("variance_head", "softplus"),)): ["prior"],
     ("vae3", (("variance_head", "softplus"),)): ["prior", "observation"],
     ("vae1", (("variance_head", "leaky_relu"),)): ["prior"],
@@ -81,7 +84,11 @@ UNPROVEN = {
 }
 
 
-SUPPORTS = {"bernoulli_vae": lambda x: (x > 0).double(), "poisson_vae": lambda x: (2 * x).abs().floor()}
+SUPPORTS = {
+    "bernoulli_vae": lambda x: (x > 0).double(),
+    "poisson_vae": lambda x: (2 * x).abs().floor(),
+    "sbn": lambda x: (x > 0).double(),
+}
 """Which data a model is for, made from any."""
 
 

@@ -10,6 +10,7 @@ NAMES = {
     "linearvae": "linear VAE",
     "bernoullivae": "Bernoulli VAE",
     "poissonvae": "Poisson VAE",
+    "sbn": "SBN",
     "pca": "PCA",
     "pca_ring": "PCA-ring",
     "mnist": "MNIST",

@@ -76,6 +76,7 @@ MODELS = {
     "vae2": Look("#009E73", "s"),
     "vae3": Look("#D55E00", "^"),
     "bernoullivae": Look("#CC79A7", "v"),
+    "sbn": Look("#882255", "P"),
 }
 _FURTHER_COLORS = ("#E69F00", "#56B4E9", "#332288", "#882255", "#999933")
 _FURTHER_LOOKS = tuple(Look(color, marker) for marker in "Pph*d<>" for color in _FURTHER_COLORS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from entropy_sums.settings import Packed, Settings
 
@@ -141,6 +141,53 @@ class PoissonVAESettings(NetworkSettings):
     ones, which it does not."""
 
 
+ENUMERABLE_LATENTS = 12
+"""Binary latents over all states of which is summed where exact values are asked for: 4096 states."""
+
+
+class SBNSettings(ModelSettings):
+    """Sigmoid belief network: layers of `latent_dim` binary latents each, Bernoulli observation for binary data."""
+
+    implementation = "entropy_sums.models.sbn:sbn"
+    binary = True
+
+    depth: PositiveInt = 1
+    """Number of layers of latents."""
+    prior: Literal["learned", "uniform", "fixed"] = "learned"
+    """Of the highest layer: with `fixed`, the negative control, its gap does not close."""
+    prior_mean: Packed[Annotated[float, Field(gt=0, lt=1)]] = 0.2
+    """Probability of a one in a `fixed` prior."""
+    encoder_width: PositiveInt = 50
+    """Units per deterministic hidden layer of the inference network of every layer of latents."""
+    encoder_depth: NonNegativeInt = 1
+    """Deterministic hidden layers of every inference network."""
+    decoder_width: PositiveInt = 50
+    """Units per deterministic hidden layer between two layers of latents, and before the observation."""
+    decoder_depth: NonNegativeInt = 0
+    """Deterministic hidden layers of every conditional of the model; 0 makes its logits linear."""
+    activation: Activation = "relu"
+    """Nonlinearity of all deterministic hidden layers."""
+    estimator: Literal["enumeration", "reinforce", "vimco", "disarm"] = "disarm"
+    """Of the gradient in training. `enumeration` is exact, in the trace too, up to 12 latents; `reinforce` and `vimco`
+    need `samples: 2` or more, and `vimco` ascends the importance-weighted bound."""
+
+    @model_validator(mode="after")
+    def _enumerable(self):
+        latents = self.depth * self.latent_dim
+        if self.estimator == "enumeration" and latents > ENUMERABLE_LATENTS:
+            raise ValueError(
+                f"estimator: enumeration sums over all states of at most {ENUMERABLE_LATENTS} latents, and depth × "
+                f"latent_dim is {latents}; lower one of them, or choose estimator: disarm"
+            )
+        return self
+
+    def weights(self, observed_dim: int) -> int:
+        sizes = [observed_dim, *[self.latent_dim] * self.depth]
+        encoder, decoder = [self.encoder_width] * self.encoder_depth, [self.decoder_width] * self.decoder_depth
+        networks = [network for a, b in pairwise(sizes) for network in ([a, *encoder, b], [b, *decoder, a])]
+        return sum(a * b for network in networks for a, b in pairwise(network))
+
+
 MODELS: dict[str, type[ModelSettings]] = {
     "linear_vae": LinearVAESettings,
     "vae0": VAE0Settings,
@@ -149,4 +196,5 @@ MODELS: dict[str, type[ModelSettings]] = {
     "vae3": VAE3Settings,
     "bernoulli_vae": BernoulliVAESettings,
     "poisson_vae": PoissonVAESettings,
+    "sbn": SBNSettings,
 }
