@@ -52,4 +52,5 @@ class Draws:
 
     def bernoulli(self, logits: Float[Tensor, "replica rows units"]) -> Float[Tensor, "replica rows units"]:
         """0 or 1 with probability sigmoid(logit), of the type of the logits."""
-        return (self.uniform(*logits.shape[1:]) < logits.sigmoid()).to(logits.dtype)
+        # Uniform numbers have 24 bits: probabilities need no more
+        return self.uniform(*logits.shape[1:]).lt_(logits.float().sigmoid()).to(logits.dtype)

@@ -188,6 +188,38 @@ class SBNSettings(ModelSettings):
         return sum(a * b for network in networks for a, b in pairwise(network))
 
 
+class BoltzmannSettings(ModelSettings):
+    """What all restricted Boltzmann machines have in common: how their likelihood is followed."""
+
+    gradient: Literal["exact", "cd", "pcd"] = "pcd"
+    """Of the log-likelihood: `exact` over all states of a layer of at most 16 units, or estimated with samples from
+    chains of `gibbs_steps`: `cd` begins them at the data, `pcd` goes on with persistent ones."""
+    gibbs_steps: PositiveInt = 1
+    """Gibbs steps k per update of CD-k and PCD-k."""
+    chains: Annotated[int, Field(ge=2)] = 100
+    """Persistent chains, and chains of annealed importance sampling where no layer is small enough to enumerate."""
+    temperatures: PositiveInt = 1000
+    """Temperatures of annealed importance sampling, which traces need where no layer is small enough to enumerate."""
+    centred: bool = True
+    """Whether visible and hidden units are taken relative to their means, which makes the gradient better behaved."""
+
+    def weights(self, observed_dim: int) -> int:
+        return (1 + self.gibbs_steps) * observed_dim * self.latent_dim
+
+
+class RBMSettings(BoltzmannSettings):
+    """Restricted Boltzmann machine for binary data."""
+
+    implementation = "entropy_sums.models.rbm:rbm"
+    binary = True
+
+
+class GaussianRBMSettings(BoltzmannSettings):
+    """Restricted Boltzmann machine with normal visible units of learned variances."""
+
+    implementation = "entropy_sums.models.rbm:gaussian_rbm"
+
+
 MODELS: dict[str, type[ModelSettings]] = {
     "linear_vae": LinearVAESettings,
     "vae0": VAE0Settings,
@@ -197,4 +229,6 @@ MODELS: dict[str, type[ModelSettings]] = {
     "bernoulli_vae": BernoulliVAESettings,
     "poisson_vae": PoissonVAESettings,
     "sbn": SBNSettings,
+    "rbm": RBMSettings,
+    "gaussian_rbm": GaussianRBMSettings,
 }

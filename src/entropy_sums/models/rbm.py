@@ -1,0 +1,424 @@
+r"""Restricted Boltzmann machines with Bernoulli or normal visible units: maximum likelihood, CD-k and PCD-k.
+
+$$-E(v, h) = a(v) + (\tilde v - \tilde\mu)^\top W (h - \lambda) + c^\top (h - \lambda), \qquad p(v, h) = e^{-E} / Z$$
+
+with $a(v) = b^\top v$ and $\tilde v = v$ for Bernoulli units, $a(v) = -\sum_d (v_d - b_d)^2 / 2\sigma_d^2$ and
+$\tilde v_d = v_d / \sigma_d^2$ for normal ones (Cho, Ilin and Raiko, ICANN 2011). The offsets $\mu$ and $\lambda$ are
+zero, or follow the means of both layers (Melchior, Fischer and Wiskott, JMLR 2016), which leaves the distribution as
+it is. The posterior is exact, a product of Bernoullis, so that the ELBO is the log-likelihood; the only factor is the
+joint distribution, whose entropy is $\log Z - \mathbb E_p[-E]$, and the gap $\mathbb E_\text{data}[-E] - \mathbb
+E_p[-E]$ needs no log Z. We know of no published result on it; docs/theory.md derives it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from entropy_sums import ais
+from entropy_sums.bound import Bound, Factor
+from entropy_sums.distributions import Bernoulli, Family, Normal
+from entropy_sums.estimators import all_states
+from entropy_sums.models.components import Blueprint
+from entropy_sums.models.draws import Draws
+from entropy_sums.models.model import Model
+
+ENUMERABLE = 16
+"""Most units of a layer all of whose states are gone through."""
+
+ENTRIES_AT_ONCE = 2**21
+"""Numbers in the units of both layers of all states that are computed at once."""
+
+OFFSET_RATE = 0.01
+"""How fast the offsets of a centred machine follow the means, per step (Melchior, Fischer and Wiskott, 2016)."""
+
+
+def rbm(blueprint: Blueprint) -> RBM:
+    """Visible units of 0 and 1."""
+    return RBM(blueprint, BernoulliVisible(blueprint))
+
+
+def gaussian_rbm(blueprint: Blueprint) -> RBM:
+    """Normal visible units with learned variances."""
+    return RBM(blueprint, NormalVisible(blueprint))
+
+
+class BernoulliVisible(nn.Module):
+    r"""Units of 0 and 1: $a(v) = b^\top v$; given the hidden ones their logits are the input $b + W(h - \lambda)$."""
+
+    countable = True
+    middle = 0.5
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(len(blueprint.replicas), 1, blueprint.observed_dim))
+
+    def scaled(self, weight: Tensor) -> Tensor:
+        """Weights `(replica, D, H)` from the units to their log odds of hidden units."""
+        return weight
+
+    def exponent(self, v: Tensor) -> Tensor:
+        """a(v), `(replica, N)`."""
+        return (v @ self.bias.mT).squeeze(-1)
+
+    def mean_exponent(self, v: Tensor) -> Tensor:
+        """Mean of a(v) over points, `(replica,)`."""
+        return (v.mean(-2, keepdim=True) * self.bias).sum((1, 2))
+
+    def given(self, inputs: Tensor) -> Family:
+        return Bernoulli(inputs)
+
+    def sample(self, inputs: Tensor, draws: Draws) -> Tensor:
+        return draws.bernoulli(inputs)
+
+
+class NormalVisible(nn.Module):
+    r"""Normal units: given the hidden ones their means are the input $b + W(h - \lambda)$, their variances learned."""
+
+    countable = False
+    middle = 0.0
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        shape = len(blueprint.replicas), 1, blueprint.observed_dim
+        self.bias, self.log_variance = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
+
+    def scaled(self, weight: Tensor) -> Tensor:
+        """Weights `(replica, D, H)` from the units to their log odds of hidden units."""
+        return weight * (-self.log_variance).exp().mT
+
+    def exponent(self, v: Tensor) -> Tensor:
+        """a(v), `(replica, N)`."""
+        return -0.5 * ((v - self.bias).square() * (-self.log_variance).exp()).sum(-1)
+
+    def mean_exponent(self, v: Tensor) -> Tensor:
+        """Mean of a(v) over points, `(replica,)`."""
+        return self.exponent(v).mean(1)
+
+    def given(self, inputs: Tensor) -> Family:
+        return Normal(inputs, 0.5 * self.log_variance)
+
+    def sample(self, inputs: Tensor, draws: Draws) -> Tensor:
+        noise = draws.normal(*inputs.shape[1:], dtype=inputs.dtype)
+        return torch.addcmul(inputs, (0.5 * self.log_variance).exp(), noise)
+
+
+class Layer(NamedTuple):
+    """One of the two layers, the other one summed out.
+
+    Attributes:
+        units: how many.
+        log_mass: log of what e^−E sums or integrates to over the other layer, `(replica, N, units)` → `(replica, N)`.
+        other: distribution of the other layer given this one.
+    """
+
+    units: int
+    log_mass: Callable[[Tensor], Tensor]
+    other: Callable[[Tensor], Family]
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What the model says without any data.
+
+    Attributes:
+        log_z: `(replica,)`, in float64.
+        exponent: E_p[−E], `(replica,)`, in float64.
+        slopes: ∇ log Z, one `(replica, …)` for every learned parameter.
+    """
+
+    log_z: Tensor
+    exponent: Tensor
+    slopes: list[Tensor]
+
+    def repeated(self, replicas: int) -> Partition:
+        """The same for so many replicas."""
+        slopes = [slope.repeat(replicas, *[1] * (slope.ndim - 1)) for slope in self.slopes]
+        return Partition(self.log_z.repeat(replicas), self.exponent.repeat(replicas), slopes)
+
+
+class RBM(Model):
+    """A restricted Boltzmann machine; what the model says without data is exact or from annealed importance sampling.
+
+    Exact where a layer has at most 16 units that can be enumerated. Otherwise chains are annealed, with the weights
+    of which log Z and E_p[−E] are estimated, once at given parameters: the first noise seen there decides. Their error
+    is none of posterior samples, so it is not in the standard errors of a trace.
+
+    Args:
+        visible: what kind the visible units are.
+
+    Raises:
+        ValueError: the exact gradient is asked for and no layer is small enough.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> machine = build([MODELS["rbm"](latent_dim=3)], 5, [torch.Generator().manual_seed(0)])
+        >>> x = torch.ones(2, 5)
+        >>> machine.bound(x, torch.zeros(1, 2, 2)).elbo.allclose(machine.log_likelihood(x))
+        True
+    """
+
+    factors = ("joint",)
+    evolving = ("chains", "visible_offset", "hidden_offset")
+    chains: Tensor
+    visible_offset: Tensor
+    hidden_offset: Tensor
+
+    def __init__(self, blueprint: Blueprint, visible: BernoulliVisible | NormalVisible) -> None:
+        settings, replicas = blueprint.shared, len(blueprint.replicas)
+        super().__init__(replicas, settings.latent_dim, Draws.noise_dim)
+        self.visible, self.hidden = visible, blueprint.linear(blueprint.observed_dim, settings.latent_dim)
+        self.gradient, self.gibbs_steps = GRADIENTS[settings.gradient], settings.gibbs_steps
+        self.centred, self.temperatures = settings.centred, settings.temperatures
+        middle = (visible.middle, 0.5) if self.centred else (0.0, 0.0)
+        for name, units, value in zip(
+            ("visible_offset", "hidden_offset"), (blueprint.observed_dim, settings.latent_dim), middle, strict=True
+        ):
+            self.register_buffer(name, torch.full((replicas, 1, units), value))
+        starts = [torch.rand(settings.chains, settings.latent_dim, generator=g) for g in blueprint.generators]
+        self.register_buffer("chains", torch.stack(starts).round())
+        self._known: tuple[list[Tensor], Partition] | None = None
+        if settings.gradient == "exact" and self._small is None:
+            raise ValueError(
+                f"gradient: exact goes through all states of a layer, of at most {ENUMERABLE} units; here latent_dim "
+                f"is {settings.latent_dim} and the data have {blueprint.observed_dim} dimensions: set gradient: pcd "
+                f"or a latent_dim of at most {ENUMERABLE}"
+            )
+
+    def up(self, v: Tensor) -> Tensor:
+        """Log odds of the hidden units, `(replica, N, H)`."""
+        weight = self.visible.scaled(self.hidden.weight)
+        bias = self.hidden.bias - (self.visible_offset @ weight if self.centred else 0)
+        return torch.baddbmm(bias, v.expand(len(weight), *v.shape[-2:]), weight)
+
+    def down(self, h: Tensor, strength: float = 1.0) -> Tensor:
+        """Input of the visible units from hidden ones, `(replica, N, D)`, the weights times `strength`."""
+        weight = self.hidden.weight.mT
+        bias = self.visible.bias - (strength * (self.hidden_offset @ weight) if self.centred else 0)
+        return torch.baddbmm(bias, h.expand(len(weight), *h.shape[-2:]), weight, alpha=strength)
+
+    def posterior(self, x: Tensor) -> Bernoulli:
+        """p(h given x), exact."""
+        return Bernoulli(self.up(x))
+
+    def given_hidden(self, h: Tensor) -> Family:
+        """p(v given h)."""
+        return self.visible.given(self.down(h))
+
+    def exponent(self, v: Tensor, logits: Tensor, h: Tensor) -> Tensor:
+        """−E(v, h) in nats, `(replica, N)`, from `logits = up(v)`; with means of h its mean."""
+        return self.visible.exponent(v) + ((h - self.hidden_offset) * logits).sum(-1)
+
+    def visible_log_mass(self, v: Tensor) -> Tensor:
+        """log Σ_h e^−E(v, h), `(replica, N)`: minus the free energy."""
+        logits = self.up(v)
+        return self.visible.exponent(v) - (self.hidden_offset * logits + logsigmoid(-logits)).sum(-1)
+
+    def hidden_log_mass(self, h: Tensor) -> Tensor:
+        """log ∫ e^−E(v, h) dv, `(replica, N)`: −E(v, h) − log p(v given h) at any v, here at the offset."""
+        v = self.visible_offset
+        biases = ((h - self.hidden_offset) * self.hidden.bias).sum(-1)
+        return self.visible.exponent(v) + biases - self.given_hidden(h).log_prob(v)
+
+    def bound(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Bound:
+        """The log-likelihood and its entropy sum; posterior samples are not needed."""
+        posterior = posterior or self.posterior(x)
+        data = self.mean(self.exponent(x, posterior.logits, posterior.mean))
+        partition = self.partition(noise)
+        return Bound(
+            posterior_entropy=self.mean(posterior.entropy()),
+            factors={"joint": Factor(self._log_z(partition) - data, partition.log_z - partition.exponent)},
+        )
+
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        """What has the gradient of the log-likelihood, or the estimate of it that the settings name."""
+        if self.centred:
+            self._follow(x)
+        return self.gradient(self, x, noise)
+
+    def log_likelihood(self, x: Tensor) -> Tensor | None:
+        if self._small is None:
+            return None
+        return self.mean(self.visible_log_mass(x)) - self._remembered(RBM._enumerated).log_z
+
+    def partition(self, noise: Tensor) -> Partition:
+        """log Z, E_p[−E] and ∇ log Z at the parameters that the model has."""
+        return self._remembered(RBM._enumerated if self._small else partial(RBM._annealed, noise=noise))
+
+    def bracket(self, noise: Tensor, temperatures: int) -> tuple[ais.Estimate, ais.Estimate]:
+        """log Z by forward AIS and by reverse AIS from the persistent chains, with intervals over chains."""
+        draws, betas = Draws(noise), ais.schedule(temperatures)
+        with torch.no_grad():
+            up, _ = ais.anneal(partial(self.temper, draws), self.base_samples(draws), betas)
+            samples = self.visible.sample(self.down(self.chains), draws)
+            down, _ = ais.anneal(partial(self.temper, draws), samples, betas[::-1])
+            return ais.forward(self.log_z_of_base(), up), ais.reverse(self.log_z_of_base(), down)
+
+    def contrast(self, x: Tensor, on_data: Tensor, v: Tensor, on_chains: Tensor) -> Tensor:
+        """Mean of −E over data minus that over chains, `(replica,)`, with means of the hidden units given each.
+
+        Its gradient at fixed units is that of the log-likelihood where the chains are samples of the model. Written
+        in their moments, it takes one matrix product for each and none to differentiate.
+        """
+        with torch.no_grad():
+            data, chains = on_data - self.hidden_offset, on_chains - self.hidden_offset
+            single = data.mean(1, keepdim=True) - chains.mean(1, keepdim=True)
+            joint = self.visible_offset.mT @ single
+            joint.baddbmm_(x.mT.expand(len(data), -1, -1), data, beta=-1, alpha=1 / data.shape[1])
+            joint.baddbmm_(v.mT, chains, alpha=-1 / chains.shape[1])
+        hidden = (self.hidden.bias * single).sum((1, 2)) + (self.visible.scaled(self.hidden.weight) * joint).sum((1, 2))
+        return hidden + self.visible.mean_exponent(x) - self.visible.mean_exponent(v)
+
+    @torch.no_grad()
+    def gibbs(self, h: Tensor, draws: Draws) -> Tensor:
+        """Visible units after k Gibbs steps from hidden ones."""
+        for _ in range(self.gibbs_steps - 1):
+            h = draws.bernoulli(self.up(self.visible.sample(self.down(h), draws)))
+        return self.visible.sample(self.down(h), draws)
+
+    def temper(self, draws: Draws, v: Tensor, start: float, end: float) -> tuple[Tensor, Tensor]:
+        """One temperature between the machine without its weights and the machine, all weights times β: `ais.Step`."""
+        bias = self.hidden.bias
+        coupled = self.up(v) - bias
+        before, after = bias + start * coupled, bias + end * coupled
+        ratio = logsigmoid(-before) - logsigmoid(-after) - (end - start) * self.hidden_offset * coupled
+        return ratio.sum(-1), self.visible.sample(self.down(draws.bernoulli(after), end), draws)
+
+    def base_samples(self, draws: Draws) -> Tensor:
+        """Visible vectors of the machine without its weights, `(replica, chains, D)`."""
+        return self.visible.sample(self.visible.bias.expand(-1, self.chains.shape[1], -1), draws)
+
+    def log_z_of_base(self) -> Tensor:
+        """log Z of the machine without its weights, `(replica,)`, in float64."""
+        v, bias = self.visible_offset, self.hidden.bias
+        visible = self.visible.exponent(v) - self.visible.given(self.visible.bias).log_prob(v)
+        hidden = -(self.hidden_offset * bias + logsigmoid(-bias)).sum(-1)
+        return (visible + hidden).squeeze(1).double()
+
+    @property
+    def _small(self) -> Layer | None:
+        """The layer to enumerate, the smaller one, if it is small enough."""
+        hidden = Layer(self.latent_dim, self.hidden_log_mass, self.given_hidden)
+        layers = [hidden, self._visible_layer] if self.visible.countable else [hidden]
+        smallest = min(layers, key=lambda layer: layer.units)
+        return smallest if smallest.units <= ENUMERABLE else None
+
+    @property
+    def _visible_layer(self) -> Layer:
+        return Layer(self.visible_offset.shape[-1], self.visible_log_mass, self.posterior)
+
+    @torch.no_grad()
+    def _follow(self, x: Tensor) -> None:
+        """Move the offsets towards the means over x, and the biases so that the distribution stays as it is."""
+        visible = OFFSET_RATE * (x.mean(-2, keepdim=True) - self.visible_offset)
+        hidden = OFFSET_RATE * (self.up(x).sigmoid().mean(1, keepdim=True) - self.hidden_offset)
+        self.hidden.bias.add_(visible @ self.visible.scaled(self.hidden.weight))
+        self.visible.bias.add_(hidden @ self.hidden.weight.mT)
+        self.visible_offset += visible
+        self.hidden_offset += hidden
+
+    def _log_z(self, partition: Partition) -> Tensor:
+        """log Z with its gradient."""
+        pairs = zip(self._learned(), partition.slopes, strict=True)
+        along = torch.stack([(parameter * slope).flatten(1).sum(1) for parameter, slope in pairs]).sum(0)
+        return partition.log_z + (along - along.detach())
+
+    def _remembered(self, compute: Callable[[RBM], Partition]) -> Partition:
+        """Computed once at given parameters: an evaluation asks again for every chunk of the data."""
+        state = [*self.parameters(), self.visible_offset, self.hidden_offset]
+        if self._known is None or not all(map(torch.equal, self._known[0], state)):
+            # A certificate asks for many copies of one replica
+            copies = self.replicas > 1 and all(tensor.eq(tensor[:1]).all() for tensor in state)
+            found = compute(self._first()).repeated(self.replicas) if copies else compute(self)
+            self._known = [tensor.detach().clone() for tensor in state], found
+        return self._known[1]
+
+    def _first(self) -> RBM:
+        """The first replica alone."""
+        first = copy.deepcopy(self)
+        first.replicas = 1
+        for tensor in (*first.parameters(), *map(first.get_buffer, first.evolving)):
+            tensor.data = tensor.data[:1]
+        return first
+
+    def _enumerated(self) -> Partition:
+        layer = self._small
+        assert layer is not None
+        states = all_states(layer.units, self.chains).expand(self.replicas, -1, -1)
+        with torch.no_grad():
+            masses = torch.cat([layer.log_mass(part) for part in self._parts(states)], dim=1)
+        return self._weighted(layer, states, masses.double())
+
+    def _annealed(self, noise: Tensor) -> Partition:
+        draws = Draws(noise[: self.replicas])
+        with torch.no_grad():
+            betas = ais.schedule(self.temperatures)
+            weights, v = ais.anneal(partial(self.temper, draws), self.base_samples(draws), betas)
+            log_weights = self.log_z_of_base()[:, None] + weights - math.log(v.shape[1])
+        return self._weighted(self._visible_layer, v, log_weights)
+
+    def _weighted(self, layer: Layer, states: Tensor, log_weights: Tensor) -> Partition:
+        """Means over states of one layer whose weights sum to Z or to an estimate of it."""
+        log_z = log_weights.logsumexp(1)
+        shares = (log_weights - log_z[:, None]).exp()
+        learned = self._learned()
+        exponent, slopes = torch.zeros_like(log_z), [torch.zeros_like(parameter) for parameter in learned]
+        start = 0
+        for part in self._parts(states):
+            share = shares[:, start : (start := start + part.shape[1])]
+            with torch.enable_grad():
+                mass = layer.log_mass(part)
+                found = torch.autograd.grad((share.to(mass.dtype) * mass).sum(), learned)
+            with torch.no_grad():
+                exponent += (share * (mass - layer.other(part).entropy())).sum(1)
+            for slope, more in zip(slopes, found, strict=True):
+                slope += more
+        return Partition(log_z, exponent, slopes)
+
+    def _learned(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def _parts(self, states: Tensor) -> Iterable[Tensor]:
+        units = self.latent_dim + self.visible_offset.shape[-1]
+        return states.split(max(1, ENTRIES_AT_ONCE // (len(states) * units)), dim=1)
+
+
+def _likelihood(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
+    return machine.mean(machine.visible_log_mass(x)) - machine._log_z(machine.partition(noise))
+
+
+def _contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
+    """Chains of k steps from the data; Hinton (Neural Computation 2002)."""
+    draws = Draws(noise)
+    with torch.no_grad():
+        logits = machine.up(x)
+        v = machine.gibbs(draws.bernoulli(logits), draws)
+        means = logits.sigmoid(), machine.up(v).sigmoid()
+    return machine.contrast(x, means[0], v, means[1])
+
+
+def _persistent_contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
+    """Chains that go on for k steps at every update; Tieleman (ICML 2008)."""
+    draws = Draws(noise)
+    with torch.no_grad():
+        v = machine.gibbs(machine.chains, draws)
+        logits = machine.up(v)
+        machine.chains.copy_(draws.bernoulli(logits))
+        means = machine.up(x).sigmoid(), logits.sigmoid()
+    return machine.contrast(x, means[0], v, means[1])
+
+
+GRADIENTS: dict[str, Callable[[RBM, Tensor, Tensor], Tensor]] = {
+    "exact": _likelihood,
+    "cd": _contrastive_divergence,
+    "pcd": _persistent_contrastive_divergence,
+}
+"""Name of a gradient → what has it, `(replica,)`."""

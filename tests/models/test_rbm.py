@@ -1,0 +1,426 @@
+"""Restricted Boltzmann machines against all their states, their samplers against the distribution, and through Pack."""
+
+import math
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import chisquare, multivariate_normal
+
+from entropy_sums.ais import anneal, forward, reverse, schedule
+from entropy_sums.certificates import certify
+from entropy_sums.estimators import all_states
+from entropy_sums.models import MODELS, build
+from entropy_sums.models import rbm as module
+from entropy_sums.models.draws import Draws
+from entropy_sums.training.pack import Interrupted, Pack, Phase, Replica
+from entropy_sums.training.settings import TrainingSettings
+
+REPLICAS, POINTS = 3, 11
+SEEDS = st.integers(0, 10_000)
+KINDS = ["rbm", "gaussian_rbm"]
+
+
+def made(name="rbm", seed=0, dim=5, scale=1.0, replicas=REPLICAS, **settings):
+    """A machine with random parameters and offsets, and data of its kind."""
+    source = torch.Generator().manual_seed(seed)
+    chosen = {"latent_dim": 3, "centred": False, **settings}
+    machine = build([MODELS[name](**chosen)] * replicas, dim, [source] * replicas)
+    with torch.no_grad():
+        for parameter in machine.parameters():
+            parameter.copy_(scale * torch.randn(parameter.shape, generator=source))
+        if machine.centred:
+            for offset in (machine.visible_offset, machine.hidden_offset):
+                offset.copy_(torch.rand(offset.shape, generator=source))
+    x = torch.randn(POINTS, dim, generator=source)
+    return machine, (x > 0).to(x) if name == "rbm" else x
+
+
+def noise(replicas=REPLICAS, points=POINTS, seed=0):
+    return torch.randn(replicas, points, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def joint_exponents(machine, v, h):
+    """−E of all pairs by the formula, `(replica, v, h)`."""
+    weight = machine.hidden.weight
+    dv, dh = v - machine.visible_offset, h - machine.hidden_offset
+    hidden = (dh * machine.hidden.bias).sum(-1)[:, None, :]
+    if hasattr(machine.visible, "log_variance"):
+        precision = (-machine.visible.log_variance).exp()
+        visible = -0.5 * ((v - machine.visible.bias) ** 2 * precision).sum(-1)
+        dv = dv * precision
+    else:
+        visible = (v * machine.visible.bias).sum(-1)
+    return visible[..., None] + hidden + torch.einsum("rvd,rdh,rkh->rvk", dv.expand(len(weight), -1, -1), weight, dh)
+
+
+def enumerated(machine, x):
+    """Log-likelihood and entropy of the joint of a Bernoulli machine, from all its states of both layers."""
+    v, h = (all_states(units, x) for units in (x.shape[-1], machine.latent_dim))
+    exponents = joint_exponents(machine, v, h).flatten(1)
+    log_z = exponents.logsumexp(1)
+    log_p = exponents - log_z[:, None]
+    likelihood = joint_exponents(machine, x, h).logsumexp(-1).mean(1) - log_z
+    return likelihood, -(log_p.exp() * log_p).sum(1)
+
+
+def gradients(machine, value):
+    return torch.autograd.grad(value.sum(), list(machine.parameters()), retain_graph=True)
+
+
+def close(a, b):
+    torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.usefixtures("float64")
+@given(seed=SEEDS, centred=st.booleans(), sizes=st.sampled_from([(5, 3), (2, 4)]))
+def test_bernoulli_machine_against_all_states(seed, centred, sizes):
+    machine, x = made(seed=seed, dim=sizes[0], latent_dim=sizes[1], centred=centred)
+    bound, (likelihood, entropy) = machine.bound(x, noise()), enumerated(machine, x)
+    close(bound.elbo, likelihood)
+    close(bound.factors["joint"].entropy, entropy)
+    posterior = machine.posterior(x).mean
+    conditional = -(torch.special.xlogy(posterior, posterior) + torch.special.xlogy(1 - posterior, 1 - posterior))
+    close(bound.entropy_sum, conditional.sum(-1).mean(1) - entropy)
+    close(machine.log_likelihood(x), likelihood)
+    for ours, expected in zip(gradients(machine, bound.elbo), gradients(machine, likelihood), strict=True):
+        close(ours, expected)
+
+
+@pytest.mark.usefixtures("float64")
+@given(seed=SEEDS, centred=st.booleans())
+def test_normal_machine_is_a_mixture_of_normals(seed, centred):
+    machine, x = made("gaussian_rbm", seed, dim=4, scale=0.7, centred=centred)
+    bound = machine.bound(x, noise())
+    h = all_states(3, x)
+    for r in range(REPLICAS):
+        parameters = machine.visible.bias, machine.visible.log_variance, machine.hidden.weight, machine.hidden.bias
+        b, s, w, c = (p[r].detach().squeeze(0).numpy() for p in parameters)
+        mu, dh = machine.visible_offset[r, 0].numpy(), (h - machine.hidden_offset[r]).numpy()
+        precision, means = np.exp(-s), b + dh @ w.T
+        masses = dh @ c - dh @ w.T @ (precision * mu) + 0.5 * ((means**2 - b**2) * precision).sum(1)
+        log_p = masses - np.logaddexp.reduce(masses)
+        densities = [multivariate_normal(m, np.diag(np.exp(s))).logpdf(x.numpy()) for m in means]
+        likelihood = np.logaddexp.reduce(log_p[:, None] + np.stack(densities)).mean()
+        assert bound.elbo[r].item() == pytest.approx(likelihood, abs=1e-10)
+        entropy = -(np.exp(log_p) * log_p).sum() + 0.5 * (math.log(2 * math.pi * math.e) + s).sum()
+        assert bound.factors["joint"].entropy[r].item() == pytest.approx(entropy, abs=1e-10)
+
+
+def test_log_z_of_a_normal_machine_against_quadrature(float64):
+    machine, _ = made("gaussian_rbm", dim=1, scale=0.5, replicas=1, centred=True)
+    h = all_states(3, torch.zeros(1))
+
+    def mass(v):
+        with torch.no_grad():
+            return joint_exponents(machine, torch.tensor([[v]]), h).exp().sum().item()
+
+    total, _ = quad(mass, -30, 30, epsabs=1e-12, epsrel=1e-12, limit=200)
+    assert machine.partition(noise(1)).log_z.item() == pytest.approx(math.log(total), abs=1e-9)
+
+
+@pytest.mark.usefixtures("float64")
+@given(seed=SEEDS, centred=st.booleans())
+@pytest.mark.parametrize("annealed", [False, True])
+@pytest.mark.parametrize("name", KINDS)
+def test_gap_is_the_directional_derivative(name, annealed, seed, centred):
+    """θ·∇F; of a normal machine along the hidden biases and minus one in every log variance. No exact log Z is needed:
+    with estimates of log Z and of the expectations it is the same identity."""
+    machine, x = made(name, seed, scale=0.6, centred=centred, temperatures=3, chains=5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "ENUMERABLE", 0 if annealed else 16)
+        bound = machine.bound(x, noise())
+    found = dict(zip([n for n, _ in machine.named_parameters()], gradients(machine, bound.elbo), strict=True))
+    parameters = dict(machine.named_parameters())
+    radial = ["hidden.bias"] if name == "gaussian_rbm" else list(found)
+    along = torch.stack([(parameters[n] * found[n]).flatten(1).sum(1) for n in radial]).sum(0)
+    if name == "gaussian_rbm":
+        along = along - found["visible.log_variance"].flatten(1).sum(1)
+    close(bound.gap, along)
+    assert (bound.gap.abs() > 1e-6).all()
+
+
+DIRECTIONS = {
+    "rbm": {"1 · visible.bias", "1 · hidden.weight", "1 · hidden.bias"},
+    "gaussian_rbm": {"-1 · shift of visible.log_variance", "1 · hidden.bias"},
+}
+
+
+@pytest.mark.parametrize("annealed", [False, True])
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("name", KINDS)
+def test_certificate(float64, monkeypatch, name, centred, annealed):
+    machine, _ = made(name, scale=0.5, replicas=2, centred=centred, temperatures=3, chains=10)
+    monkeypatch.setattr(module, "ENUMERABLE", 0 if annealed else 16)
+    x = torch.randn(60, 5, generator=torch.Generator().manual_seed(3))
+    data = (x > 0).to(x) if name == "rbm" else x
+    certificate = certify(machine, data, trials=2)
+    assert certificate.residual() < 1e-8
+    assert set(certificate.describe("joint").split(", ")) == DIRECTIONS[name]
+
+
+@pytest.mark.parametrize(("name", "fixed"), [("rbm", "visible"), ("gaussian_rbm", "hidden")])
+def test_a_machine_with_fixed_biases_has_no_certificate(float64, name, fixed):
+    machine, x = made(name, replicas=2, scale=0.5)
+    getattr(machine, fixed).bias.requires_grad_(False)
+    certificate = certify(machine, x, trials=2)
+    assert not certificate.holds("joint")
+    assert certificate.residual() > 1e-4
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_offsets_leave_the_distribution_as_it_is(float64, name):
+    machine, x = made(name, centred=True)
+    before, offsets = machine.log_likelihood(x), machine.visible_offset.clone()
+    for _ in range(5):
+        machine._follow(x)
+    assert ((machine.visible_offset - offsets).abs().max() > 1e-3).all()
+    close(machine.log_likelihood(x), before)
+    centre, rate = x.mean(0), module.OFFSET_RATE
+    close(machine.visible_offset, centre + (1 - rate) ** 5 * (offsets - centre))
+
+
+def test_only_training_moves_offsets_and_chains(float64):
+    for gradient in module.GRADIENTS:
+        machine, x = made(gradient=gradient, centred=True)
+        buffers = [machine.get_buffer(name) for name in machine.evolving]
+        before = [tensor.clone() for tensor in buffers]
+        machine.bound(x, noise())
+        assert all(map(torch.equal, before, buffers))
+        machine.objective(x, noise())
+        moved = [not a.equal(b) for a, b in zip(before, buffers, strict=True)]
+        assert moved == [gradient == "pcd", True, True]
+
+
+def test_samples_follow_the_enumerated_distribution(float64):
+    """And those of too few steps do not, so the test can tell."""
+    pvalues = {}
+    for steps in (1, 40):
+        machine, x = made(dim=4, replicas=1, gibbs_steps=steps)
+        draws = Draws(noise(1, seed=1))
+        v = machine.gibbs(torch.ones(1, 8000, 3), draws)
+        seen = torch.bincount((v[0] @ torch.tensor([1.0, 2, 4, 8])).long(), minlength=16)
+        states = all_states(4, x)
+        expected = (machine.visible_log_mass(states)[0] - machine.partition(noise(1)).log_z).exp().detach()
+        pvalues[steps] = chisquare(seen.numpy(), 8000 * expected.numpy()).pvalue
+    assert pvalues[1] < 1e-6
+    assert pvalues[40] > 1e-3
+
+
+def test_samples_of_a_normal_machine_have_its_moments(float64):
+    machine, _ = made("gaussian_rbm", dim=3, scale=0.6, replicas=1, gibbs_steps=40)
+    v = machine.gibbs(torch.ones(1, 20_000, 3), Draws(noise(1, seed=2)))[0]
+    h = all_states(3, v)
+    p = machine.hidden_log_mass(h).softmax(-1)[0].detach()
+    means = machine.given_hidden(h).mean[0].detach()
+    mean = p @ means
+    spread = (p[:, None] * (means - mean)).mT @ (means - mean)
+    covariance = spread + machine.visible.log_variance[0, 0].detach().exp().diag()
+    standard_error = covariance.diagonal().sqrt() / math.sqrt(len(v))
+    assert ((v.mean(0) - mean).abs() < 4 * standard_error).all()
+    torch.testing.assert_close(v.mT.cov(), covariance, rtol=0.06, atol=0.03)
+
+
+def estimates(gradient, steps, updates, centred, scale=0.8):
+    """Gradients of so many updates at the same parameters, `(update, parameter)`, and the exact one."""
+    machine, x = made(replicas=1, gradient=gradient, gibbs_steps=steps, chains=400, scale=scale, centred=centred)
+    exact = torch.cat([g.flatten() for g in gradients(machine, machine.bound(x, noise(1)).elbo)])
+    x = x.repeat(40, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "OFFSET_RATE", 0.0)  # offsets stay, so that parameters do
+        found = [
+            torch.cat([g.flatten() for g in gradients(machine, machine.objective(x, noise(1, len(x), seed=u)))])
+            for u in range(updates)
+        ]
+    return torch.stack(found), exact
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("gradient", ["cd", "pcd"])
+def test_the_gradient_of_long_chains_is_the_exact_one(float64, gradient, centred):
+    found, exact = estimates(gradient, 25, 60, centred)
+    standard_error = found.std(0) / math.sqrt(len(found))
+    assert ((found.mean(0) - exact).abs() < 4.5 * standard_error).all()
+
+
+def test_contrastive_divergence_comes_nearer_with_every_step(float64):
+    distances = []
+    for steps in (1, 3, 10):
+        found, exact = estimates("cd", steps, 60, centred=False, scale=2.5)
+        distances.append((found.mean(0) - exact).norm().item())
+    assert all(near < 0.5 * far for far, near in pairwise(distances))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_exact_gradient_is_that_of_the_bound(float64, name):
+    machine, x = made(name, gradient="exact")
+    value, bound = machine.objective(x, noise()), machine.bound(x, noise())
+    close(value, bound.elbo)
+    for a, b in zip(gradients(machine, value), gradients(machine, bound.elbo), strict=True):
+        close(a, b)
+
+
+def exact_samples(machine, count, seed):
+    """Visible vectors of a Bernoulli machine from all its states."""
+    states = all_states(machine.visible_offset.shape[-1], machine.chains)
+    p = machine.visible_log_mass(states).softmax(-1).detach()
+    chosen = torch.multinomial(p, count, replacement=True, generator=torch.Generator().manual_seed(seed))
+    return states[chosen]
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_annealing_brackets_the_exact_log_z(float64, centred):
+    """On average over replicas, which share their parameters: forward below, reverse above; and with intervals."""
+    machine, _ = made(dim=8, latent_dim=6, scale=3.0, replicas=1, centred=centred)
+    exact = machine.partition(noise(1)).log_z
+    many = build([MODELS["rbm"](latent_dim=6, centred=centred, chains=100)] * 120, 8, [torch.Generator()] * 120)
+    with torch.no_grad():
+        for name in (name for name in machine.state_dict() if name != "chains"):
+            many.state_dict()[name].copy_(machine.state_dict()[name])
+    draws, base = Draws(noise(120)), many.log_z_of_base()
+    errors = {}
+    for temperatures in (1, 60):
+        betas = schedule(temperatures)
+        up, _ = anneal(partial(many.temper, draws), many.base_samples(draws), betas)
+        down, _ = anneal(partial(many.temper, draws), exact_samples(many, 100, seed=4), betas[::-1])
+        both = forward(base, up), reverse(base, down)
+        errors[temperatures] = torch.stack([estimate.value - exact for estimate in both]).detach()
+    standard_errors = errors[1].std(1) / math.sqrt(120)
+    assert errors[1][0].mean() < -3 * standard_errors[0]
+    assert errors[1][1].mean() > 3 * standard_errors[1]
+    assert (errors[60].mean(1).abs() < 0.3 * errors[1].mean(1).abs()).all()
+    assert ((both[0].lower < exact) & (exact < both[1].upper)).double().mean() > 0.95
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_annealed_is_near_what_is_enumerated(float64, monkeypatch, name):
+    settings = {"scale": 0.5, "chains": 3000, "temperatures": 60}
+    (machine, x), (same, _) = made(name, **settings), made(name, **settings)
+    bound = machine.bound(x, noise())
+    monkeypatch.setattr(module, "ENUMERABLE", 0)
+    estimate = same.bound(x, noise())
+    assert not estimate.elbo.equal(bound.elbo)
+    torch.testing.assert_close(estimate.elbo, bound.elbo, atol=0.02, rtol=0)
+    torch.testing.assert_close(estimate.gap, bound.gap, atol=0.1, rtol=0)
+    for a, b in zip(gradients(same, estimate.elbo), gradients(machine, bound.elbo), strict=True):
+        torch.testing.assert_close(a, b, atol=0.1, rtol=0)
+    assert same.log_likelihood(x) is None
+
+
+def test_forward_and_reverse_from_persistent_chains(float64):
+    machine, x = made(scale=0.7, chains=2000, gibbs_steps=50, gradient="pcd")
+    machine.objective(x, noise())
+    exact = machine.partition(noise()).log_z
+    for estimate in machine.bracket(noise(seed=5), 50):
+        torch.testing.assert_close(estimate.value, exact, atol=0.05, rtol=0)
+
+
+def test_log_z_is_computed_anew_when_anything_changes(float64):
+    machine, x = made(centred=True)
+    first = machine.partition(noise())
+    assert machine.partition(noise(seed=1)) is first
+    for tensor in (*machine.parameters(), machine.hidden_offset):
+        with torch.no_grad():
+            tensor.view(-1)[0] += 0.1
+        close(machine.bound(x, noise()).elbo, enumerated(machine, x)[0])
+
+
+def test_replicas_that_are_copies_are_computed_once(float64):
+    machine, x = made(replicas=1)
+    copies, _ = made(replicas=1)
+    copies.replicas = 4
+    for tensor in (*copies.parameters(), *map(copies.get_buffer, copies.evolving)):
+        tensor.data = tensor.data.repeat(4, *[1] * (tensor.ndim - 1))
+    bound, alone = copies.bound(x, noise(4)), machine.bound(x, noise(1))
+    close(bound.elbo, alone.elbo.expand(4))
+    for a, b in zip(gradients(copies, bound.elbo), gradients(machine, alone.elbo), strict=True):
+        close(a, b.expand_as(a))
+
+
+def test_exact_gradients_of_large_machines_are_refused():
+    for name, dim, latents in (("rbm", 20, 17), ("gaussian_rbm", 4, 17)):
+        settings = MODELS[name](latent_dim=latents, gradient="exact")
+        with pytest.raises(ValueError, match="latent_dim is 17 and the data have"):
+            build([settings], dim, [torch.Generator()])
+    assert build([MODELS["rbm"](latent_dim=17, gradient="exact")], 4, [torch.Generator()]).latent_dim == 17
+
+
+DATA = (np.random.default_rng(0).random((60, 6)) < 0.4).astype(np.float32)
+PHASES = [
+    {"steps": 12, "learning_rate": 0.1, "batch_size": 7},
+    {"steps": 6, "learning_rate": 0.01, "batch_size": "full"},
+]
+TRAINING = TrainingSettings(phases=PHASES, evaluation={"every": 4, "samples": 2, "certificate": False})
+
+
+def pack(name, gradient, count=2, **options):
+    settings = MODELS[name](gradient=gradient, latent_dim=3, chains=9, gibbs_steps=2)
+    return Pack([Replica(seed, settings, TRAINING) for seed in range(count)], DATA[:40], DATA[40:], **options)
+
+
+@pytest.mark.parametrize("at", [3, 8, 13])
+@pytest.mark.parametrize(("name", "gradient"), [("rbm", "pcd"), ("rbm", "cd"), ("gaussian_rbm", "pcd")])
+def test_a_resumed_run_equals_the_undisturbed_one(tmp_path, monkeypatch, name, gradient, at):
+    """To the last bit, with its chains and offsets, from a recorded step and from between two."""
+    undisturbed = pack(name, gradient)
+    expected = undisturbed.run().arrays()
+    options = {"identity": "job", "checkpoint": tmp_path / "job.checkpoint"}
+    update = Phase.update
+
+    def stopping(phase, pack, step):
+        update(phase, pack, step)
+        if step == at - 1:
+            pack.stop()
+
+    monkeypatch.setattr(Phase, "update", stopping)
+    with pytest.raises(Interrupted):
+        pack(name, gradient, **options).run()
+    monkeypatch.undo()
+    resumed = pack(name, gradient, **options)
+    found = resumed.run().arrays()
+    for quantity, values in expected.items():
+        np.testing.assert_array_equal(found[quantity], values, err_msg=quantity)
+    for buffer in resumed.model.evolving:
+        assert resumed.model.get_buffer(buffer).equal(undisturbed.model.get_buffer(buffer))
+
+
+@pytest.mark.parametrize("gradient", module.GRADIENTS)
+def test_alone_is_as_in_a_pack(gradient):
+    packed, alone = pack("rbm", gradient, count=3).run().arrays(), pack("rbm", gradient, count=1).run().arrays()
+    for name in ("elbo", "gap", "log_likelihood", "heldout_elbo"):
+        np.testing.assert_allclose(packed[name][:, 0], alone[name][:, 0], rtol=2e-4, atol=2e-4, err_msg=name)
+
+
+def test_training_climbs_and_the_likelihood_is_the_elbo():
+    for gradient in module.GRADIENTS:
+        arrays = pack("rbm", gradient).run().arrays()
+        assert (arrays["elbo"][-1] > arrays["elbo"][0] + 0.1).all()
+        np.testing.assert_allclose(arrays["elbo"], arrays["log_likelihood"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"gradient": "cd"}, {"gradient": "exact"}, {"gibbs_steps": 3}, {"chains": 8}, {"centred": False}],
+    ids=str,
+)
+def test_every_setting_changes_training(change):
+    """The gradient that the second of two updates goes along."""
+    plain = {"gradient": "pcd", "latent_dim": 3, "chains": 9, "gibbs_steps": 2}
+    values = []
+    for settings in (plain, plain | change):
+        machine = build([MODELS["rbm"](**settings)], 6, [torch.Generator().manual_seed(0)])
+        x = torch.from_numpy(DATA[:POINTS])
+        machine.objective(x, noise(1))
+        values.append(gradients(machine, machine.objective(x, noise(1, seed=1)))[1])
+    assert (values[0] - values[1]).abs().max() > 1e-4
+
+
+def test_temperatures_change_what_is_annealed(monkeypatch):
+    monkeypatch.setattr(module, "ENUMERABLE", 0)
+    few, many = (made(temperatures=t)[0].partition(noise()).log_z for t in (2, 50))
+    assert ((few - many).abs() > 1e-4).all()
