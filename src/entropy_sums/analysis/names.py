@@ -11,6 +11,8 @@ NAMES = {
     "bernoullivae": "Bernoulli VAE",
     "poissonvae": "Poisson VAE",
     "sbn": "SBN",
+    "rbm": "RBM",
+    "gaussianrbm": "Gaussian RBM",
     "pca": "PCA",
     "pca_ring": "PCA-ring",
     "mnist": "MNIST",

@@ -68,7 +68,7 @@ QUANTITIES = {
     "log_likelihood": "#000000",
 }
 SCHEDULES = {"constant": "#E69F00", "cosine": "#332288", "linear": "#882255"}
-FACTORS = {"prior": "#CC79A7", "observation": "#009E73"}
+FACTORS = {"prior": "#CC79A7", "observation": "#009E73", "joint": "#332288"}
 MODELS = {
     "linearvae": Look("#000000", "D"),
     "vae0": Look("#8C8C8C", "X"),
@@ -77,6 +77,8 @@ MODELS = {
     "vae3": Look("#D55E00", "^"),
     "bernoullivae": Look("#CC79A7", "v"),
     "sbn": Look("#882255", "P"),
+    "rbm": Look("#332288", "p"),
+    "gaussianrbm": Look("#999933", "h"),
 }
 _FURTHER_COLORS = ("#E69F00", "#56B4E9", "#332288", "#882255", "#999933")
 _FURTHER_LOOKS = tuple(Look(color, marker) for marker in "Pph*d<>" for color in _FURTHER_COLORS)
