@@ -69,6 +69,19 @@ class Normal(Coordinatewise):
         return 0.5 + 0.5 * LOG_2PI + self.log_std
 
 
+def cholesky(matrix: Tensor) -> Tensor:
+    """The lower triangular factor of every matrix `(..., D, D)`, NaN where there is none.
+
+    One diverged replica must not end its pack, as the error of torch would.
+
+    Example:
+        >>> cholesky(torch.tensor([[[4.0]], [[-1.0]]])).flatten()
+        tensor([2., nan])
+    """
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    return torch.where((failed == 0)[..., None, None], factor, torch.nan)
+
+
 class FullNormal(Family):
     r"""$\mathcal N(x; \mu, LL^\top)$ with full covariance, from its Cholesky factor.
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from entropy_sums.distributions import FullNormal
-from entropy_sums.layers import UnitNormLinear, log_std
+from entropy_sums.distributions.normal import cholesky
+from entropy_sums.layers import Linear, UnitNormLinear, log_std
 from entropy_sums.models.components import VAE, Blueprint, NormalMean, ScaledNormal, StandardNormal
 
 
@@ -34,17 +35,21 @@ class LinearVAE(VAE):
 
     def marginal(self) -> FullNormal:
         r"""$p(x) = \mathcal N(b, WW^\top + \sigma^2 I)$, batch shape `(replica, 1)`."""
-        weight, bias = self._linear.weight, self._linear.bias
-        variance = (2 * log_std(self._observation.spread, self._observation.kind)).exp()
-        identity = torch.eye(bias.shape[-1], dtype=bias.dtype, device=bias.device)
-        covariance = weight.mT @ weight + variance * identity
-        factor, failed = torch.linalg.cholesky_ex(covariance)
-        # One diverged replica must not end its pack: where there is no covariance, there is no likelihood.
-        factor = torch.where((failed == 0)[:, None, None], factor, torch.nan)
-        return FullNormal(bias, factor.unsqueeze(1))
+        return linear_marginal(self._linear, (2 * log_std(self._observation.spread, self._observation.kind)).exp())
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         return self.mean(self.marginal().log_prob(x))
+
+
+def linear_marginal(linear: Linear, variance: Tensor) -> FullNormal:
+    r"""$p(x) = \mathcal N(b, WW^\top + \mathrm{diag}\,\sigma^2)$ of standard normal latents, batch `(replica, 1)`.
+
+    Args:
+        linear: W and b.
+        variance: $\sigma^2$, `(replica, 1, 1)` or `(replica, 1, D)`.
+    """
+    identity = torch.eye(linear.bias.shape[-1], dtype=variance.dtype, device=variance.device)
+    return FullNormal(linear.bias, cholesky(linear.weight.mT @ linear.weight + variance * identity).unsqueeze(1))
 
 
 def vae0(blueprint: Blueprint) -> VAE:

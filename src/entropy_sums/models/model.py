@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -19,7 +19,7 @@ class Model(nn.Module, ABC):
     Attributes:
         factors: names of the factors of the bound, in its order.
         evolving: names of buffers `(replica, …)` that training changes, such as persistent chains.
-        noise_dim: standard normal numbers that `bound` and `objective` want per posterior sample.
+        noise_dim: standard normal numbers that `bound` and `objective` want per posterior sample; 0 without sampling.
     """
 
     factors: ClassVar[tuple[str, ...]]
@@ -72,6 +72,15 @@ class Model(nn.Module, ABC):
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         """Exact mean log-likelihood of x in nats, `(replica,)`, or None where the model has no closed form."""
         return None
+
+
+@runtime_checkable
+class Maximising(Protocol):
+    """A model that EM can train."""
+
+    def maximise(self, x: Float[Tensor, "*replica points dim"]) -> None:
+        """One step of EM on the points x, in place: the ELBO of x is no less than before."""
+        ...
 
 
 class DirectedModel(Model):

@@ -141,6 +141,61 @@ class PoissonVAESettings(NetworkSettings):
     ones, which it does not."""
 
 
+class MixtureSettings(ModelSettings):
+    """What all mixtures have in common: learned mixing weights and the exact posterior."""
+
+    latent_dim: Annotated[int, Field(ge=2)] = 2
+    """Number K of components."""
+
+
+class GaussianMixtureSettings(MixtureSettings):
+    """Normal components; where one of them shrinks to a point, the likelihood has no bound."""
+
+    implementation = "entropy_sums.models.mixtures:gaussian_mixture"
+
+    covariance: Literal["scalar", "diagonal", "full"] = "diagonal"
+    """Covariance of every component."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Standard deviation of every component at the start."""
+
+    def weights(self, observed_dim: int) -> int:
+        return self.latent_dim * observed_dim * (observed_dim + 1 if self.covariance == "full" else 2)
+
+
+class PoissonMixtureSettings(MixtureSettings):
+    """Poisson components for counts."""
+
+    implementation = "entropy_sums.models.mixtures:poisson_mixture"
+
+    observation_entropy: Literal["pseudo", "true"] = "pseudo"
+    """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
+    ones, which it does not."""
+
+
+class BernoulliMixtureSettings(MixtureSettings):
+    """Bernoulli components for binary data."""
+
+    implementation = "entropy_sums.models.mixtures:bernoulli_mixture"
+    binary = True
+
+
+class ExponentialMixtureSettings(MixtureSettings):
+    """Exponential components for positive data."""
+
+    implementation = "entropy_sums.models.mixtures:exponential_mixture"
+
+
+class FactorAnalysisSettings(ModelSettings):
+    """Linear decoder with the exact posterior; with scalar noise it is probabilistic PCA."""
+
+    implementation = "entropy_sums.models.factor_analysis:FactorAnalysis"
+
+    noise: Literal["scalar", "diagonal"] = "diagonal"
+    """One standard deviation for all dimensions of the data, or one for each."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Standard deviations of the noise at the start."""
+
+
 ENUMERABLE_LATENTS = 12
 """Binary latents over all states of which is summed where exact values are asked for: 4096 states."""
 
@@ -228,6 +283,11 @@ MODELS: dict[str, type[ModelSettings]] = {
     "vae3": VAE3Settings,
     "bernoulli_vae": BernoulliVAESettings,
     "poisson_vae": PoissonVAESettings,
+    "gaussian_mixture": GaussianMixtureSettings,
+    "poisson_mixture": PoissonMixtureSettings,
+    "bernoulli_mixture": BernoulliMixtureSettings,
+    "exponential_mixture": ExponentialMixtureSettings,
+    "factor_analysis": FactorAnalysisSettings,
     "sbn": SBNSettings,
     "rbm": RBMSettings,
     "gaussian_rbm": GaussianRBMSettings,

@@ -23,7 +23,7 @@ class Batches:
     Args:
         data: `(N, D)`.
         seeds: one per replica.
-        noise_dim: standard normal numbers per posterior sample.
+        noise_dim: standard normal numbers per posterior sample; none for models without sampling.
         phase: position of the phase in the training.
     """
 
@@ -33,7 +33,7 @@ class Batches:
         self.points = len(data) if self.full else int(settings.batch_size)
         self.steps_per_epoch = len(data) // self.points
         self.rows = self.points * settings.samples
-        self.block_steps = max(1, min(64, settings.steps, NOISE_PER_BLOCK // (self.rows * noise_dim)))
+        self.block_steps = max(1, min(64, settings.steps, NOISE_PER_BLOCK // (self.rows * max(1, noise_dim))))
         self._noise = data.new_empty(len(seeds), self.block_steps, self.rows, noise_dim)
         self._order = torch.empty(len(seeds), len(data), dtype=torch.int64, device=data.device)
         self._block = self._epoch = -1

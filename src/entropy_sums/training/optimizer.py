@@ -25,6 +25,7 @@ class PackedOptimizer:
     `torch.optim`, a tenth of a step of small networks.
 
     Attributes:
+        update: of a group, None where the model maximises its ELBO by itself, without gradients.
         moments: running moments of the gradient by name, a tensor for each parameter.
 
     Example:
@@ -46,7 +47,7 @@ class PackedOptimizer:
     ) -> None:
         self.parameters = list(parameters)
         rule = OPTIMIZERS[kind]
-        self._update = rule.update
+        self.update = rule.update
         self.moments = {name: [torch.zeros_like(p) for p in self.parameters] for name in rule.moments}
         self.second_moment_decay = second_moment_decay
         each = zip(learning_rates, weight_decays, strict=True)
@@ -54,9 +55,10 @@ class PackedOptimizer:
 
     def step(self, factor: float) -> None:
         """One update with the gradients that are present, every learning rate times `factor`."""
+        assert self.update is not None, "only the model itself can update it"
         gradients = [cast(Tensor, parameter.grad) for parameter in self.parameters]
         for group in self._groups:
-            self._update(group, [gradient[group.members] for gradient in gradients], group.learning_rate * factor)
+            self.update(group, [gradient[group.members] for gradient in gradients], group.learning_rate * factor)
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -117,9 +119,12 @@ def _sgd(group: Group, gradients: list[Tensor], learning_rate: float) -> None:
 
 @dataclass(frozen=True)
 class Rule:
-    """An update of a group from its gradients and a learning rate, and the moments that it keeps."""
+    """An update of a group from its gradients and a learning rate, and the moments that it keeps.
 
-    update: Callable[[Group, list[Tensor], float], None]
+    Without an update, the model maximises its ELBO by itself.
+    """
+
+    update: Callable[[Group, list[Tensor], float], None] | None = None
     moments: tuple[str, ...] = ()
 
 
@@ -127,6 +132,7 @@ OPTIMIZERS: dict[str, Rule] = {
     "adam": Rule(_with_moments(adam), ("first", "second")),
     "adamw": Rule(_with_moments(adamw), ("first", "second")),
     "sgd": Rule(_sgd),
+    "em": Rule(),
 }
 """Name of an optimiser → how it updates."""
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from entropy_sums.certificates import certify
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import ModelSettings, build
+from entropy_sums.models.model import Maximising, Model
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
 from entropy_sums.training.evaluation import Evaluation, Record
@@ -85,11 +86,17 @@ class Phase:
     def update(self, pack: Pack, step: int) -> None:
         """One step up the objective of every replica."""
         x, noise = self.batches(step - self.start)
-        with drawing(self._dropouts, self._generators(step - self.start) if self._dropouts else ()):
-            loss = -pack.model.objective(x, noise).sum()
-        loss.backward()
-        self.optimizer.step(self._factor((step - self.start) / self.settings.steps))
+        if isinstance(pack.model, Maximising) and self.optimizer.update is None:
+            pack.model.maximise(x)
+        else:
+            self._ascend(pack.model, x, noise, step - self.start)
         pack.model.constrain()
+
+    def _ascend(self, model: Model, x: Tensor, noise: Tensor, step: int) -> None:
+        with drawing(self._dropouts, self._generators(step) if self._dropouts else ()):
+            loss = -model.objective(x, noise).sum()
+        loss.backward()
+        self.optimizer.step(self._factor(step / self.settings.steps))
 
     def _generators(self, step: int) -> list[torch.Generator]:
         device = self.batches.data.device
@@ -127,6 +134,7 @@ class Pack:
         self.seeds = [replica.seed for replica in replicas]
         generators = [generator(seed, Stream.PARAMETERS) for seed in self.seeds]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
+        self._check_optimizers()
         samples = self.training.evaluation.samples
         certified = self.training.evaluation.certificate
         certificate = certify(self.model, self.data, trials=CERTIFICATE_TRIALS) if certified else None
@@ -200,6 +208,14 @@ class Pack:
                 "this model is a distribution over 0 and 1, and the data have other values: its ELBO would bound no "
                 "likelihood; set binarise: threshold or binarise: sample, or choose another model"
             )
+
+    def _check_optimizers(self) -> None:
+        for position, phase in enumerate(self.training.phases):
+            if phase.optimizer == "em" and not isinstance(self.model, Maximising):
+                raise ValueError(
+                    f"training.phases.{position}.optimizer: em needs a model with a step of EM (`maximise`), and "
+                    f"{type(self.model).__name__} has none; choose adam, adamw or sgd"
+                )
 
     def _phase(self, step: int) -> Phase:
         """The phase that does `step`, entered anew where it begins or training resumes."""

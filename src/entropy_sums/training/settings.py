@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from entropy_sums.settings import Packed, Settings
 
 PROTOCOL = 3
 """Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
 
-Optimizer = Literal["adam", "adamw", "sgd"]
+Optimizer = Literal["adam", "adamw", "sgd", "em"]
 
 
 class PhaseSettings(Settings):
@@ -28,13 +28,25 @@ class PhaseSettings(Settings):
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
     optimizer: Optimizer = "adam"
-    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`."""
+    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`; or `em`, for mixtures and
+    factor analysis, on full batches: it has no learning rate, and none of the settings of the gradient acts on it."""
     weight_decay: Packed[NonNegativeFloat] = 0.0
     """λ, on all learned parameters θ: with `adam` and `sgd` the objective is elbo − (λ/2)‖θ‖², with `adamw` each step
     shrinks θ by λ times the learning rate. The elbo is recorded without the penalty."""
     second_moment_decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
     learned variances need in short trainings."""
+
+    @model_validator(mode="after")
+    def _em_as_it_is(self):
+        if self.optimizer == "em" and self.batch_size != "full":
+            raise ValueError(
+                f"optimizer: em forgets all points but those of its step, here batch_size: {self.batch_size}; write "
+                "batch_size: full"
+            )
+        if self.optimizer == "em" and self.weight_decay:
+            raise ValueError(f"optimizer: em has no weight_decay, here {self.weight_decay}; write weight_decay: 0")
+        return self
 
 
 class EvaluationSettings(Settings):
