@@ -83,8 +83,8 @@ def reinforce(values: Float[Tensor, "samples ..."], log_q: Float[Tensor, "sample
     $$\nabla \mathbb E_q[f] \approx
       \frac1S \sum_s \Bigl(f_s - \frac1{S-1} \sum_{t \neq s} f_t\Bigr) \nabla \log q(z_s)$$
 
-    Unbiased for any number $S \ge 2$ of independent samples. Source: Williams (Machine Learning 1992); Mnih and Rezende
-    (ICML 2016, section 2.5, with the arithmetic mean).
+    Unbiased for any number $S \ge 2$ of independent samples. Source: Williams (Machine Learning 1992), with
+    the baseline of Kool, van Hoof and Welling (ICLR workshop 2019).
 
     Args:
         values: f of each sample.
@@ -111,7 +111,7 @@ def vimco(log_weights: Float[Tensor, "samples ..."], log_q: Float[Tensor, "sampl
       + \sum_s \frac{w_s}{\sum_t w_t} \nabla \log w_s$$
 
     where $\hat L_{-s}$ has the geometric mean of the other weights in place of $w_s$. The mean of $\hat L$ is
-    no less than the ELBO and has other stationary points. Source: Mnih and Rezende (ICML 2016, equations 7 to 10).
+    no less than the ELBO and has other stationary points. Source: Mnih and Rezende (ICML 2016).
 
     Args:
         log_weights: $\log w_s = \log p(x, z_s) - \log q(z_s)$, differentiable.
@@ -141,7 +141,7 @@ def disarm(difference: Tensor, state: Tensor, antithetic: Tensor, logits: Tensor
 
     Unbiased with $z_h = [u_h < \mathrm{sigmoid}(a_h)]$ and $\tilde z_h = [1 - u_h < \mathrm{sigmoid}(a_h)]$: what ARM
     (Yin and Zhou, ICLR 2019) estimates, without the part of its noise that u has beyond z and z̃. Source: Dong, Mnih and
-    Tucker (NeurIPS 2020, equation 6); Yin et al. (2020) found it as U2G.
+    Tucker (NeurIPS 2020).
 
     Args:
         difference: $f(z) - f(\tilde z)$.

@@ -325,9 +325,9 @@ def trained(samples=1, **settings):
     """The record of two replicas that learn halves of the data vector, on or off."""
     halves = np.random.default_rng(3).integers(0, 2, (60, 2)).repeat(DIM // 2, axis=1)
     points = np.abs(halves - (np.random.default_rng(4).random(halves.shape) < 0.1))
-    phase = {"learning_rate": 0.2, "schedule": "cosine", "second_moment_decay": 0.99, "batch_size": "full"}
+    phase = {"learning_rate": 0.3, "schedule": "cosine", "second_moment_decay": 0.99, "batch_size": "full"}
     training = TrainingSettings(
-        phases=[{**phase, "steps": 300, "samples": samples}], evaluation={"every": 300}, precision="float64"
+        phases=[{**phase, "steps": 200, "samples": samples}], evaluation={"every": 200}, precision="float64"
     )
     model = MODELS["sbn"](latent_dim=LATENTS, **LINEAR, **settings)
     return Pack([Replica(seed, model, training) for seed in range(2)], points, points).run().arrays()
