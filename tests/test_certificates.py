@@ -67,6 +67,17 @@ PROVEN = {
         "1 · shift of encoder.spread, 1/2 · encoder.mean.weight, 1/2 · encoder.mean.bias, -1/2 · decoder.mean.weight",
         "-1 · shift of decoder.spread",
     ),
+    ("gaussian_mixture", (("covariance", "scalar"),)): ("1 · prior_bias", "-1/2 · shift of components.log_std"),
+    ("gaussian_mixture", ()): ("1 · prior_bias", "-1/2 · shift of components.log_std"),
+    ("gaussian_mixture", (("covariance", "full"),)): (
+        "1 · prior_bias",
+        "-1/2 · shift of components.log_diagonal, -1/2 · components.below",
+    ),
+    ("poisson_mixture", ()): ("1 · prior_bias", "1 · components.weight"),
+    ("bernoulli_mixture", ()): ("1 · prior_bias", "1 · components.weight"),
+    ("exponential_mixture", ()): ("1 · prior_bias", "1 · shift of components.weight"),
+    ("factor_analysis", ()): ("-1/2 · linear.weight", "-1/2 · shift of noise_bias"),
+    ("factor_analysis", (("noise", "scalar"),)): ("-1/2 · linear.weight", "-1/2 · shift of noise_bias"),
     ("sbn", ()): ("1 · prior_bias", "1 · decoders.0.network.1.weight, 1 · decoders.0.network.1.bias"),
     ("sbn", (("prior", "uniform"),)): ("0", "1 · decoders.0.network.1.weight, 1 · decoders.0.network.1.bias"),
 }
@@ -78,6 +89,7 @@ UNPROVEN = {
     ("vae1", (("variance_head", "leaky_relu"),)): ["prior"],
     ("vae3", (("variance_head", "leaky_relu"),)): ["prior", "observation"],
     ("poisson_vae", (*SMALL_RATES, ("observation_entropy", "true"))): ["observation"],
+    ("poisson_mixture", (("observation_entropy", "true"),)): ["observation"],
     ("vae1", (("free_bits", 2.0),)): ["prior"],
     ("vae1", (("beta", 4.0), ("entropies", "unweighted"))): ["prior"],
     ("vae2", (("beta", 0.25), ("entropies", "unweighted"))): ["prior"],
@@ -87,6 +99,9 @@ UNPROVEN = {
 SUPPORTS = {
     "bernoulli_vae": lambda x: (x > 0).double(),
     "poisson_vae": lambda x: (2 * x).abs().floor(),
+    "poisson_mixture": lambda x: (2 * x).abs().floor(),
+    "bernoulli_mixture": lambda x: (x > 0).double(),
+    "exponential_mixture": torch.abs,
     "sbn": lambda x: (x > 0).double(),
 }
 """Which data a model is for, made from any."""

@@ -79,7 +79,7 @@ def scipy_table(model, replica, x):
 
 
 def weights(model, replica):
-    return softmax(model.mixing_bias[replica, 0].detach().numpy())
+    return softmax(model.prior_bias[replica, 0].detach().numpy())
 
 
 @limits(max_examples=15)
@@ -134,7 +134,7 @@ def test_the_gap_of_each_factor_is_a_directional_derivative(name, settings, seed
     bound = model.bound(x, NOISE)
     names, parameters = zip(*model.named_parameters(), strict=True)
     gradients = dict(zip(names, torch.autograd.grad(bound.elbo.sum(), parameters), strict=True))
-    steps = {"prior": {"mixing_bias": lambda p: p}, "observation": DIRECTIONS[settings.get("covariance", name)]}
+    steps = {"prior": {"prior_bias": lambda p: p}, "observation": DIRECTIONS[settings.get("covariance", name)]}
     for factor, direction in steps.items():
         along = sum((gradients[n] * step(model.get_parameter(n))).flatten(1).sum(1) for n, step in direction.items())
         torch.testing.assert_close(bound.factors[factor].gap, along, rtol=1e-10, atol=1e-10)
@@ -264,7 +264,7 @@ def test_a_fixed_point_of_em_closes_every_gap(name, settings):
 def test_a_component_without_points_stays_as_it_is(name, settings):
     model, x = made(name, components=2, **settings), points(name)
     with torch.no_grad():
-        model.mixing_bias[:, :, 1] = -800
+        model.prior_bias[:, :, 1] = -800
     before = {n: p[:, 1].detach().clone() for n, p in model.components.named_parameters()}
     model.maximise(x)
     assert all(p[:, 1].equal(before[n]) for n, p in model.components.named_parameters())

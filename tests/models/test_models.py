@@ -123,11 +123,19 @@ def test_linear_vae_likelihood_against_scipy(float64):
         assert values[r].item() == pytest.approx(expected, abs=1e-12)
 
 
+CORRELATED = {"factor_analysis"}
+"""Models whose latents have more entropy one by one than together."""
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_latent_entropy_adds_up_to_the_posterior_entropy(name, float64):
     model, (x, noise) = made(name), inputs(3)
     x, noise = x.double(), noise.double()
-    torch.testing.assert_close(model.latent_entropy(x).sum(1), model.bound(x, noise).posterior_entropy)
+    parts, whole = model.latent_entropy(x).sum(1), model.bound(x, noise).posterior_entropy
+    if name in CORRELATED:
+        assert (parts > whole).all()
+    else:
+        torch.testing.assert_close(parts, whole)
 
 
 def test_packs_of_different_shapes_are_refused():

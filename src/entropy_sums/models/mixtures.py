@@ -211,12 +211,12 @@ class Mixture(Model):
         replicas, size = len(blueprint.replicas), blueprint.shared.latent_dim
         super().__init__(replicas, size, noise_dim=0)
         # Called a bias since certificates then move it as a whole: along itself, which the theorem asks for
-        self.mixing_bias = nn.Parameter(torch.zeros(replicas, 1, size))
+        self.prior_bias = nn.Parameter(torch.zeros(replicas, 1, size))
         self.components = components
 
     def prior(self) -> Categorical:
         """The mixing weights, batch shape `(replica, 1)`, event `(K,)`."""
-        return Categorical(self.mixing_bias)
+        return Categorical(self.prior_bias)
 
     def joint(self, x: Points) -> Table:
         """log p(x, k) in nats, `(replica, N, K)`."""
@@ -254,8 +254,8 @@ class Mixture(Model):
     def maximise(self, x: Points) -> None:
         """One step of EM on the points x, in place; a component that no point is in stays as it is."""
         q = self.posterior(x).mean.double()
-        totals, smallest = q.sum(1), torch.finfo(self.mixing_bias.dtype).tiny
-        self.mixing_bias.copy_((totals / q.shape[1]).clamp(min=smallest).log().unsqueeze(1))
+        totals, smallest = q.sum(1), torch.finfo(self.prior_bias.dtype).tiny
+        self.prior_bias.copy_((totals / q.shape[1]).clamp(min=smallest).log().unsqueeze(1))
         shares = q / totals.clamp(min=smallest).unsqueeze(1)
         for name, best in self.components.best(x.double(), shares).items():
             parameter = self.components.get_parameter(name)
