@@ -1,4 +1,4 @@
-"""The studies that come with the project, in every size: nothing in them is misspelt, and they fit where they should."""
+"""The studies that come with the project, in every size: nothing is misspelt, and they fit where they should."""
 
 from pathlib import Path
 

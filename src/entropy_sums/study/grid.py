@@ -235,12 +235,8 @@ class Grid:
         places = self._resolver.applicable(model, dataset)
         packed = {axis for axis, place in places.items() if place.packed}
         dims = [axis for axis in self.study.axes if axis in places or axis in ("dataset", "seed")]
-        for values in product(*(self.study.axes[axis] for axis in places)):
-            chosen = dict(zip(places, values, strict=True))
-            cell = {"model": model, "dataset": dataset, **chosen}
-            kept = [full for seed in self.study.axes["seed"] if not self._excluded(full := {**cell, "seed": seed})]
-            if not kept:
-                continue
+        for kept in self._kept_cells(model, dataset, list(places)):
+            chosen = {axis: kept[0][axis] for axis in places}
             settings = self._resolver.resolve(model, dataset, chosen)
             # By name, so that neither the order of the axes nor a further one changes what a job is called
             further = {
@@ -259,8 +255,27 @@ class Grid:
                 runs=runs,
             )
 
-    def _excluded(self, cell: Mapping[str, Scalar]) -> bool:
-        return any(matches(rule, cell) for rule in self.study.exclude)
+    def _kept_cells(self, model: str, dataset: str, axes: list[str]) -> Iterator[list[dict[str, Scalar]]]:
+        """The combinations of values that are not excluded, each with its seeds.
+
+        A rule is asked as soon as all its axes have values: of the many combinations that a study of one condition at
+        a time excludes, most are never formed.
+        """
+        order = ["model", "dataset", *axes, "seed"]
+        rules = [rule for rule in self.study.exclude if set(rule) <= set(order)]
+        decided = {axis: [r for r in rules if max(map(order.index, r)) == order.index(axis)] for axis in order}
+
+        def extended(cells: list[dict[str, Scalar]], axis: str, values: Sequence[Scalar]) -> list[dict[str, Scalar]]:
+            longer = [{**cell, axis: value} for cell in cells for value in values]
+            return [cell for cell in longer if not any(matches(rule, cell) for rule in decided[axis])]
+
+        cells: list[dict[str, Scalar]] = [{}]
+        for axis in order[:-1]:
+            own = {"model": [model], "dataset": [dataset]}
+            cells = extended(cells, axis, own.get(axis) or self.study.axes[axis])
+        for cell in cells:
+            if kept := extended([cell], "seed", self.study.axes["seed"]):
+                yield kept
 
     def _packs(self, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Run, Mapping[str, Scalar]]]]:
         """Packs of the runs of columns that fit into one pack seed by seed."""
