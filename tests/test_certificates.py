@@ -138,6 +138,14 @@ def test_a_model_without_a_direction_says_which_factor_fails(case, failing):
     assert certificate.describe() == f"no direction of {', '.join(failing)}"
 
 
+def test_the_total_is_no_smaller_failure_than_its_factors():
+    """Of points far away the observation has a gap that hides much smaller ones."""
+    certificate = certify(made("vae1", (("variance_head", "softplus"),)), 30 * points("vae1"))
+    assert certificate.holds("observation")
+    for factor in ("prior", "total"):
+        assert certificate.residuals[certificate.factors.index(factor)].min() > 1e-4, factor
+
+
 def test_the_threshold_lies_in_the_empty_space_between_residuals():
     holding = [certified(*case, seed=3).residuals for case in PROVEN]
     failing = [certified(*case, seed=3) for case in UNPROVEN]

@@ -23,7 +23,7 @@ def test_long_lists_are_counted():
     ds["diverged_at"][:] = 0.0
     text = captions.runs(type(tree).from_dict({"/": tree.to_dataset(), "vae1": ds}))
     assert text.startswith("No finished run.")
-    assert text.endswith("; and runs of 4 more cells (see the table).")
+    assert text.endswith("because they diverged: runs of 10 cells (see the table).")
 
 
 def test_a_model_without_any_trace_is_stated(study):

@@ -95,7 +95,7 @@ MISTAKES = {
         "overrides.0.set: is missing; add it\n{file}: overrides.0.sett: unknown key; did you mean 'set'?",
     ),
     "unknown model": (GOOD.replace("vae1", "vea1"), "axes: model: 'vea1' is unknown; did you mean 'vae1'?"),
-    "model of another type": (GOOD.replace("vae1", "1"), "axes: model: 1 is unknown; known are: bernoulli_vae,"),
+    "model of another type": (GOOD.replace("vae1", "1"), "axes: model: 1 is unknown; known are: bernoulli_"),
     "unknown dataset": (GOOD.replace("pca", "pac"), "axes: dataset: 'pac' is unknown; did you mean 'pca'?"),
     "unknown figure": (GOOD + "figures: [trace]", "figures: 'trace' is unknown; did you mean 'traces'?"),
     "missing model": (

@@ -47,8 +47,8 @@ def runs(tree: xr.DataTree) -> str:
     sentences = [_range(used)]
     for reason, entries in lost.items():
         if entries:
-            more = f"; and runs of {len(entries) - LISTED} more cells (see the table)" * (len(entries) > LISTED)
-            sentences.append(f"{reason}: {'; '.join(entries[:LISTED])}{more}.")
+            listed = "; ".join(entries) if len(entries) <= LISTED else f"runs of {len(entries)} cells (see the table)"
+            sentences.append(f"{reason}: {listed}.")
     sentences += [f"No run of {names.readable(model)} has a trace." for model in cells.absent(tree)]
     return " ".join(sentences)
 
