@@ -82,8 +82,12 @@ class Evaluation:
         return [slice(start, min(start + size, points)) for start in range(0, points, size)]
 
     def _estimates(self, model: Model, step: int, gradient: bool) -> list[dict[str, Tensor]]:
-        """One estimate per sample; all share the posterior, which costs as much as an observation."""
-        noises = [self._noise(model, step, sample) for sample in range(self.samples)]
+        """One estimate per sample; all share the posterior, which costs as much as an observation.
+
+        Without noise they are all the same, which is computed once.
+        """
+        samples = self.samples if model.noise_dim else 1
+        noises = [self._noise(model, step, sample) for sample in range(samples)]
         totals: list[dict[str, Tensor]] = [{} for _ in noises]
         for chunk in self._chunks(model.replicas):
             share = (chunk.stop - chunk.start) / len(self.data)
@@ -92,12 +96,12 @@ class Evaluation:
             bounds = [model.bound(x, noise[:, chunk], posterior) for noise in noises]
             if gradient:
                 elbo = torch.stack([bound.elbo for bound in bounds]).sum()
-                (elbo * (share / self.samples)).backward()
+                (elbo * (share / samples)).backward()
             for total, bound in zip(totals, bounds, strict=True):
                 for name, value in _values(bound).items():
                     term = value.detach() * share
                     total[name] = total[name] + term if name in total else term
-        return totals
+        return totals * (self.samples // samples)
 
     def _noise(self, model: Model, step: int, sample: int) -> Tensor:
         noise = self.data.new_empty(model.replicas, len(self.data), model.noise_dim)
