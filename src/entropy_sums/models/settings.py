@@ -32,6 +32,11 @@ class ModelSettings(Settings):
     initial_scale: Packed[PositiveFloat] = 1.0
     """Factor on the usual uniform initial weights."""
 
+    @property
+    def ascends_elbo(self) -> bool:
+        """Whether stationary points of training are those of the ELBO: there the certificates predict the gap."""
+        return True
+
     def weights(self, observed_dim: int) -> int:
         """Roughly how many weights one run has, for a forecast of its cost."""
         return 2 * observed_dim * self.latent_dim
@@ -76,6 +81,10 @@ class NetworkSettings(VAESettings):
     """Rate at which hidden units of encoder and decoder are dropped in training; traces are recorded without."""
     variance_head: VarianceHead = "log_variance"
     """How variance outputs and free parameters become standard deviations."""
+
+    @property
+    def ascends_elbo(self) -> bool:
+        return self.dropout == 0
 
     def weights(self, observed_dim: int) -> int:
         encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
@@ -236,6 +245,10 @@ class SBNSettings(ModelSettings):
             )
         return self
 
+    @property
+    def ascends_elbo(self) -> bool:
+        return self.estimator != "vimco"
+
     def weights(self, observed_dim: int) -> int:
         sizes = [observed_dim, *[self.latent_dim] * self.depth]
         encoder, decoder = [self.encoder_width] * self.encoder_depth, [self.decoder_width] * self.decoder_depth
@@ -257,6 +270,10 @@ class BoltzmannSettings(ModelSettings):
     """Temperatures of annealed importance sampling, which traces need where no layer is small enough to enumerate."""
     centred: bool = True
     """Whether visible and hidden units are taken relative to their means, which makes the gradient better behaved."""
+
+    @property
+    def ascends_elbo(self) -> bool:
+        return self.gradient != "cd"
 
     def weights(self, observed_dim: int) -> int:
         return (1 + self.gibbs_steps) * observed_dim * self.latent_dim

@@ -271,7 +271,7 @@ class Pack:
         position = next(i for i, end in enumerate(self._ends) if self.step <= end)
         phases = [replica.training.phases[position] for replica in self.replicas]
         other = np.array([phase.optimizer == "adamw" and phase.weight_decay > 0 for phase in phases])
-        other |= np.array([getattr(replica.model, "dropout", 0.0) > 0 for replica in self.replicas])
+        other |= np.array([not replica.model.ascends_elbo for replica in self.replicas])
         return np.where(other, np.nan, [phase.weight_decay for phase in phases])
 
     def _record(self) -> None:
