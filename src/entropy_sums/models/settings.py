@@ -175,6 +175,7 @@ class PoissonMixtureSettings(MixtureSettings):
     """Poisson components for counts."""
 
     implementation = "entropy_sums.models.mixtures:poisson_mixture"
+    counts = True
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
     """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
