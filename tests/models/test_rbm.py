@@ -206,7 +206,7 @@ def test_samples_follow_the_enumerated_distribution(float64):
         v = machine.gibbs(torch.ones(1, 8000, 3), draws)
         seen = torch.bincount((v[0] @ torch.tensor([1.0, 2, 4, 8])).long(), minlength=16)
         states = all_states(4, x)
-        expected = (machine.visible_log_mass(states)[0] - machine.partition(noise(1)).log_z).exp().detach()
+        expected = (machine.visible_marginal(states)[0][0] - machine.partition(noise(1)).log_z).exp().detach()
         pvalues[steps] = chisquare(seen.numpy(), 8000 * expected.numpy()).pvalue
     assert pvalues[1] < 1e-6
     assert pvalues[40] > 1e-3
@@ -216,8 +216,8 @@ def test_samples_of_a_normal_machine_have_its_moments(float64):
     machine, _ = made("gaussian_rbm", dim=3, scale=0.6, replicas=1, gibbs_steps=40)
     v = machine.gibbs(torch.ones(1, 20_000, 3), Draws(noise(1, seed=2)))[0]
     h = all_states(3, v)
-    p = machine.hidden_log_mass(h).softmax(-1)[0].detach()
-    means = machine.given_hidden(h).mean[0].detach()
+    masses, given_hidden = machine.hidden_marginal(h)
+    p, means = masses.softmax(-1)[0].detach(), given_hidden.mean[0].detach()
     mean = p @ means
     spread = (p[:, None] * (means - mean)).mT @ (means - mean)
     covariance = spread + machine.visible.log_variance[0, 0].detach().exp().diag()
@@ -268,7 +268,7 @@ def test_the_exact_gradient_is_that_of_the_bound(float64, name):
 def exact_samples(machine, count, seed):
     """Visible vectors of a Bernoulli machine from all its states."""
     states = all_states(machine.visible_offset.shape[-1], machine.chains)
-    p = machine.visible_log_mass(states).softmax(-1).detach()
+    p = machine.visible_marginal(states)[0].softmax(-1).detach()
     chosen = torch.multinomial(p, count, replacement=True, generator=torch.Generator().manual_seed(seed))
     return states[chosen]
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import torch
@@ -112,22 +112,21 @@ class NormalVisible(nn.Module):
 
 
 class Layer(NamedTuple):
-    """One of the two layers, the other one summed out.
+    """One of the two layers.
 
     Attributes:
         units: how many.
-        log_mass: log of what e^−E sums or integrates to over the other layer, `(replica, N, units)` → `(replica, N)`.
-        other: distribution of the other layer given this one.
+        marginal: of states `(replica, N, units)`: log of what e^−E sums or integrates to over the other layer,
+            `(replica, N)`, and the distribution of the other layer given this one.
     """
 
     units: int
-    log_mass: Callable[[Tensor], Tensor]
-    other: Callable[[Tensor], Family]
+    marginal: Callable[[Tensor], tuple[Tensor, Family]]
 
 
 @dataclass(frozen=True)
 class Partition:
-    """What the model says without any data.
+    """What the model says without any data, from all states of a layer or from some.
 
     Attributes:
         log_z: `(replica,)`, in float64.
@@ -139,9 +138,17 @@ class Partition:
     exponent: Tensor
     slopes: list[Tensor]
 
+    def joined(self, other: Partition) -> Partition:
+        """From the states of both."""
+        log_z = torch.logaddexp(self.log_z, other.log_z)
+        own, others = (self.log_z - log_z).exp(), (other.log_z - log_z).exp()
+        pairs = zip(self.slopes, other.slopes, strict=True)
+        slopes = [a * own.to(a)[:, None, None] + b * others.to(b)[:, None, None] for a, b in pairs]
+        return Partition(log_z, own * self.exponent + others * other.exponent, slopes)
+
     def repeated(self, replicas: int) -> Partition:
         """The same for so many replicas."""
-        slopes = [slope.repeat(replicas, *[1] * (slope.ndim - 1)) for slope in self.slopes]
+        slopes = [slope.repeat(replicas, 1, 1) for slope in self.slopes]
         return Partition(self.log_z.repeat(replicas), self.exponent.repeat(replicas), slopes)
 
 
@@ -209,24 +216,24 @@ class RBM(Model):
         """p(h given x), exact."""
         return Bernoulli(self.up(x))
 
-    def given_hidden(self, h: Tensor) -> Family:
-        """p(v given h)."""
-        return self.visible.given(self.down(h))
-
     def exponent(self, v: Tensor, logits: Tensor, h: Tensor) -> Tensor:
         """−E(v, h) in nats, `(replica, N)`, from `logits = up(v)`; with means of h its mean."""
         return self.visible.exponent(v) + ((h - self.hidden_offset) * logits).sum(-1)
 
-    def visible_log_mass(self, v: Tensor) -> Tensor:
-        """log Σ_h e^−E(v, h), `(replica, N)`: minus the free energy."""
+    def visible_marginal(self, v: Tensor) -> tuple[Tensor, Bernoulli]:
+        """log Σ_h e^−E(v, h), minus the free energy, `(replica, N)`, and p(h given v)."""
         logits = self.up(v)
-        return self.visible.exponent(v) - (self.hidden_offset * logits + logsigmoid(-logits)).sum(-1)
+        hidden = (self.hidden_offset * logits + logsigmoid(-logits)).sum(-1)
+        return self.visible.exponent(v) - hidden, Bernoulli(logits)
 
-    def hidden_log_mass(self, h: Tensor) -> Tensor:
-        """log ∫ e^−E(v, h) dv, `(replica, N)`: −E(v, h) − log p(v given h) at any v, here at the offset."""
-        v = self.visible_offset
+    def hidden_marginal(self, h: Tensor) -> tuple[Tensor, Family]:
+        """log ∫ e^−E(v, h) dv, `(replica, N)`, and p(v given h).
+
+        The integral is e^−E(v, h) / p(v given h) at any v, here at the offset, where the weights have no part in E.
+        """
+        given, v = self.visible.given(self.down(h)), self.visible_offset
         biases = ((h - self.hidden_offset) * self.hidden.bias).sum(-1)
-        return self.visible.exponent(v) + biases - self.given_hidden(h).log_prob(v)
+        return self.visible.exponent(v) + biases - given.log_prob(v), given
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Bound:
         """The log-likelihood and its entropy sum; posterior samples are not needed."""
@@ -247,7 +254,7 @@ class RBM(Model):
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         if self._small is None:
             return None
-        return self.mean(self.visible_log_mass(x)) - self._remembered(RBM._enumerated).log_z
+        return self.mean(self.visible_marginal(x)[0]) - self._remembered(RBM._enumerated).log_z
 
     def partition(self, noise: Tensor) -> Partition:
         """log Z, E_p[−E] and ∇ log Z at the parameters that the model has."""
@@ -306,14 +313,14 @@ class RBM(Model):
     @property
     def _small(self) -> Layer | None:
         """The layer to enumerate, the smaller one, if it is small enough."""
-        hidden = Layer(self.latent_dim, self.hidden_log_mass, self.given_hidden)
+        hidden = Layer(self.latent_dim, self.hidden_marginal)
         layers = [hidden, self._visible_layer] if self.visible.countable else [hidden]
         smallest = min(layers, key=lambda layer: layer.units)
         return smallest if smallest.units <= ENUMERABLE else None
 
     @property
     def _visible_layer(self) -> Layer:
-        return Layer(self.visible_offset.shape[-1], self.visible_log_mass, self.posterior)
+        return Layer(self.visible_offset.shape[-1], self.visible_marginal)
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
@@ -353,9 +360,7 @@ class RBM(Model):
         layer = self._small
         assert layer is not None
         states = all_states(layer.units, self.chains).expand(self.replicas, -1, -1)
-        with torch.no_grad():
-            masses = torch.cat([layer.log_mass(part) for part in self._parts(states)], dim=1)
-        return self._weighted(layer, states, masses.double())
+        return reduce(Partition.joined, (self._part(layer, part) for part in self._split(states)))
 
     def _annealed(self, noise: Tensor) -> Partition:
         draws = Draws(noise[: self.replicas])
@@ -363,36 +368,32 @@ class RBM(Model):
             betas = ais.schedule(self.temperatures)
             weights, v = ais.anneal(partial(self.temper, draws), self.base_samples(draws), betas)
             log_weights = self.log_z_of_base()[:, None] + weights - math.log(v.shape[1])
-        return self._weighted(self._visible_layer, v, log_weights)
+        pairs = zip(self._split(v), self._split(log_weights), strict=True)
+        return reduce(Partition.joined, (self._part(self._visible_layer, part, w) for part, w in pairs))
 
-    def _weighted(self, layer: Layer, states: Tensor, log_weights: Tensor) -> Partition:
-        """Means over states of one layer whose weights sum to Z or to an estimate of it."""
-        log_z = log_weights.logsumexp(1)
-        shares = (log_weights - log_z[:, None]).exp()
+    def _split(self, states: Tensor) -> Sequence[Tensor]:
+        """Parts of what belongs to states, along their axis."""
+        units = self.latent_dim + self.visible_offset.shape[-1]
+        return states.split(max(1, ENTRIES_AT_ONCE // (self.replicas * units)), dim=1)
+
+    def _part(self, layer: Layer, states: Tensor, log_weights: Tensor | None = None) -> Partition:
+        """From some states of a layer, with what they weigh, which for all states is what they say themselves."""
         learned = self._learned()
-        exponent, slopes = torch.zeros_like(log_z), [torch.zeros_like(parameter) for parameter in learned]
-        start = 0
-        for part in self._parts(states):
-            share = shares[:, start : (start := start + part.shape[1])]
-            with torch.enable_grad():
-                mass = layer.log_mass(part)
-                found = torch.autograd.grad((share.to(mass.dtype) * mass).sum(), learned)
-            with torch.no_grad():
-                exponent += (share * (mass - layer.other(part).entropy())).sum(1)
-            for slope, more in zip(slopes, found, strict=True):
-                slope += more
-        return Partition(log_z, exponent, slopes)
+        with torch.enable_grad():
+            masses, other = layer.marginal(states)
+            log_weights = masses.detach().double() if log_weights is None else log_weights
+            log_z = log_weights.logsumexp(1)
+            shares = (log_weights - log_z[:, None]).exp()
+            slopes = torch.autograd.grad((shares.to(masses) * masses).sum(), learned)
+        with torch.no_grad():
+            return Partition(log_z, (shares * (masses - other.entropy())).sum(1), list(slopes))
 
     def _learned(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
-    def _parts(self, states: Tensor) -> Iterable[Tensor]:
-        units = self.latent_dim + self.visible_offset.shape[-1]
-        return states.split(max(1, ENTRIES_AT_ONCE // (len(states) * units)), dim=1)
-
 
 def _likelihood(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
-    return machine.mean(machine.visible_log_mass(x)) - machine._log_z(machine.partition(noise))
+    return machine.mean(machine.visible_marginal(x)[0]) - machine._log_z(machine.partition(noise))
 
 
 def _contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
