@@ -282,7 +282,7 @@ def test_pixels_that_never_change_keep_logits_finite():
 
 
 def test_single_precision_far_from_the_origin():
-    """Squares are multiplied out around the means: nothing of 2000² remains."""
+    """Squares are multiplied out around the centre of the points: nothing of 2000² remains."""
     x = 2000 + points("gaussian_mixture").float()
     for covariance in SKLEARN:
         double = made("gaussian_mixture", covariance=covariance)

@@ -72,16 +72,16 @@ class NormalComponents(Components):
 
     def log_prob(self, x: Points) -> Table:
         p = self.distribution()
-        # Squares are multiplied out, for matrix products; around the centre of the means few digits cancel in them
-        centre = self.mean.detach().mean(1, keepdim=True)
+        # Squares are multiplied out, for matrix products; around the centre of the points few digits cancel in them
+        centre = x.mean(-2, keepdim=True)
         y, mean = x - centre, self.mean - centre
         precision = (-2 * self.log_std).exp().expand_as(mean)
-        constant = (mean.square() * precision).sum(-1).unsqueeze(1)
-        squares = torch.baddbmm(constant, y.square(), precision.mT) - 2 * y @ (mean * precision).mT
-        return p.log_prob(p.loc).unsqueeze(1) - 0.5 * squares
+        constant = p.log_prob(p.loc) - 0.5 * (mean.square() * precision).sum(-1)
+        linear = _products(y, mean * precision, constant.unsqueeze(1))
+        return _products(y.square(), -0.5 * precision, linear)
 
     def best(self, x: Tensor, shares: Table) -> Mapping[str, Tensor]:
-        centre = self.mean.double().mean(1, keepdim=True)
+        centre = x.mean(-2, keepdim=True)
         y = x - centre
         mean = shares.mT @ y
         variance = shares.mT @ y.square() - mean.square()
@@ -159,9 +159,8 @@ class LinearComponents(Components):
         return self.kind.family(self.weight)
 
     def log_prob(self, x: Points) -> Table:
-        natural = self.kind.natural(self.weight)
         constant = self.distribution().log_prob(x.new_zeros(1)).unsqueeze(1)
-        return torch.baddbmm(constant, x.expand(len(natural), *x.shape[-2:]), natural.mT)
+        return _products(x, self.kind.natural(self.weight), constant)
 
     def best(self, x: Tensor, shares: Table) -> Mapping[str, Tensor]:
         return {"weight": self.kind.fit(shares.mT @ x)}
@@ -295,6 +294,11 @@ ENTROPIES: dict[str, Callable[[Blueprint], Components]] = {
     "true": PoissonComponents,
 }
 """Which entropies of the Poisson the entropy sum has → the components."""
+
+
+def _products(x: Points, weight: Float[Tensor, "all component dim"], start: Tensor) -> Table:
+    """Inner products of points and components, `(replica, N, component)`, added to `start`."""
+    return torch.baddbmm(start, x.expand(len(weight), *x.shape[-2:]), weight.mT)
 
 
 def _initial(blueprint: Blueprint) -> nn.Parameter:
