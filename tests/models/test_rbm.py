@@ -389,6 +389,38 @@ def test_a_resumed_run_equals_the_undisturbed_one(tmp_path, monkeypatch, name, g
         assert resumed.model.get_buffer(buffer).equal(undisturbed.model.get_buffer(buffer))
 
 
+def test_a_machine_that_is_annealed_trains_resumes_and_is_certified(tmp_path, monkeypatch):
+    """Its estimates depend on step and seed alone, not on what was computed before or beside it."""
+    monkeypatch.setattr(module, "ENUMERABLE", 0)
+    settings = MODELS["rbm"](latent_dim=3, chains=50, temperatures=20)
+    evaluation = TRAINING.evaluation.model_copy(update={"certificate": True})
+    training = TRAINING.model_copy(update={"evaluation": evaluation, "precision": "float64"})
+    replicas = [Replica(seed, settings, training) for seed in range(2)]
+    expected = Pack(replicas, DATA[:40], DATA[40:]).run().arrays()
+    assert "log_likelihood" not in expected
+    np.testing.assert_allclose(expected["directional_derivative"].sum(-1), expected["gap"], rtol=1e-9, atol=1e-9)
+    options = {"identity": "job", "checkpoint": tmp_path / "job.checkpoint"}
+    with pytest.raises(Interrupted):
+        Pack(replicas, DATA[:40], DATA[40:], **options).run(lambda pack: pack.stop() if pack.step == 8 else None)
+    resumed = Pack(replicas, DATA[:40], DATA[40:], **options).run().arrays()
+    alone = Pack(replicas[1:], DATA[:40], DATA[40:]).run().arrays()
+    for quantity in ("elbo", "entropy_sum", "heldout_elbo", "gradient_norm"):
+        np.testing.assert_array_equal(resumed[quantity], expected[quantity], err_msg=quantity)
+        np.testing.assert_allclose(alone[quantity][:, 0], expected[quantity][:, 1], rtol=1e-9, err_msg=quantity)
+
+
+@pytest.mark.parametrize("rate", [1e4, 1e30])
+@pytest.mark.parametrize("gradient", module.GRADIENTS)
+def test_no_wild_replica_ends_its_pack(gradient, rate):
+    settings = MODELS["gaussian_rbm"](gradient=gradient, latent_dim=3, chains=9)
+    phases = tuple(phase.model_copy(update={"learning_rate": rate}) for phase in TRAINING.phases)
+    wild = TRAINING.model_copy(update={"phases": phases})
+    replicas = [Replica(0, settings, TRAINING), Replica(1, settings, wild)]
+    trace, alone = (Pack(r, DATA[:40], DATA[40:]).run() for r in (replicas, replicas[:1]))
+    assert np.isnan(trace.diverged_at).tolist() == [True, False]
+    np.testing.assert_allclose(trace.arrays()["elbo"][:, 0], alone.arrays()["elbo"][:, 0], rtol=2e-4, atol=2e-4)
+
+
 @pytest.mark.parametrize("gradient", module.GRADIENTS)
 def test_alone_is_as_in_a_pack(gradient):
     packed, alone = pack("rbm", gradient, count=3).run().arrays(), pack("rbm", gradient, count=1).run().arrays()
