@@ -350,6 +350,14 @@ def test_exact_gradients_of_large_machines_are_refused():
     assert build([MODELS["rbm"](latent_dim=17, gradient="exact")], 4, [torch.Generator()]).latent_dim == 17
 
 
+def test_a_forecast_knows_what_gradients_take():
+    costs = [
+        MODELS["rbm"](latent_dim=12, **settings).weights(784)
+        for settings in ({}, {"gibbs_steps": 5}, {"gradient": "exact"})
+    ]
+    assert costs == [2 * 12 * 784, 6 * 12 * 784, 41 * 12 * 784]
+
+
 DATA = (np.random.default_rng(0).random((60, 6)) < 0.4).astype(np.float32)
 PHASES = [
     {"steps": 12, "learning_rate": 0.1, "batch_size": 7},

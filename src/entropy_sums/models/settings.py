@@ -277,7 +277,9 @@ class BoltzmannSettings(ModelSettings):
         return self.gradient != "cd"
 
     def weights(self, observed_dim: int) -> int:
-        return (1 + self.gibbs_steps) * observed_dim * self.latent_dim
+        # All states of a layer are as many points as so many batches of 100
+        states = 2 ** min(self.latent_dim, observed_dim) // 100
+        return (1 + (states if self.gradient == "exact" else self.gibbs_steps)) * observed_dim * self.latent_dim
 
 
 class RBMSettings(BoltzmannSettings):
