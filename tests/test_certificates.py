@@ -138,6 +138,14 @@ def test_a_model_without_a_direction_says_which_factor_fails(case, failing):
     assert certificate.describe() == f"no direction of {', '.join(failing)}"
 
 
+def test_parameters_are_as_well_spread_as_numbers_stay_finite():
+    """Far from the start log rates of large counts overflow."""
+    certificate = certify(made("poisson_vae"), 4 * points("poisson_vae"), trials=4)
+    assert certificate.residual() < 1e-8
+    with pytest.raises(ValueError, match="not finite, even near the parameters of the model; scale the data, or"):
+        certify(made("vae1"), 1e200 * points("vae1"))
+
+
 def test_the_total_is_no_smaller_failure_than_its_factors():
     """Of points far away the observation has a gap that hides much smaller ones."""
     certificate = certify(made("vae1", (("variance_head", "softplus"),)), 30 * points("vae1"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -35,6 +36,9 @@ POINTS = 8
 
 ENTRIES_AT_ONCE = 2**22
 """Numbers in the parameters of all minibatches that are computed at once."""
+
+MOST_HALVINGS = 10
+"""Of the width of random parameters, until gaps and gradients are finite there."""
 
 TOTAL = "total"
 CONSTANT = 1e-7
@@ -121,6 +125,9 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
     Args:
         model: in float64.
         data: `(N, D)` in float64.
+
+    Raises:
+        FloatingPointError: gaps or gradients are not finite at these parameters.
     """
     fitted = EQUATIONS_PER_DIRECTION * len(directions(model))
     size = sum(parameter[0].numel() for parameter in model.parameters())
@@ -131,7 +138,10 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
         ):
             rows.append(found.cpu().numpy())
     # Minibatches with large gradients must not drown the others in rounding
-    sizes = np.linalg.norm(np.concatenate(left), axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        sizes = np.linalg.norm(np.concatenate(left), axis=1, keepdims=True)
+    if not np.isfinite(np.hstack([sizes, *map(np.concatenate, (right, terms))])).all():
+        raise FloatingPointError("gaps or gradients are not finite at these parameters")
     a, b, scale = (np.concatenate(rows) / sizes for rows in (left, right, terms))
     coefficients, *_ = np.linalg.lstsq(a[:fitted], b[:fitted], rcond=RANK)
     nothing = _nullspace(a[:fitted])
@@ -209,12 +219,12 @@ def _on_support(a: np.ndarray, b: np.ndarray, solution: np.ndarray) -> np.ndarra
     return result
 
 
-def spread(model: Model, generator: torch.Generator, trial: int = 0) -> Model:
+def spread(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
     """A copy in float64 with random parameters, well spread around those that the model has.
 
-    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two. Entries of
-    vectors outside the networks change their sign from trial to trial, as their meaning may depend on it; the first
-    replica is that of `trial`.
+    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two, with a
+    smaller `width` less of both. Entries of vectors outside the networks change their sign from trial to trial, as
+    their meaning may depend on it; the first replica is that of `trial`.
     """
     copied = copy.deepcopy(model).double()
     with torch.no_grad():
@@ -223,8 +233,8 @@ def spread(model: Model, generator: torch.Generator, trial: int = 0) -> Model:
             size = flat.square().mean(1).sqrt()
             size = torch.where(size > 0, size, torch.full_like(size, 0.3))
             noise = torch.randn(flat.shape, generator=generator, dtype=torch.float64).to(flat.device)
-            factor = 4 ** (torch.rand(len(flat), 1, generator=generator, dtype=torch.float64).to(flat.device) - 0.5)
-            drawn = (flat + size[:, None] * noise) * factor
+            power = torch.rand(len(flat), 1, generator=generator, dtype=torch.float64).to(flat.device) - 0.5
+            drawn = (flat + width * size[:, None] * noise) * 4 ** (width * power)
             if _by_entry(name, parameter):
                 places = torch.arange(trial, trial + len(flat))[:, None] + torch.arange(flat.shape[1])
                 drawn = drawn.abs() * (1 - 2 * (places % 2)).to(flat.device)
@@ -318,8 +328,11 @@ class Certificate:
         held = np.array([self.holds(name) for name in self.factors[:-1]])
         if np.isnan(self.constants[:-1][held]).any():
             exact, generator = copy.deepcopy(model).double(), torch.Generator().manual_seed(0)
-            solutions = [solve(exact, replica, data.double(), generator) for replica in range(model.replicas)]
-            coefficients = np.stack([solution.coefficients[:-1] for solution in solutions])
+            for replica, found in enumerate(coefficients := coefficients.copy()):
+                try:
+                    found[:] = solve(exact, replica, data.double(), generator).coefficients[:-1]
+                except FloatingPointError:  # it is about to diverge
+                    found[:] = np.nan
         projections = _projections(model, {name: vector.double() for name, vector in vectors.items()}).cpu().numpy()
         products = np.einsum("rfd,rd->rf", coefficients, projections)
         return np.where(held, products, np.nan)
@@ -333,6 +346,9 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certi
         data: `(N, D)`.
         trials: number of parameter values.
 
+    Raises:
+        ValueError: the ELBO of these data is not finite, even near the parameters that the model has.
+
     Example:
         >>> from entropy_sums.models import MODELS, build
         >>> model = build([MODELS["linear_vae"]()], 3, [torch.Generator().manual_seed(0)])
@@ -342,17 +358,25 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certi
     generator = torch.Generator().manual_seed(seed)
     points = data.double()
     rounds = math.ceil(trials / model.replicas)
-    solutions = [
-        solve(scattered, replica, points, generator)
-        for scattered in (spread(model, generator, turn * model.replicas) for turn in range(rounds))
-        for replica in range(model.replicas)
-    ][:trials]
+    solutions = [s for turn in range(rounds) for s in _tried(model, turn * model.replicas, points, generator)][:trials]
     return Certificate(
         factors=(*model.factors, TOTAL),
         directions=tuple(directions(model)),
         coefficients=np.stack([solution.coefficients for solution in solutions], axis=1),
         residuals=np.stack([solution.residuals for solution in solutions], axis=1),
         equations=solutions[0].equations,
+    )
+
+
+def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator) -> list[Solution]:
+    """Solutions at random parameters of all replicas, as well spread as numbers stay finite."""
+    for halvings in range(MOST_HALVINGS):
+        scattered = spread(model, generator, trial, width=0.5**halvings)
+        with suppress(FloatingPointError):
+            return [solve(scattered, replica, points, generator) for replica in range(model.replicas)]
+    raise ValueError(
+        "the ELBO of these data is not finite, even near the parameters of the model; scale the data, or do "
+        "without with evaluation: {certificate: false}"
     )
 
 
