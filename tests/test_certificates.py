@@ -1,5 +1,7 @@
 """Certificates: found where the theorem holds, not found where it does not, and nothing in between."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -136,6 +138,39 @@ def test_a_model_without_a_direction_says_which_factor_fails(case, failing):
     assert [factor for factor in certificate.factors[:-1] if not certificate.holds(factor)] == failing
     assert not certificate.holds()
     assert certificate.describe() == f"no direction of {', '.join(failing)}"
+
+
+def wrong_sign(bound):
+    factor = bound.factors["observation"]
+    return {**bound.factors, "observation": Factor(factor.cross_entropy, -factor.entropy)}
+
+
+def missing_factor(bound):
+    """Its cross-entropy is in the ELBO, its entropy in no sum."""
+    factor = bound.factors["prior"]
+    return {**bound.factors, "prior": Factor(factor.cross_entropy, torch.zeros_like(factor.cross_entropy))}
+
+
+def detached_gradient(bound):
+    factor = bound.factors["observation"]
+    return {**bound.factors, "observation": Factor(factor.cross_entropy.detach(), factor.entropy)}
+
+
+@pytest.mark.parametrize("mistake", [wrong_sign, missing_factor, detached_gradient])
+@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae", "poisson_vae"])
+def test_a_broken_model_is_caught(name, mistake):
+    model = made(name)
+
+    class Broken(type(model)):
+        def bound(self, x, noise, posterior=None):
+            bound = super().bound(x, noise, posterior)
+            return replace(bound, factors=mistake(bound))
+
+    assert certify(model, points(name), trials=2).holds()
+    model.__class__ = Broken
+    certificate = certify(model, points(name), trials=2)
+    assert not certificate.holds()
+    assert max(certificate.residual(factor) for factor in certificate.factors[:-1]) > 1e-3
 
 
 def test_parameters_are_as_well_spread_as_numbers_stay_finite():
