@@ -3,18 +3,18 @@ rule certify:
     input:
         lambda wildcards: [GRID.data_path(name) for name in GRID.data_names],
     output:
-        report(
+        table=report(
             f"{FOLDER}/tables/certificates.csv",
             caption="../report/certificates.rst",
             category="Tables",
         ),
-        report(
+        figure=report(
             f"{FOLDER}/figures/certificates.svg",
             caption="../report/figure.rst",
             category="Figures",
             labels={"figure": "certificates", "study": GRID.study.name},
         ),
-        multiext(f"{FOLDER}/figures/certificates", ".pdf", ".png", ".txt"),
+        others=multiext(f"{FOLDER}/figures/certificates", ".pdf", ".png", ".txt"),
     log:
         f"{FOLDER}/logs/certify.log",
     benchmark:
@@ -25,6 +25,6 @@ rule certify:
         study=STUDY,
         protocol=PROTOCOL,
         configuration=GRID.study.model_dump_json(),
-        path=subpath(output[1], strip_suffix=".svg"),
+        path=subpath(output.figure, strip_suffix=".svg"),
     shell:
-        "entropy-sums certify {params.study} --output {output[0]:q} --figure {params.path:q} > {log:q} 2>&1"
+        "entropy-sums certify {params.study} --output {output.table:q} --figure {params.path:q} > {log:q} 2>&1"
