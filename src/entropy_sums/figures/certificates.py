@@ -36,7 +36,7 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
         ends = [max(residual, LOWEST) for residual in (verdict.smallest_residual, verdict.residual)]
         y = rows.index((verdict.model, verdict.factor))
         ax.plot(ends, [y, y], "o-", color=color, markersize=2.5, linewidth=0.8, alpha=0.6)
-    ax.set_xlim(LOWEST / 2, 10)
+    ax.set_xlim(LOWEST / 2, max([10, *(2 * verdict.residual for verdict in verdicts)]))
     ax.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
     labels = [f"{names.readable(group_name(model))}: {names.readable(factor)}" for model, factor in rows]
     ax.set_yticks(range(len(rows)), labels)
