@@ -161,6 +161,12 @@ def test_models_of_counts_refuse_other_data():
     assert np.isfinite(Pack([replica(0, model="poisson_vae")], counts, counts).run().arrays()["elbo"]).all()
 
 
+def test_models_of_positive_data_refuse_negative_ones_in_either_set():
+    for train, test in ((TRAIN, abs(TEST)), (abs(TRAIN), TEST)):
+        with pytest.raises(ValueError, match="over numbers from 0 on"):
+            Pack([replica(0, model="exponential_mixture")], train, test)
+
+
 def test_a_diverging_replica_is_frozen_and_the_others_go_on(tmp_path):
     wild = replica(1, with_rate(1e30))
     pack = Pack([replica(0), wild, replica(2)], TRAIN, TEST)

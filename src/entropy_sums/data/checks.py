@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -57,6 +59,31 @@ def is_counts(points: np.ndarray) -> bool:
         (True, False)
     """
     return bool(((points >= 0) & (points == points.round())).all())
+
+
+SUPPORTS: dict[str, tuple[Callable[[np.ndarray], bool], str, str]] = {
+    "real": (lambda points: True, "", ""),
+    "binary": (is_binary, "0 and 1", "set binarise: threshold or binarise: sample"),
+    "counts": (is_counts, "0, 1, 2, …", "choose the dataset counts or an array of counts"),
+    "positive": (lambda points: bool((points >= 0).all()), "numbers from 0 on", "choose an array of such numbers"),
+}
+"""What a model is a distribution over → whether points are that, what it is in words, and what to do about others."""
+
+
+def check_support(points: np.ndarray, support: str) -> None:
+    """Raises ValueError where points lie outside of what a model is a distribution over.
+
+    Example:
+        >>> check_support(np.array([[0.5, 1.0]]), "binary")
+        Traceback (most recent call last):
+        ValueError: this model is a distribution over 0 and 1, and the data have other values: its ELBO would bound ...
+    """
+    holds, what, fix = SUPPORTS[support]
+    if not holds(points):
+        raise ValueError(
+            f"this model is a distribution over {what}, and the data have other values: its ELBO would bound no "
+            f"likelihood; {fix}, or choose another model"
+        )
 
 
 def check_varying(train: np.ndarray, where: str) -> None:

@@ -15,6 +15,7 @@ from entropy_sums.settings import Packed, Settings
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
+Support = Literal["real", "binary", "counts", "positive"]
 VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
 
@@ -22,10 +23,8 @@ class ModelSettings(Settings):
     """What all models have in common."""
 
     implementation: ClassVar[str]
-    binary: ClassVar[bool] = False
-    """Whether the observation is a distribution over 0 and 1 only."""
-    counts: ClassVar[bool] = False
-    """Whether the observation is a distribution over 0, 1, 2, … only."""
+    support: ClassVar[Support] = "real"
+    """What the observation is a distribution over; other data are refused."""
 
     latent_dim: PositiveInt = 2
     """Number H of latents: latent variables, hidden units, or components of a mixture."""
@@ -136,14 +135,14 @@ class BernoulliVAESettings(NetworkSettings):
     """Standard normal prior, Bernoulli decoder for binary data."""
 
     implementation = "entropy_sums.models.bernoulli_vae:bernoulli_vae"
-    binary = True
+    support = "binary"
 
 
 class PoissonVAESettings(NetworkSettings):
     """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
 
     implementation = "entropy_sums.models.poisson_vae:poisson_vae"
-    counts = True
+    support = "counts"
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
     """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
@@ -175,7 +174,7 @@ class PoissonMixtureSettings(MixtureSettings):
     """Poisson components for counts."""
 
     implementation = "entropy_sums.models.mixtures:poisson_mixture"
-    counts = True
+    support = "counts"
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
     """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
@@ -186,13 +185,14 @@ class BernoulliMixtureSettings(MixtureSettings):
     """Bernoulli components for binary data."""
 
     implementation = "entropy_sums.models.mixtures:bernoulli_mixture"
-    binary = True
+    support = "binary"
 
 
 class ExponentialMixtureSettings(MixtureSettings):
     """Exponential components for positive data."""
 
     implementation = "entropy_sums.models.mixtures:exponential_mixture"
+    support = "positive"
 
 
 class FactorAnalysisSettings(ModelSettings):
@@ -214,7 +214,7 @@ class SBNSettings(ModelSettings):
     """Sigmoid belief network: layers of `latent_dim` binary latents each, Bernoulli observation for binary data."""
 
     implementation = "entropy_sums.models.sbn:sbn"
-    binary = True
+    support = "binary"
 
     depth: PositiveInt = 1
     """Number of layers of latents."""
@@ -286,7 +286,7 @@ class RBMSettings(BoltzmannSettings):
     """Restricted Boltzmann machine for binary data."""
 
     implementation = "entropy_sums.models.rbm:rbm"
-    binary = True
+    support = "binary"
 
 
 class GaussianRBMSettings(BoltzmannSettings):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.certificates import certify
+from entropy_sums.data.checks import check_support
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import ModelSettings, build
 from entropy_sums.models.model import Maximising, Model
@@ -130,7 +131,8 @@ class Pack:
         dtype = getattr(torch, self.training.precision)
         self.data, heldout = (torch.as_tensor(x, dtype=dtype, device=device) for x in (train, test))
         self._check_batches()
-        self._check_support()
+        for points in (train, test):
+            check_support(points, replicas[0].model.support)
         self.seeds = [replica.seed for replica in replicas]
         generators = [generator(seed, Stream.PARAMETERS) for seed in self.seeds]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
@@ -195,19 +197,6 @@ class Pack:
                     f"training.phases.{position}.batch_size: {phase.batch_size} is more than the {len(self.data)} "
                     "training points; lower it or write full"
                 )
-
-    def _check_support(self) -> None:
-        model = self.replicas[0].model
-        if model.counts and not ((self.data >= 0) & (self.data == self.data.round())).all():
-            raise ValueError(
-                "this model is a distribution over 0, 1, 2, …, and the data have other values: its ELBO would bound no "
-                "likelihood; choose the dataset counts, an array of counts, or another model"
-            )
-        if model.binary and not ((self.data == 0) | (self.data == 1)).all():
-            raise ValueError(
-                "this model is a distribution over 0 and 1, and the data have other values: its ELBO would bound no "
-                "likelihood; set binarise: threshold or binarise: sample, or choose another model"
-            )
 
     def _check_optimizers(self) -> None:
         for position, phase in enumerate(self.training.phases):
