@@ -63,18 +63,19 @@ class Bound:
     @property
     def elbo(self) -> Tensor:
         """Posterior entropy minus all cross-entropies."""
-        return self.posterior_entropy - _total(factor.cross_entropy for factor in self.factors.values())
+        return self.posterior_entropy - total(factor.cross_entropy for factor in self.factors.values())
 
     @property
     def entropy_sum(self) -> Tensor:
         """Posterior entropy minus the entropies of all factors."""
-        return self.posterior_entropy - _total(factor.entropy for factor in self.factors.values())
+        return self.posterior_entropy - total(factor.entropy for factor in self.factors.values())
 
     @property
     def gap(self) -> Tensor:
         """ELBO minus entropy sum, summed over factors so that no large terms cancel."""
-        return _total(factor.gap for factor in self.factors.values())
+        return total(factor.gap for factor in self.factors.values())
 
 
-def _total(terms: Iterable[Tensor]) -> Tensor:
+def total(terms: Iterable[Tensor]) -> Tensor:
+    """Sum of tensors."""
     return reduce(torch.add, terms)

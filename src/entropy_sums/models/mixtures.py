@@ -130,7 +130,6 @@ class Kind:
         family: from θ.
         natural: θ ↦ what x is multiplied by.
         fit: mean of the points ↦ θ of the largest likelihood.
-        pseudo: whether pseudo entropies, with the mean log base measure, stand in the entropy sum.
     """
 
     family: Callable[[Tensor], Family]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
 
 from entropy_sums import estimators
-from entropy_sums.bound import Bound, Factor
+from entropy_sums.bound import Bound, Factor, total
 from entropy_sums.distributions import Bernoulli, cross_entropy
 from entropy_sums.layers import Trunk, constant
 from entropy_sums.models.components import Blueprint, NaturalParameter
@@ -124,7 +123,7 @@ class SBN(Model):
     def _bound(self, sample: Sample, score: Callable[[Sample], Tensor]) -> Bound:
         """The bound of a sample; `score` has the gradient of what depends on states, `(replica, …)`."""
         climb, prior = sample.climb, self.prior()
-        posterior_entropy = self.mean(_total(q.entropy() for q in climb.posteriors))
+        posterior_entropy = self.mean(total(q.entropy() for q in climb.posteriors))
         if torch.is_grad_enabled():
             posterior_entropy = posterior_entropy + self.mean(score(sample))
         factors = {"prior": Factor(self.mean(cross_entropy(climb.posteriors[-1], prior)), self.mean(prior.entropy()))}
@@ -172,7 +171,7 @@ class SBN(Model):
                 other = self._climb(below[layer], posterior, [1 - uniforms[layer], *uniforms[layer + 1 :]])
                 difference = signals[layer] - self._signals(other)[0]
             scores.append(estimators.disarm(difference, climb.states[layer], other.states[0], posterior.logits))
-        return _total(scores)
+        return total(scores)
 
     def _all_states(self) -> Tensor:
         """`(1, 2**H, H)`."""
@@ -191,7 +190,7 @@ class ReinforcedSBN(SBN):
             signals = self._signals(climb)
         log_qs = [q.log_prob(state) for q, state in zip(climb.posteriors, climb.states, strict=True)]
         layers = zip(map(sample.split, signals), map(sample.split, log_qs), strict=True)
-        return _total(estimators.reinforce(signal, log_q) for signal, log_q in layers).movedim(0, 1)
+        return total(estimators.reinforce(signal, log_q) for signal, log_q in layers).movedim(0, 1)
 
 
 class ImportanceWeightedSBN(SBN):
@@ -200,8 +199,8 @@ class ImportanceWeightedSBN(SBN):
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
         sample = self._sample(x, noise)
         climb = sample.climb
-        log_q = _total(q.log_prob(state) for q, state in zip(climb.posteriors, climb.states, strict=True))
-        log_p = self.prior().log_prob(climb.states[-1]) + _total(climb.log_probs)
+        log_q = total(q.log_prob(state) for q, state in zip(climb.posteriors, climb.states, strict=True))
+        log_p = self.prior().log_prob(climb.states[-1]) + total(climb.log_probs)
         return self.mean(estimators.vimco(sample.split(log_p - log_q), sample.split(log_q)))
 
 
@@ -232,7 +231,7 @@ class EnumeratedSBN(SBN):
             factors.append(Factor(surprise, _expected(aggregate, p.entropy())))
         surprise = -_expected(aggregate, estimators.log_probs(prior.logits, z).squeeze(1))
         factors.append(Factor(surprise, self.mean(prior.entropy())))
-        return Bound(_total(entropies), dict(zip(self.factors, factors[::-1], strict=True)))
+        return Bound(total(entropies), dict(zip(self.factors, factors[::-1], strict=True)))
 
 
 ESTIMATORS: dict[str, type[SBN]] = {
@@ -264,7 +263,3 @@ def _conditional(blueprint: Blueprint, sizes: Sequence[int]) -> NaturalParameter
 def _expected(weights: Tensor, value: Tensor) -> Tensor:
     """Expectation over states, `(replica, states)` → `(replica,)`."""
     return (weights * value).sum(1)
-
-
-def _total(terms: Iterable[Tensor]) -> Tensor:
-    return reduce(torch.add, terms)
