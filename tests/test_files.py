@@ -1,7 +1,10 @@
 """Files are either complete or not there, also when several write at once."""
 
 import os
+import shlex
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,28 @@ def test_source_digest_of_parts_that_rules_name():
     root = Path(entropy_sums.__file__).parent
     assert all((root / part).exists() for part in ("figures", "analysis", "tables.py", "report.py", "templates"))
     assert source_digest("figures") != source_digest("figures", "analysis")
+
+
+STUDY = """
+study: s
+axes: {model: [vae1], dataset: [pca], seed: {count: 16}}
+settings: {train: 100, test: 50}
+results: .
+training: {phases: [{steps: 300, batch_size: 20}], evaluation: {every: 2, certificate: false}}
+"""
+
+
+@pytest.mark.parametrize(("seconds", "last"), [("0.1", "seed=0-15.checkpoint"), ("60", "seed=0-15.nc")])
+def test_a_full_disk_is_said_in_one_line(tmp_path, seconds, last):
+    """A real one of 300 kB, in a name space of its own; safetensors and netCDF have errors of their own for it."""
+    (tmp_path / "study.yaml").write_text(STUDY)
+    (tmp_path / "disk").mkdir()
+    train = [sys.executable, "-m", "entropy_sums.cli", "train", "../study.yaml", "vae1/pca/seed=0-15"]
+    command = f"mount -t tmpfs -o size=300k none disk && cd disk && {shlex.join(train)} --checkpoint-seconds {seconds}"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no mounts for this user: {done.stderr}")
+    *_, said = done.stderr.splitlines()
+    assert done.returncode == 2, done.stderr
+    assert said.startswith("entropy-sums train: [Errno 28] No space left on device: free some space")
+    assert said.endswith(f"{last}'")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +16,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+FULL = 2**20
+"""Bytes: a disk with less free space is full."""
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, which takes its name when the block ends well and vanishes when it does not.
 
     Two writers of one path do not harm each other: the last one to end wins.
+
+    Raises:
+        OSError: also where a library says in its own way that the disk is full.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -38,6 +47,11 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except Exception as error:
+        if shutil.disk_usage(path.parent).free < FULL:
+            reason = f"{os.strerror(errno.ENOSPC)}: free some space, the same command then goes on"
+            raise OSError(errno.ENOSPC, reason, str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
