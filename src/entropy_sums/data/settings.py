@@ -48,13 +48,18 @@ class DatasetSettings(Settings):
         return []
 
 
-class GeneratedSettings(DatasetSettings):
+class DrawnSettings(DatasetSettings):
     """Points drawn from a known distribution; more points keep the earlier ones, save where a scale is fitted."""
 
     train: PointCount = 1000
     """Number of training points."""
     test: PointCount = 1000
     """Number of held-out points, drawn apart from the training points."""
+
+
+class GeneratedSettings(DrawnSettings):
+    """Points with Gaussian noise."""
+
     noise: StandardDeviation = 0.05
     """Standard deviation of the Gaussian noise on every coordinate; with 0 the data have no density."""
 
@@ -106,17 +111,13 @@ class PCARing(EmbeddedSettings):
     r"""Standard deviation $\sigma$ of the Gaussian noise on every coordinate."""
 
 
-class Counts(DatasetSettings):
+class Counts(DrawnSettings):
     r"""Counts $x_d \sim \mathrm{Poisson}(\exp(w_d^\top z) r)$ with $z \sim N(0, I)$, $W_{dh} \sim N(0, 1/4)$."""
 
     name = "counts"
     loader = "entropy_sums.data.generated:counts"
     source = "generated"
 
-    train: PointCount = 1000
-    """Number of training points."""
-    test: PointCount = 1000
-    """Number of held-out points, drawn apart from the training points."""
     dim: PositiveInt = 10
     """Number D of data dimensions."""
     true_latent_dim: PositiveInt = 2

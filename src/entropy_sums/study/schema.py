@@ -184,6 +184,7 @@ def read(path: Path, size: str | None = None) -> Study:
     if chosen not in studies:
         known = nearest(str(chosen), sizes) if sizes else "the file has no sizes"
         raise StudyError(f"{path}: size: {chosen!r} is unknown; {known}")
+    # Once more, and last: the plugins that were read last are those that stay known
     return Study.model_validate(studies[chosen], context=path.parent)
 
 
