@@ -54,9 +54,12 @@ class Workspace:
 
     @staticmethod
     def environment() -> dict[str, str]:
-        """The environment of a shell in which the project is installed, one thread per process."""
+        """The environment of a shell in which the project is installed, one thread per process.
+
+        Compiled sources are kept, as Python does unless a machine forbids it: each job imports them.
+        """
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+        return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
 
     def write(self) -> None:
         """Write the study file."""

@@ -22,7 +22,7 @@ def cluster(request) -> Iterator[Cluster]:
 
 
 PHASES = [
-    {"steps": 1500, "learning_rate": 1e-2, "schedule": "cosine", "batch_size": 20},
+    {"steps": 600, "learning_rate": 1e-2, "schedule": "cosine", "batch_size": 20},
     {"steps": 100, "learning_rate": 1e-3, "schedule": "cosine", "batch_size": "full"},
 ]
 
@@ -31,7 +31,8 @@ def some_seconds(folder: Path, models: list[str]) -> ClusterStudy:
     """A study with jobs of some seconds, each of which saves a checkpoint all the time."""
     study = ClusterStudy(folder)
     study.study["axes"]["model"] = models
-    study.study["training"] = {"phases": PHASES, "evaluation": {"every": 500, "samples": 2}}
+    evaluation = {"every": 300, "samples": 2, "certificate": False}
+    study.study["training"] = {"phases": PHASES, "evaluation": evaluation}
     study.variables["TRAIN_CHECKPOINT_SECONDS"] = "0.2"
     return study
 
@@ -40,7 +41,7 @@ def some_seconds(folder: Path, models: list[str]) -> ClusterStudy:
 def undisturbed(tmp_path_factory) -> ClusterStudy:
     """Two jobs trained without a cluster."""
     study = some_seconds(tmp_path_factory.mktemp("undisturbed"), ["vae0", "vae1"])
-    study.run("--until", "train")
+    study.run("--until", "train", "--cores", "2")
     return study
 
 

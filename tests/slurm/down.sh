@@ -18,25 +18,13 @@ for _ in $(seq 30); do
     sleep 0.5
 done
 
-end() { # names of daemons, all at once
-    local pids=() pid
-    for daemon in "$@"; do
-        pid=$(cat "$root/run/$daemon.pid" 2>/dev/null) || continue
-        # A number read from a file may by now be another program's
-        ! grep -qs "^${daemon%%.*}" "/proc/$pid/comm" || pids+=("$pid")
-    done
-    [ ${#pids[@]} -gt 0 ] || return 0
-    kill "${pids[@]}"
-    for _ in $(seq 100); do
-        kill -0 "${pids[@]}" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    kill -KILL "${pids[@]}" 2>/dev/null
-}
-# Each can still tell the next what it did
-end slurmctld slurmd.n1 slurmd.n2 slurmd.n3
-end slurmdbd
-end mariadbd munged
+# At once: what they would write on a polite request goes with the folder
+for file in "$root"/run/*.pid; do
+    daemon=$(basename "$file" .pid)
+    pid=$(cat "$file")
+    # A number read from a file may by now be another program's
+    ! grep -qs "^${daemon%%.*}" "/proc/$pid/comm" || kill -KILL "$pid"
+done
 # Watchers of jobs whose controller was killed, and children of jobs killed at an unlucky moment, have no daemon to
 # end them; they are known by their environment.
 for environ in $(env -u SLURM_CONF grep -lsz "^SLURM_CONF=$SLURM_CONF$" /proc/[0-9]*/environ | tr '\0' '\n'); do

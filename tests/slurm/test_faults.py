@@ -82,7 +82,7 @@ def test_interrupted_at_the_keyboard(cluster, study, reference):
     processes = study.pause()
     status, told = study.status()
     assert status == 0
-    assert re.search(r"^running jobs: 1\n +vae1/pca/seed=0-2: step \d+/1600$", told, flags=re.MULTILINE), told
+    assert re.search(r"^running jobs: 1\n +vae1/pca/seed=0-2: step \d+/700$", told, flags=re.MULTILINE), told
     go_on(processes)
     os.killpg(run.process.pid, signal.SIGINT)
     run.ends(1)
@@ -130,7 +130,7 @@ def test_twenty_kills_at_random_moments(cluster, study, reference):
     rng = np.random.default_rng(0)
     kills = 0
     while kills < 20 and run.process.poll() is None:
-        time.sleep(rng.uniform(0, 4))
+        time.sleep(rng.uniform(0, 3))
         jobs = list(cluster.queue())
         for process in study.training():
             kill = [["kill", "-KILL", str(process)], ["kill", "-TERM", str(process)], ["scancel", rng.choice(jobs)]]

@@ -126,7 +126,9 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min_interval=0
 ReturnToService=2
-SlurmdTimeout=6
+SlurmdTimeout=4
+MessageTimeout=2
+TCPTimeout=1
 KillWait=5
 OverTimeLimit=0
 GresTypes=gpu
