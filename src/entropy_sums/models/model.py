@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from entropy_sums.ais import Estimate
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import CLOSED_FORMS, Family, FullNormal, Normal, cross_entropy
 
@@ -83,6 +84,47 @@ class Maximising(Protocol):
         ...
 
 
+@runtime_checkable
+class Weighted(Protocol):
+    """A model whose posterior samples have importance weights, the mean of which is its likelihood."""
+
+    def log_weights(
+        self,
+        x: Float[Tensor, "*replica points dim"],
+        noise: Float[Tensor, "all rows noise"],
+        posterior: Family | None = None,
+    ) -> Float[Tensor, "all rows"]:
+        """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`.
+
+        Args:
+            x, noise, posterior: as for `Model.bound`.
+        """
+        ...
+
+
+@runtime_checkable
+class Annealed(Protocol):
+    """A model with a partition function that annealed importance sampling brackets."""
+
+    def bracket(self, noise: Float[Tensor, "all rows noise"], temperatures: int) -> tuple[Estimate, Estimate]:
+        """log Z by forward and by reverse annealing in so many temperatures, with intervals over chains.
+
+        Args:
+            noise: standard normal, `(replica, 1 or more, noise_dim)`.
+        """
+        ...
+
+    def unnormalised(
+        self, x: Float[Tensor, "*replica points dim"], noise: Float[Tensor, "all rows noise"]
+    ) -> Float[Tensor, " all"]:
+        """What the elbo of x is without log Z, `(replica,)`: elbo = unnormalised − log Z.
+
+        Args:
+            x, noise: as for `Model.bound`.
+        """
+        ...
+
+
 class DirectedModel(Model):
     """A model with one layer of latents that a normal posterior reparametrises.
 
@@ -113,9 +155,7 @@ class DirectedModel(Model):
         cross-entropy to a prior for which no closed form is registered.
         """
         posterior, prior = posterior or self.posterior(x), self.prior()
-        samples = noise.shape[1] // x.shape[-2]
-        z = [posterior.reparametrise(part) for part in noise.chunk(samples, dim=1)]
-        z, value = (torch.cat(z, dim=1), torch.cat([x] * samples, dim=-2)) if samples > 1 else (z[0], x)
+        z, value = _side_by_side(_samples(posterior, x, noise), x)
         observation = self.observation(z)
         closed = (type(posterior), type(prior)) in CLOSED_FORMS
         prior_terms = cross_entropy(posterior, prior) if closed else -prior.log_prob(z)
@@ -130,6 +170,26 @@ class DirectedModel(Model):
             },
         )
 
+    def log_weights(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Tensor:
+        """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`."""
+        posterior = posterior or self.posterior(x)
+        samples = _samples(posterior, x, noise)
+        z, value = _side_by_side(samples, x)
+        log_q = torch.cat([posterior.log_prob(sample) for sample in samples], dim=1)
+        return self.prior().log_prob(z) + self.observation(z).log_prob(value) - log_q
+
     def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
         """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""
         return observation.entropy()
+
+
+def _samples(posterior: Normal | FullNormal, x: Tensor, noise: Tensor) -> list[Tensor]:
+    """Of every point, one `(replica, N, H)` after the other."""
+    return [posterior.reparametrise(part) for part in noise.split(x.shape[-2], dim=1)]
+
+
+def _side_by_side(samples: list[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """All samples along the axis of points, and the points repeated for them."""
+    if len(samples) == 1:
+        return samples[0], x
+    return torch.cat(samples, dim=1), torch.cat([x] * len(samples), dim=-2)

@@ -107,6 +107,11 @@ class SBN(Model):
     def bound(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Bound:
         return self._bound(self._sample(x, noise, posterior), self._antithetic)
 
+    def log_weights(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Tensor:
+        """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`."""
+        climb = self._sample(x, noise, posterior).climb
+        return self._log_joint(climb) - _log_q(climb)
+
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         """Exact by enumeration up to 12 latents in all layers."""
         if self.depth * self.latent_dim > ENUMERABLE_LATENTS:
@@ -151,6 +156,10 @@ class SBN(Model):
         values = [below, *states[:-1]]
         log_probs = [p.log_prob(value) for p, value in zip(conditionals, values, strict=True)]
         return Climb(posteriors, states, conditionals, log_probs)
+
+    def _log_joint(self, climb: Climb) -> Tensor:
+        """log p(x, z) of a climb from the lowest layer, `(replica, rows)`."""
+        return self.prior().log_prob(climb.states[-1]) + total(climb.log_probs)
 
     def _signals(self, climb: Climb) -> list[Tensor]:
         """For every layer of a climb the part of the elbo that its state has an influence on, `(replica, rows)`."""
@@ -198,10 +207,9 @@ class ImportanceWeightedSBN(SBN):
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
         sample = self._sample(x, noise)
-        climb = sample.climb
-        log_q = total(q.log_prob(state) for q, state in zip(climb.posteriors, climb.states, strict=True))
-        log_p = self.prior().log_prob(climb.states[-1]) + total(climb.log_probs)
-        return self.mean(estimators.vimco(sample.split(log_p - log_q), sample.split(log_q)))
+        log_q = _log_q(sample.climb)
+        log_weights = self._log_joint(sample.climb) - log_q
+        return self.mean(estimators.vimco(sample.split(log_weights), sample.split(log_q)))
 
 
 class EnumeratedSBN(SBN):
@@ -253,6 +261,11 @@ PRIORS: dict[str, Callable[[Blueprint], nn.Parameter]] = {
 def sbn(blueprint: Blueprint) -> SBN:
     r"""$p(z_L)$, $p(z_l \mid z_{l+1})$ and $p(x \mid z_1)$ of Bernoulli distributions, trained as the settings say."""
     return ESTIMATORS[blueprint.shared.estimator](blueprint)
+
+
+def _log_q(climb: Climb) -> Tensor:
+    """log q(z given x) of a climb, `(replica, rows)`."""
+    return total(q.log_prob(state) for q, state in zip(climb.posteriors, climb.states, strict=True))
 
 
 def _conditional(blueprint: Blueprint, sizes: Sequence[int]) -> NaturalParameter:
