@@ -257,6 +257,17 @@ def test_there_are_too_few_directions_to_fit_any_gap(name):
     assert solution.equations == EQUATIONS_PER_DIRECTION * len(directions(model)) >= 5 * len(directions(model))
 
 
+def test_nothing_is_told_where_any_function_of_the_data_would_be_fitted():
+    """Without noise there are as many equations as there are distinct points, however many minibatches are drawn."""
+    model = made("bernoulli_mixture")
+    points = (torch.eye(DIM)[[0, 1, 2, 2, 1, 0]] > 0).double()
+    certificate = certify(model, points)
+    assert np.isnan(certificate.residuals).all()
+    assert not any(map(certificate.holds, certificate.factors))
+    assert certificate.describe().startswith(f"too few distinct data points for {len(certificate.directions)} dir")
+    assert np.isnan(certificate.along(model, points)).all()
+
+
 def test_the_verdict_is_the_same_alone_and_in_a_pack():
     one, many = (certify(made("vae1", replicas=r), points("vae1"), trials=4) for r in (1, 4))
     assert one.trials == many.trials == 4

@@ -41,6 +41,9 @@ MOST_HALVINGS = 10
 """Of the width of random parameters, until gaps and gradients are finite there."""
 
 TOTAL = "total"
+RIPPLES = 1e3
+"""How fast the control changes with the data: so fast that no model comes near it."""
+
 CONSTANT = 1e-7
 """Coefficients that differ less between parameter values count as the same everywhere."""
 
@@ -108,7 +111,8 @@ class Solution:
 
     Attributes:
         coefficients: `(factor, direction)`; the last factor is the total.
-        residuals: `(factor,)`, relative, on minibatches that were not fitted.
+        residuals: `(factor,)`, relative, on minibatches that were not fitted; NaN where any function of the data would
+            be fitted as well, because there are hardly more distinct points than directions.
         equations: how many minibatches were fitted.
     """
 
@@ -131,19 +135,20 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
     """
     fitted = EQUATIONS_PER_DIRECTION * len(directions(model))
     size = sum(parameter[0].numel() for parameter in model.parameters())
-    left, right, terms = [], [], []
-    for part in torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size)):
-        for rows, found in zip(
-            (left, right, terms), _equations(model, replica, len(part), data, generator), strict=True
-        ):
-            rows.append(found.cpu().numpy())
+    parts = torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size))
+    found = [_equations(model, replica, len(part), data, generator) for part in parts]
+    left, right, terms, control = (torch.cat(rows).cpu().numpy() for rows in zip(*found, strict=True))
     # Minibatches with large gradients must not drown the others in rounding
     with np.errstate(over="ignore"):
-        sizes = np.linalg.norm(np.concatenate(left), axis=1, keepdims=True)
-    if not np.isfinite(np.hstack([sizes, *map(np.concatenate, (right, terms))])).all():
+        sizes = np.linalg.norm(left, axis=1, keepdims=True)
+    if not np.isfinite(np.hstack([sizes, right, terms])).all():
         raise FloatingPointError("gaps or gradients are not finite at these parameters")
-    a, b, scale = (np.concatenate(rows) / sizes for rows in (left, right, terms))
+    a, b, scale = left / sizes, right / sizes, terms / sizes
     coefficients, *_ = np.linalg.lstsq(a[:fitted], b[:fitted], rcond=RANK)
+    control = control / sizes
+    chance, *_ = np.linalg.lstsq(a[:fitted], control[:fitted], rcond=RANK)
+    if np.linalg.norm(a[fitted:] @ chance - control[fitted:]) < THRESHOLD * np.linalg.norm(control[fitted:]):
+        return Solution(coefficients.T, np.full(b.shape[1], np.nan), fitted)
     nothing = _nullspace(a[:fitted])
     # A gap that vanishes identically is zero up to the rounding of the terms that cancel
     size_of_gap = np.maximum(np.linalg.norm(b[fitted:], axis=0), 1e-6 * np.linalg.norm(scale[fitted:], axis=0))
@@ -164,8 +169,11 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
 
 def _equations(
     model: Model, replica: int, batches: int, data: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A row per minibatch: projections, gaps, cross-entropies, the latter two with the total behind the factors.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A row per minibatch: projections, gaps, cross-entropies, control.
+
+    The total stands behind the factors of gaps and cross-entropies. The control is the mean of a function of the data
+    that has nothing to do with the model.
 
     Every minibatch is given to a copy of the replica, so that one pass gives the gradients of all.
     """
@@ -175,7 +183,8 @@ def _equations(
         tensor.data = tensor.data[replica : replica + 1].repeat(batches, *[1] * (tensor.ndim - 1))
     chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
     noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
-    bound = copies.bound(data[chosen.to(data.device)], noise.to(data.device))
+    points = data[chosen.to(data.device)]
+    bound = copies.bound(points, noise.to(data.device))
     names, parameters = zip(*_learned(copies), strict=True)
     found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)
     gradients = {
@@ -185,7 +194,9 @@ def _equations(
     factors = list(bound.factors.values())
     gaps = torch.stack([*(factor.gap for factor in factors), bound.gap], dim=-1)
     terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
-    return _projections(copies, gradients), gaps.detach(), terms.detach()
+    ripples = torch.randn(data.shape[1], generator=torch.Generator().manual_seed(0), dtype=data.dtype).to(data.device)
+    control = (RIPPLES * points @ ripples).sin().mean(1, keepdim=True)
+    return _projections(copies, gradients), gaps.detach(), terms.detach(), control
 
 
 def _nullspace(a: np.ndarray) -> np.ndarray:
@@ -195,7 +206,10 @@ def _nullspace(a: np.ndarray) -> np.ndarray:
 
 
 def _sparsest(a: np.ndarray, b: np.ndarray, solution: np.ndarray, nothing: np.ndarray) -> np.ndarray:
-    """The solution with the smallest sum of absolute values: a linear programme, then least squares on its support."""
+    """The solution with the smallest sum of absolute values: a linear programme, then least squares on its support.
+
+    Where small rationals fit as well they are taken, which are exact.
+    """
     # Every training job imports this module, few come here
     from scipy.optimize import linprog
 
@@ -216,7 +230,8 @@ def _on_support(a: np.ndarray, b: np.ndarray, solution: np.ndarray) -> np.ndarra
     support = np.abs(solution) > 1e-6 * np.abs(solution).max(initial=0)
     result = np.zeros_like(solution)
     result[support] = np.linalg.lstsq(a[:, support], b, rcond=RANK)[0]
-    return result
+    rational = _rationals(result)
+    return rational if np.linalg.norm(a @ rational - b) <= 2 * np.linalg.norm(a @ result - b) else result
 
 
 def spread(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
@@ -274,23 +289,30 @@ class Certificate:
         return self.residuals.shape[1]
 
     def residual(self, factor: str = TOTAL) -> float:
-        """The largest relative residual of all trials."""
+        """The largest relative residual of all trials; NaN where the data are too few to tell."""
         return float(self.residuals[self.factors.index(factor)].max())
 
     def holds(self, factor: str = TOTAL) -> bool:
         """Whether the gap of the factor is v·∇F at all parameter values that were tried."""
         return self.residual(factor) < THRESHOLD
 
+    @property
+    def held(self) -> np.ndarray:
+        """Which factors have a certificate, `(factor,)` without the total."""
+        return np.array([self.holds(name) for name in self.factors[:-1]])
+
     @cached_property
     def constants(self) -> np.ndarray:
         """Coefficients `(factor, direction)` where they are the same at all parameter values, else NaN."""
         middle = np.median(self.coefficients, axis=1)
         constant = np.abs(self.coefficients - middle[:, None]).max(axis=1) < CONSTANT
-        return np.where(constant, np.vectorize(_rational, otypes=[float])(middle), np.nan)
+        return np.where(constant, _rationals(middle), np.nan)
 
     def describe(self, factor: str = TOTAL) -> str:
         """The direction in words, with c(Θ) for coefficients that depend on the parameters, or why there is none."""
         position = self.factors.index(factor)
+        if math.isnan(self.residual(factor)):
+            return f"too few distinct data points for {len(self.directions)} directions: any function of them is fitted"
         if not self.holds(factor):
             failing = [name for name in self.factors[:-1] if not self.holds(name)]
             where = f" of {', '.join(failing)}" if factor == TOTAL and failing else ""
@@ -325,8 +347,7 @@ class Certificate:
     def _products(self, model: Model, vectors: Mapping[str, Tensor], data: Tensor) -> np.ndarray:
         """v times a vector with an entry for every learned parameter."""
         coefficients = np.broadcast_to(self.constants[:-1], (model.replicas, *self.constants[:-1].shape))
-        held = np.array([self.holds(name) for name in self.factors[:-1]])
-        if np.isnan(self.constants[:-1][held]).any():
+        if np.isnan(self.constants[:-1][self.held]).any():
             exact, generator = copy.deepcopy(model).double(), torch.Generator().manual_seed(0)
             for replica, found in enumerate(coefficients := coefficients.copy()):
                 try:
@@ -335,7 +356,7 @@ class Certificate:
                     found[:] = np.nan
         projections = _projections(model, {name: vector.double() for name, vector in vectors.items()}).cpu().numpy()
         products = np.einsum("rfd,rd->rf", coefficients, projections)
-        return np.where(held, products, np.nan)
+        return np.where(self.held, products, np.nan)
 
 
 def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certificate:
@@ -380,9 +401,10 @@ def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator)
     )
 
 
-def _rational(value: float) -> float:
-    nearest = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    return float(nearest) if abs(value - float(nearest)) < CONSTANT else value
+def _rationals(values: np.ndarray) -> np.ndarray:
+    """Values that differ hardly from a small rational are that."""
+    nearest = np.vectorize(lambda value: float(Fraction(value).limit_denominator(LARGEST_DENOMINATOR)), [float])(values)
+    return np.where(np.abs(values - nearest) < CONSTANT, nearest, values)
 
 
 def _joined(candidates: Sequence[Direction], coefficients: Sequence[float]) -> Iterator[tuple[str, float]]:

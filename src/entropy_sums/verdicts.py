@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,7 +26,8 @@ class Verdict:
         settings: what tells this model from the others of the study beside its name and dataset.
         holds: whether the gap was v·∇F at all parameter values that were tried.
         direction: v in words.
-        residual, smallest_residual: largest and smallest relative residual over the trials.
+        residual, smallest_residual: largest and smallest relative residual over the trials; NaN where the data have so
+            few distinct points that nothing can be told.
         trials: parameter values tried.
         directions: candidates that v was sought in.
         equations: minibatches fitted per trial.
@@ -114,6 +116,8 @@ def describe(verdict: Verdict) -> str:
         'vae0 pca, observation: does not hold, relative residual 1.0e-01 to 2.0e-01: no direction'
     """
     cell = " ".join(part for part in (verdict.model, verdict.dataset, verdict.settings) if part)
+    if math.isnan(verdict.residual):
+        return f"{cell}, {verdict.factor}: cannot be told: {verdict.direction}"
     holds = "holds" if verdict.holds else "does not hold"
     residuals = f"{verdict.smallest_residual:.1e} to {verdict.residual:.1e}"
     return f"{cell}, {verdict.factor}: {holds}, relative residual {residuals}: {verdict.direction}"

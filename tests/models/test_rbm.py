@@ -345,7 +345,7 @@ def test_replicas_that_are_copies_are_computed_once(float64):
 def test_exact_gradients_of_large_machines_are_refused():
     for name, dim, latents in (("rbm", 20, 17), ("gaussian_rbm", 4, 17)):
         settings = MODELS[name](latent_dim=latents, gradient="exact")
-        with pytest.raises(ValueError, match="latent_dim is 17 and the data have"):
+        with pytest.raises(ValueError, match="latent_dim is 17, and layers have"):
             build([settings], dim, [torch.Generator()])
     assert build([MODELS["rbm"](latent_dim=17, gradient="exact")], 4, [torch.Generator()]).latent_dim == 17
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
@@ -36,7 +37,7 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
         ends = [max(residual, LOWEST) for residual in (verdict.smallest_residual, verdict.residual)]
         y = rows.index((verdict.model, verdict.factor))
         ax.plot(ends, [y, y], "o-", color=color, markersize=2.5, linewidth=0.8, alpha=0.6)
-    ax.set_xlim(LOWEST / 2, max([10, *(2 * verdict.residual for verdict in verdicts)]))
+    ax.set_xlim(LOWEST / 2, max([10, *(2 * verdict.residual for verdict in verdicts if verdict.residual > 0)]))
     ax.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
     labels = [f"{names.readable(group_name(model))}: {names.readable(factor)}" for model, factor in rows]
     ax.set_yticks(range(len(rows)), labels)
@@ -58,10 +59,12 @@ def caption(verdicts: Sequence[Verdict]) -> str:
         'No trained runs enter. Verdicts that hold: 1, residuals up to 1.0e-14; that do not: 1, from 1.0e-02 on.'
     """
     held = [verdict.residual for verdict in verdicts if verdict.holds]
-    failed = [verdict.smallest_residual for verdict in verdicts if not verdict.holds]
+    untold = [verdict for verdict in verdicts if math.isnan(verdict.residual)]
+    failed = [verdict.smallest_residual for verdict in verdicts if not verdict.holds and verdict not in untold]
     ends = [
         f"Verdicts that hold: {len(held)}" + (f", residuals up to {max(held):.1e}" if held else ""),
         f"that do not: {len(failed)}" + (f", from {min(failed):.1e} on" if failed else ""),
+        *([f"without enough distinct data points to tell, and not drawn: {len(untold)}"] if untold else []),
     ]
     (trials,) = {verdict.trials for verdict in verdicts}
     return (

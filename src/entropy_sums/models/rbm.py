@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from entropy_sums import ais
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import Bernoulli, Family, Normal
 from entropy_sums.estimators import all_states
+from entropy_sums.layers import Linear
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
 from entropy_sums.models.model import Model
@@ -43,12 +44,26 @@ OFFSET_RATE = 0.01
 
 def rbm(blueprint: Blueprint) -> RBM:
     """Visible units of 0 and 1."""
-    return RBM(blueprint, BernoulliVisible(blueprint))
+    return RBM(blueprint, BernoulliVisible(blueprint), _hidden(blueprint))
 
 
 def gaussian_rbm(blueprint: Blueprint) -> RBM:
     """Normal visible units with learned variances."""
-    return RBM(blueprint, NormalVisible(blueprint))
+    return RBM(blueprint, NormalVisible(blueprint), _hidden(blueprint))
+
+
+def _hidden(blueprint: Blueprint) -> Linear:
+    return blueprint.linear(blueprint.observed_dim, blueprint.shared.latent_dim)
+
+
+class Hidden(Protocol):
+    """The hidden units of a machine: their weights `(replica, D, H)` and biases `(replica, 1, H)`."""
+
+    @property
+    def weight(self) -> Tensor: ...
+
+    @property
+    def bias(self) -> Tensor: ...
 
 
 class BernoulliVisible(nn.Module):
@@ -161,6 +176,7 @@ class RBM(Model):
 
     Args:
         visible: what kind the visible units are.
+        hidden: weights and biases of the hidden ones, a module.
 
     Raises:
         ValueError: the exact gradient is asked for and no layer is small enough.
@@ -179,25 +195,23 @@ class RBM(Model):
     visible_offset: Tensor
     hidden_offset: Tensor
 
-    def __init__(self, blueprint: Blueprint, visible: BernoulliVisible | NormalVisible) -> None:
-        settings, replicas = blueprint.shared, len(blueprint.replicas)
+    def __init__(self, blueprint: Blueprint, visible: BernoulliVisible | NormalVisible, hidden: Hidden) -> None:
+        settings, (replicas, *layers) = blueprint.shared, hidden.weight.shape
         super().__init__(replicas, settings.latent_dim, Draws.noise_dim)
-        self.visible, self.hidden = visible, blueprint.linear(blueprint.observed_dim, settings.latent_dim)
+        self.visible, self.hidden = visible, hidden
         self.gradient, self.gibbs_steps = GRADIENTS[settings.gradient], settings.gibbs_steps
         self.centred, self.temperatures = settings.centred, settings.temperatures
         middle = (visible.middle, 0.5) if self.centred else (0.0, 0.0)
-        for name, units, value in zip(
-            ("visible_offset", "hidden_offset"), (blueprint.observed_dim, settings.latent_dim), middle, strict=True
-        ):
+        for name, units, value in zip(("visible_offset", "hidden_offset"), layers, middle, strict=True):
             self.register_buffer(name, torch.full((replicas, 1, units), value))
-        starts = [torch.rand(settings.chains, settings.latent_dim, generator=g) for g in blueprint.generators]
+        starts = [torch.rand(settings.chains, layers[1], generator=g) for g in blueprint.generators]
         self.register_buffer("chains", torch.stack(starts).round())
         self._known: tuple[list[Tensor], Partition] | None = None
         if settings.gradient == "exact" and self._small is None:
             raise ValueError(
                 f"gradient: exact goes through all states of a layer, of at most {ENUMERABLE} units; here latent_dim "
-                f"is {settings.latent_dim} and the data have {blueprint.observed_dim} dimensions: set gradient: pcd "
-                f"or a latent_dim of at most {ENUMERABLE}"
+                f"is {settings.latent_dim}, and layers have {layers[0]} and {layers[1]} units: set gradient: pcd or a "
+                "smaller latent_dim"
             )
 
     def up(self, v: Tensor) -> Tensor:
@@ -223,8 +237,11 @@ class RBM(Model):
     def visible_marginal(self, v: Tensor) -> tuple[Tensor, Bernoulli]:
         """log Σ_h e^−E(v, h), minus the free energy, `(replica, N)`, and p(h given v)."""
         logits = self.up(v)
-        hidden = (self.hidden_offset * logits + logsigmoid(-logits)).sum(-1)
-        return self.visible.exponent(v) - hidden, Bernoulli(logits)
+        return self.visible.exponent(v) + self.summed_out(logits), Bernoulli(logits)
+
+    def summed_out(self, logits: Tensor) -> Tensor:
+        """What the sum over all states of hidden units with these log odds adds to a(v), `(…, H)` → `(…,)`."""
+        return -(self.hidden_offset * logits + logsigmoid(-logits)).sum(-1)
 
     def hidden_marginal(self, h: Tensor) -> tuple[Tensor, Family]:
         """log ∫ e^−E(v, h) dv, `(replica, N)`, and p(v given h).
@@ -238,23 +255,36 @@ class RBM(Model):
     def bound(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Bound:
         """The log-likelihood and its entropy sum; posterior samples are not needed."""
         posterior = posterior or self.posterior(x)
-        data = self.mean(self.exponent(x, posterior.logits, posterior.mean))
+        data = self.mean(self.expected_exponent(x, posterior))
         partition = self.partition(noise)
         return Bound(
             posterior_entropy=self.mean(posterior.entropy()),
             factors={"joint": Factor(self._log_z(partition) - data, partition.log_z - partition.exponent)},
         )
 
+    def expected_exponent(self, x: Tensor, posterior: Bernoulli) -> Tensor:
+        """E_q[−E] of every point in nats, `(replica, N)`."""
+        return self.exponent(x, posterior.logits, posterior.mean)
+
+    def completed(self, x: Tensor) -> Tensor:
+        """The visible layer of every point, `(*replica, N, D)`, here the points themselves."""
+        return x
+
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
-        """What has the gradient of the log-likelihood, or the estimate of it that the settings name."""
+        """What has the gradient of the ELBO, or the estimate of it that the settings name."""
+        v = self.completed(x)
         if self.centred:
-            self._follow(x)
-        return self.gradient(self, x, noise)
+            self._follow(v)
+        return self.gradient(self, v, noise)
 
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         if self._small is None:
             return None
-        return self.mean(self.visible_marginal(x)[0]) - self._remembered(RBM._enumerated).log_z
+        return self.mean(self.log_mass(x)) - self._remembered(RBM._enumerated).log_z
+
+    def log_mass(self, x: Tensor) -> Tensor:
+        """log Z p(x), `(replica, N)`."""
+        return self.visible_marginal(x)[0]
 
     def partition(self, noise: Tensor) -> Partition:
         """log Z, E_p[−E] and ∇ log Z at the parameters that the model has."""
@@ -313,7 +343,7 @@ class RBM(Model):
     @property
     def _small(self) -> Layer | None:
         """The layer to enumerate, the smaller one, if it is small enough."""
-        hidden = Layer(self.latent_dim, self.hidden_marginal)
+        hidden = Layer(self.hidden_offset.shape[-1], self.hidden_marginal)
         layers = [hidden, self._visible_layer] if self.visible.countable else [hidden]
         smallest = min(layers, key=lambda layer: layer.units)
         return smallest if smallest.units <= ENUMERABLE else None
@@ -373,7 +403,7 @@ class RBM(Model):
 
     def _split(self, states: Tensor) -> Sequence[Tensor]:
         """Parts of what belongs to states, along their axis."""
-        units = self.latent_dim + self.visible_offset.shape[-1]
+        units = self.hidden_offset.shape[-1] + self.visible_offset.shape[-1]
         return states.split(max(1, ENTRIES_AT_ONCE // (self.replicas * units)), dim=1)
 
     def _part(self, layer: Layer, states: Tensor, log_weights: Tensor | None = None) -> Partition:

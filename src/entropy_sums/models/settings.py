@@ -18,6 +18,9 @@ Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
 Support = Literal["real", "binary", "counts", "positive"]
 VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
+CLOSING = {"entropies": "weighted", "observation_entropy": "pseudo"}
+"""Setting that says which entropies stand in the entropy sum → those that the objective meets at stationary points."""
+
 
 class ModelSettings(Settings):
     """What all models have in common."""
@@ -35,6 +38,16 @@ class ModelSettings(Settings):
     def ascends_elbo(self) -> bool:
         """Whether stationary points of training are those of the ELBO: there the certificates predict the gap."""
         return True
+
+    def closing(self) -> ModelSettings:
+        """The model with the same objective and the entropies that it meets at its stationary points.
+
+        Example:
+            >>> PoissonVAESettings(observation_entropy="true").closing().observation_entropy
+            'pseudo'
+        """
+        fields = type(self).model_fields
+        return self.model_copy(update={name: value for name, value in CLOSING.items() if name in fields})
 
     def weights(self, observed_dim: int) -> int:
         """Roughly how many weights one run has, for a forecast of its cost."""

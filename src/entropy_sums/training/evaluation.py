@@ -31,6 +31,8 @@ class Evaluation:
         seeds: one per replica.
         stream: which data these are, so that training and held-out data get different noise.
         certificate: of the model; with a gradient, the derivative along its direction is recorded.
+        closing: the model with the entropies that its objective meets at stationary points, and its certificate; None
+            where the model has them already.
     """
 
     def __init__(
@@ -40,15 +42,17 @@ class Evaluation:
         samples: int,
         stream: Stream,
         certificate: Certificate | None = None,
+        closing: tuple[Model, Certificate] | None = None,
     ) -> None:
         self.data, self.seeds, self.samples, self.stream = data, seeds, samples, stream
-        self.certificate = certificate
+        self.certificate, self.closing = certificate, closing
 
     def __call__(self, model: Model, step: int, gradient: bool = False, penalties: np.ndarray | None = None) -> Record:
         """The record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
 
         `penalties` has the λ of the penalty (λ/2)‖θ‖² of each replica, NaN for any other objective than the ELBO: with
-        it the gap is recorded that a stationary point of the objective would have, λ v·θ.
+        it the gap is recorded that a stationary point of the objective would have: λ v·θ, and what the entropies of
+        the model differ from those that close the gap.
 
         Shapes: `(replica,)`, `(replica, factor)` for what depends on the factor, `(replica, H)` for latents.
         """
@@ -66,15 +70,23 @@ class Evaluation:
             squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
             record["gradient_norm"] = _numpy(torch.stack(squares).sum(0).sqrt())
             if self.certificate is not None:
-                derivatives = self.certificate.along(model, self.data)
-                record["directional_derivative"] = derivatives
+                record["directional_derivative"] = self.certificate.along(model, self.data)
                 if penalties is not None:
-                    penalised = (penalties != 0).any()
-                    products = self.certificate.along_parameters(model, self.data) if penalised else 0 * derivatives
-                    record["stationary_gap"] = penalties[:, None] * products
+                    record["stationary_gap"] = self._stationary_gap(model, self.certificate, step, penalties)
             for parameter in model.parameters():
                 parameter.grad = None
         return record
+
+    def _stationary_gap(self, model: Model, certificate: Certificate, step: int, penalties: np.ndarray) -> np.ndarray:
+        difference: np.ndarray | float = 0.0
+        if self.closing is not None:
+            closing, certificate = self.closing
+            closing.load_state_dict(model.state_dict())
+            own, closed = (_factor_gaps(self._estimates(m, step, gradient=False)) for m in (model, closing))
+            difference = own - closed
+        if (penalties == 0).all():
+            return np.where(certificate.held, np.zeros((model.replicas, 1)), np.nan) + difference
+        return penalties[:, None] * certificate.along_parameters(model, self.data) + difference
 
     def _chunks(self, replicas: int) -> list[slice]:
         points, dim = self.data.shape
@@ -125,6 +137,11 @@ def _values(bound: Bound) -> dict[str, Tensor]:
         "cross_entropy": torch.stack([factor.cross_entropy for factor in factors], dim=-1),
         "entropy": torch.stack([factor.entropy for factor in factors], dim=-1),
     }
+
+
+def _factor_gaps(estimates: list[dict[str, Tensor]]) -> np.ndarray:
+    """Mean over estimates, `(replica, factor)`."""
+    return _numpy(torch.stack([e["entropy"] - e["cross_entropy"] for e in estimates]).mean(0))
 
 
 def _summarise(estimates: list[dict[str, Tensor]]) -> Record:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entropy_sums.certificates import certify
+from entropy_sums.certificates import Certificate, certify
 from entropy_sums.data.checks import check_support
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import ModelSettings, build
@@ -140,7 +140,8 @@ class Pack:
         samples = self.training.evaluation.samples
         certified = self.training.evaluation.certificate
         certificate = certify(self.model, self.data, trials=CERTIFICATE_TRIALS) if certified else None
-        self._evaluate = Evaluation(self.data, self.seeds, samples, Stream.EVALUATION, certificate)
+        closing = self._closing(generators) if certified else None
+        self._evaluate = Evaluation(self.data, self.seeds, samples, Stream.EVALUATION, certificate, closing)
         self._evaluate_heldout = Evaluation(heldout, self.seeds, samples, Stream.HELDOUT)
         self.trace = Trace(diverged_at=np.full(len(replicas), np.nan))
         self.step, self.seconds = 0, 0.0
@@ -205,6 +206,14 @@ class Pack:
                     f"training.phases.{position}.optimizer: em needs a model with a step of EM (`maximise`), and "
                     f"{type(self.model).__name__} has none; choose adam, adamw or sgd"
                 )
+
+    def _closing(self, generators: list[torch.Generator]) -> tuple[Model, Certificate] | None:
+        """The model with the entropies that its objective meets at stationary points, if it has other ones."""
+        settings = [replica.model.closing() for replica in self.replicas]
+        if settings == [replica.model for replica in self.replicas]:
+            return None
+        model = build(settings, self.data.shape[1], generators).to(self.data)
+        return model, certify(model, self.data, trials=CERTIFICATE_TRIALS)
 
     def _phase(self, step: int) -> Phase:
         """The phase that does `step`, entered anew where it begins or training resumes."""

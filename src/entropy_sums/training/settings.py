@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from entropy_sums.settings import Packed, Settings
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
 
 Optimizer = Literal["adam", "adamw", "sgd", "em"]
