@@ -1,4 +1,4 @@
-r"""Restricted Boltzmann machines with Bernoulli or normal visible units: maximum likelihood, CD-k and PCD-k.
+r"""Restricted Boltzmann machines with Bernoulli or normal visible units: exact, CD-k, PCD-k and parallel tempering.
 
 $$-E(v, h) = a(v) + (\tilde v - \tilde\mu)^\top W (h - \lambda) + c^\top (h - \lambda), \qquad p(v, h) = e^{-E} / Z$$
 
@@ -31,6 +31,7 @@ from entropy_sums.layers import Linear
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
 from entropy_sums.models.model import Model
+from entropy_sums.models.tempering import exchanged, ladder, moved
 
 ENUMERABLE = 16
 """Most units of a layer all of whose states are gone through."""
@@ -190,8 +191,10 @@ class RBM(Model):
     """
 
     factors = ("joint",)
-    evolving = ("chains", "visible_offset", "hidden_offset")
+    evolving = ("chains", "visible_offset", "hidden_offset", "hotter")
     chains: Tensor
+    hotter: Tensor
+    betas: Tensor
     visible_offset: Tensor
     hidden_offset: Tensor
 
@@ -204,8 +207,10 @@ class RBM(Model):
         middle = (visible.middle, 0.5) if self.centred else (0.0, 0.0)
         for name, units, value in zip(("visible_offset", "hidden_offset"), layers, middle, strict=True):
             self.register_buffer(name, torch.full((replicas, 1, units), value))
-        starts = [torch.rand(settings.chains, layers[1], generator=g) for g in blueprint.generators]
-        self.register_buffer("chains", torch.stack(starts).round())
+        for name, rows in (("chains", settings.chains), ("hotter", (settings.levels - 1) * settings.chains)):
+            starts = [torch.rand(rows, layers[1], generator=g) for g in blueprint.generators]
+            self.register_buffer(name, torch.stack(starts).round())
+        self.register_buffer("betas", ladder(settings.levels))
         self._known: tuple[list[Tensor], Partition] | None = None
         if settings.gradient == "exact" and self._small is None:
             raise ValueError(
@@ -240,7 +245,7 @@ class RBM(Model):
         return self.visible.exponent(v) + self.summed_out(logits), Bernoulli(logits)
 
     def summed_out(self, logits: Tensor) -> Tensor:
-        """What the sum over all states of hidden units with these log odds adds to a(v), `(…, H)` → `(…,)`."""
+        """What the sum over all states of hidden units with these log odds adds to a(v), `(replica, N)`."""
         return -(self.hidden_offset * logits + logsigmoid(-logits)).sum(-1)
 
     def hidden_marginal(self, h: Tensor) -> tuple[Tensor, Family]:
@@ -290,12 +295,21 @@ class RBM(Model):
         """log Z, E_p[−E] and ∇ log Z at the parameters that the model has."""
         return self._remembered(RBM._enumerated if self._small else partial(RBM._annealed, noise=noise))
 
+    def unnormalised(self, x: Tensor, noise: Tensor) -> Tensor:
+        """The ELBO without log Z, `(replica,)`."""
+        posterior = self.posterior(x)
+        return self.mean(self.expected_exponent(x, posterior) + posterior.entropy())
+
     def bracket(self, noise: Tensor, temperatures: int) -> tuple[ais.Estimate, ais.Estimate]:
-        """log Z by forward AIS and by reverse AIS from the persistent chains, with intervals over chains."""
+        """log Z by forward AIS and by reverse AIS, with intervals over chains.
+
+        The reverse one begins at the persistent chains, after as many Gibbs steps as there are temperatures: training
+        may have left them behind, or never moved them.
+        """
         draws, betas = Draws(noise), ais.schedule(temperatures)
         with torch.no_grad():
             up, _ = ais.anneal(partial(self.temper, draws), self.base_samples(draws), betas)
-            samples = self.visible.sample(self.down(self.chains), draws)
+            samples = self.gibbs(self.chains, draws, temperatures)
             down, _ = ais.anneal(partial(self.temper, draws), samples, betas[::-1])
             return ais.forward(self.log_z_of_base(), up), ais.reverse(self.log_z_of_base(), down)
 
@@ -315,11 +329,32 @@ class RBM(Model):
         return hidden + self.visible.mean_exponent(x) - self.visible.mean_exponent(v)
 
     @torch.no_grad()
-    def gibbs(self, h: Tensor, draws: Draws) -> Tensor:
-        """Visible units after k Gibbs steps from hidden ones."""
-        for _ in range(self.gibbs_steps - 1):
+    def gibbs(self, h: Tensor, draws: Draws, steps: int | None = None) -> Tensor:
+        """Visible units after so many Gibbs steps from hidden ones, by default k."""
+        for _ in range((steps or self.gibbs_steps) - 1):
             h = draws.bernoulli(self.up(self.visible.sample(self.down(h), draws)))
         return self.visible.sample(self.down(h), draws)
+
+    @torch.no_grad()
+    def exchange(self, draws: Draws) -> Tensor:
+        """Visible units of the chains after k Gibbs steps at every temperature, each with a sweep of swaps."""
+        for _ in range(self.gibbs_steps - 1):
+            self._exchange(draws)
+        return self._exchange(draws)
+
+    def _exchange(self, draws: Draws) -> Tensor:
+        levels, chains = len(self.betas), self.chains.shape[1]
+        betas = self.betas.repeat_interleave(chains).unsqueeze(-1)
+        inputs = self.down(torch.cat([self.chains, self.hotter], dim=1))
+        v = self.visible.sample(torch.lerp(self.visible.bias, inputs, betas), draws)
+        coupled = self.up(v) - self.hidden.bias
+        h = draws.bernoulli(self.hidden.bias + betas * coupled)
+        interactions = ((h - self.hidden_offset) * coupled).sum(-1).unflatten(1, (levels, chains))
+        origin = exchanged(interactions, self.betas, draws.uniform(levels - 1, chains))
+        h = moved(h, origin)
+        self.chains.copy_(h[:, :chains])
+        self.hotter.copy_(h[:, chains:])
+        return moved(v, origin[:, :1])
 
     def temper(self, draws: Draws, v: Tensor, start: float, end: float) -> tuple[Tensor, Tensor]:
         """One temperature between the machine without its weights and the machine, all weights times β: `ais.Step`."""
@@ -447,9 +482,18 @@ def _persistent_contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -
     return machine.contrast(x, means[0], v, means[1])
 
 
+def _parallel_tempering(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
+    """Chains at several temperatures that go on and swap at every update; Desjardins et al. (AISTATS 2010)."""
+    with torch.no_grad():
+        v = machine.exchange(Draws(noise))
+        means = machine.up(x).sigmoid(), machine.up(v).sigmoid()
+    return machine.contrast(x, means[0], v, means[1])
+
+
 GRADIENTS: dict[str, Callable[[RBM, Tensor, Tensor], Tensor]] = {
     "exact": _likelihood,
     "cd": _contrastive_divergence,
     "pcd": _persistent_contrastive_divergence,
+    "parallel_tempering": _parallel_tempering,
 }
 """Name of a gradient → what has it, `(replica,)`."""

@@ -273,11 +273,14 @@ class SBNSettings(ModelSettings):
 class BoltzmannSettings(ModelSettings):
     """What all restricted Boltzmann machines have in common: how their likelihood is followed."""
 
-    gradient: Literal["exact", "cd", "pcd"] = "pcd"
+    gradient: Literal["exact", "cd", "pcd", "parallel_tempering"] = "pcd"
     """Of the log-likelihood: `exact` over all states of a layer of at most 16 units, or estimated with samples from
-    chains of `gibbs_steps`: `cd` begins them at the data, `pcd` goes on with persistent ones."""
+    chains of `gibbs_steps`: `cd` begins them at the data, `pcd` goes on with persistent ones, `parallel_tempering` with
+    persistent ones at several temperatures that swap their states, which mix better and cost so many times more."""
     gibbs_steps: PositiveInt = 1
-    """Gibbs steps k per update of CD-k and PCD-k."""
+    """Gibbs steps k per update of CD-k, PCD-k and parallel tempering."""
+    ladder: Annotated[int, Field(ge=2)] = 10
+    """Temperatures of parallel tempering, at equal distances from the machine to the machine without its weights."""
     chains: Annotated[int, Field(ge=2)] = 100
     """Persistent chains, and chains of annealed importance sampling where no layer is small enough to enumerate."""
     temperatures: PositiveInt = 1000
@@ -289,10 +292,16 @@ class BoltzmannSettings(ModelSettings):
     def ascends_elbo(self) -> bool:
         return self.gradient != "cd"
 
+    @property
+    def levels(self) -> int:
+        """Temperatures that there are persistent chains at."""
+        return self.ladder if self.gradient == "parallel_tempering" else 1
+
     def weights(self, observed_dim: int) -> int:
         # All states of a layer are as many points as so many batches of 100
         states = 2 ** min(self.latent_dim, observed_dim) // 100
-        return (1 + (states if self.gradient == "exact" else self.gibbs_steps)) * observed_dim * self.latent_dim
+        steps = states if self.gradient == "exact" else self.gibbs_steps * self.levels
+        return (1 + steps) * observed_dim * self.latent_dim
 
 
 class RBMSettings(BoltzmannSettings):
