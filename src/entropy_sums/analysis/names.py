@@ -18,6 +18,7 @@ NAMES = {
     "sbn": "SBN",
     "rbm": "RBM",
     "gaussianrbm": "Gaussian RBM",
+    "dbm": "DBM",
     "pca": "PCA",
     "pca_ring": "PCA-ring",
     "mnist": "MNIST",

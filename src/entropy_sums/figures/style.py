@@ -84,6 +84,7 @@ MODELS = {
     "sbn": Look("#882255", "P"),
     "rbm": Look("#332288", "p"),
     "gaussianrbm": Look("#999933", "h"),
+    "dbm": Look("#0072B2", "h"),
 }
 _FURTHER_COLORS = ("#E69F00", "#56B4E9", "#332288", "#882255", "#999933")
 _FURTHER_LOOKS = tuple(Look(color, marker) for marker in "Pph*d<>" for color in _FURTHER_COLORS)

@@ -298,10 +298,15 @@ class BoltzmannSettings(ModelSettings):
         return self.ladder if self.gradient == "parallel_tempering" else 1
 
     def weights(self, observed_dim: int) -> int:
+        visible, hidden = self._sides(observed_dim)
         # All states of a layer are as many points as so many batches of 100
-        states = 2 ** min(self.latent_dim, observed_dim) // 100
+        states = 2 ** min(visible, hidden) // 100
         steps = states if self.gradient == "exact" else self.gibbs_steps * self.levels
-        return (1 + steps) * observed_dim * self.latent_dim
+        return (1 + steps) * visible * hidden
+
+    def _sides(self, observed_dim: int) -> tuple[int, int]:
+        """Units of the two layers that the weights are between."""
+        return observed_dim, self.latent_dim
 
 
 class RBMSettings(BoltzmannSettings):
@@ -315,6 +320,31 @@ class GaussianRBMSettings(BoltzmannSettings):
     """Restricted Boltzmann machine with normal visible units of learned variances."""
 
     implementation = "entropy_sums.models.rbm:gaussian_rbm"
+
+
+MEAN_FIELD_STEPS = 10
+"""Updates after which a mean-field posterior has usually settled."""
+
+
+class DBMSettings(BoltzmannSettings):
+    """Deep Boltzmann machine for binary data, layers of `latent_dim` hidden units, mean-field posterior."""
+
+    implementation = "entropy_sums.models.dbm:DBM"
+    support = "binary"
+
+    depth: Annotated[int, Field(ge=2)] = 2
+    """Number of hidden layers."""
+    tolerance: PositiveFloat = 1e-5
+    """The posterior has settled when no mean moves by more between two updates of its layers."""
+    mean_field_steps: PositiveInt = 100
+    """Most updates of the posterior per point; a posterior that has not settled by then loosens the bound."""
+
+    def weights(self, observed_dim: int) -> int:
+        between, hidden = self._sides(0)
+        return super().weights(observed_dim) + 2 * MEAN_FIELD_STEPS * between * hidden
+
+    def _sides(self, observed_dim: int) -> tuple[int, int]:
+        return observed_dim + self.depth // 2 * self.latent_dim, (self.depth + 1) // 2 * self.latent_dim
 
 
 MODELS: dict[str, type[ModelSettings]] = {
@@ -333,4 +363,5 @@ MODELS: dict[str, type[ModelSettings]] = {
     "sbn": SBNSettings,
     "rbm": RBMSettings,
     "gaussian_rbm": GaussianRBMSettings,
+    "dbm": DBMSettings,
 }
