@@ -41,6 +41,9 @@ MOST_HALVINGS = 10
 """Of the width of random parameters, until gaps and gradients are finite there."""
 
 TOTAL = "total"
+CANCELLING = 1e-6
+"""Residuals are relative to the gap, but to no less than this part of the terms that cancel in it."""
+
 RIPPLES = 1e3
 """How fast the control changes with the data: so fast that no model comes near it."""
 
@@ -150,8 +153,9 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
     if np.linalg.norm(a[fitted:] @ chance - control[fitted:]) < THRESHOLD * np.linalg.norm(control[fitted:]):
         return Solution(coefficients.T, np.full(b.shape[1], np.nan), fitted)
     nothing = _nullspace(a[:fitted])
-    # A gap that vanishes identically is zero up to the rounding of the terms that cancel
-    size_of_gap = np.maximum(np.linalg.norm(b[fitted:], axis=0), 1e-6 * np.linalg.norm(scale[fitted:], axis=0))
+    # Few digits are right of a gap that is small beside the terms, or the derivatives, of which it is the difference
+    cancelling = np.hypot(scale[fitted:], np.abs(a[fitted:]) @ np.abs(coefficients))
+    size_of_gap = np.maximum(np.linalg.norm(b[fitted:], axis=0), CANCELLING * np.linalg.norm(cancelling, axis=0))
     distances = np.linalg.norm(a[fitted:] @ coefficients - b[fitted:], axis=0)
     if (distances[:-1] >= THRESHOLD * size_of_gap[:-1]).any():
         # The total must not hold because a factor without a certificate is small beside the others
