@@ -65,7 +65,8 @@ SUPPORTS: dict[str, tuple[Callable[[np.ndarray], bool], str, str]] = {
     "real": (lambda points: True, "", ""),
     "binary": (is_binary, "0 and 1", "set binarise: threshold or binarise: sample"),
     "counts": (is_counts, "0, 1, 2, …", "choose the dataset counts or an array of counts"),
-    "positive": (lambda points: bool((points >= 0).all()), "numbers from 0 on", "choose an array of such numbers"),
+    "nonnegative": (lambda points: bool((points >= 0).all()), "numbers from 0 on", "choose an array of such numbers"),
+    "positive": (lambda points: bool((points > 0).all()), "numbers above 0", "choose an array of such numbers"),
 }
 """What a model is a distribution over → whether points are that, what it is in words, and what to do about others."""
 

@@ -14,6 +14,8 @@ PointCount = Annotated[int, Field(ge=2)]
 """A covariance needs two points."""
 
 StandardDeviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class DatasetSettings(Settings):
@@ -122,8 +124,100 @@ class Counts(DrawnSettings):
     """Number D of data dimensions."""
     true_latent_dim: PositiveInt = 2
     """Number of latent dimensions that the data are generated from."""
-    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    rate: Positive = 3.0
     """Rate r of every dimension where the latents are zero."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.dim
+
+
+class Bars(DrawnSettings):
+    r"""Binary images of R × R pixels, a superposition of rows and columns; `latent_dim: 2R` is the truth."""
+
+    name = "bars"
+    loader = "entropy_sums.data.drawn:bars"
+    source = "generated; Földiák (Biological Cybernetics 1990)"
+
+    side: Annotated[int, Field(ge=2)] = 4
+    """Pixels R of a row; the data have R² dimensions."""
+    probability: Probability = 0.2
+    """Probability of each bar."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.side**2
+
+
+class LatentSettings(DrawnSettings):
+    """Points drawn from a model with latents and known weights."""
+
+    dim: PositiveInt = 16
+    """Number D of data dimensions."""
+    true_latent_dim: PositiveInt = 4
+    """Number of latents that the data are generated from."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.dim
+
+
+class SparseSources(LatentSettings):
+    """Sparse coding: Laplace latents, a weight matrix with columns of norm 1, Gaussian noise."""
+
+    name = "sparse_sources"
+    loader = "entropy_sums.data.drawn:sparse_sources"
+    source = "generated; Velychko et al. (AISTATS 2024)"
+
+    true_latent_dim: PositiveInt = 8
+    """Number of latents that the data are generated from."""
+    scale: Positive = 1.0
+    r"""Scale $\lambda$ of the Laplace latents."""
+    noise: Positive = 0.1
+    """Standard deviation of the Gaussian noise on every coordinate."""
+
+
+class BeliefNetwork(LatentSettings):
+    """A sigmoid belief network with one layer of binary latents."""
+
+    name = "belief_network"
+    loader = "entropy_sums.data.drawn:belief_network"
+    source = "generated"
+
+    probability: Probability = 0.3
+    """Probability of each latent."""
+    strength: Positive = 3.0
+    """Standard deviation of the weights."""
+
+
+class BoltzmannMachine(LatentSettings):
+    """A restricted Boltzmann machine, drawn from exactly."""
+
+    name = "boltzmann_machine"
+    loader = "entropy_sums.data.drawn:boltzmann_machine"
+    source = "generated"
+
+    true_latent_dim: Annotated[int, Field(ge=1, le=16)] = 4
+    """Number of hidden units, all states of which are gone through."""
+    strength: Positive = 2.0
+    """Standard deviation of the weights."""
+
+
+class MixtureOfGammas(DrawnSettings):
+    """Positive data: components of equal weight, Gamma in every dimension."""
+
+    name = "mixture_of_gammas"
+    loader = "entropy_sums.data.drawn:mixture_of_gammas"
+    source = "generated"
+
+    dim: PositiveInt = 5
+    """Number D of data dimensions."""
+    components: PositiveInt = 3
+    """Number of components."""
+    shape_parameter: Positive = 2.0
+    """Shape of every component; 1 makes them exponential."""
+    strength: Positive = 1.0
+    """Standard deviation of the logarithms of the means."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -143,7 +237,7 @@ class Manifold(EmbeddedSettings):
     """Number of Gaussian base dimensions."""
     noise: StandardDeviation = 0.01
     """Standard deviation of the Gaussian noise after scaling to [0, 1]; the published data have none."""
-    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.35
+    scale: Positive = 0.35
     """Standard deviation of the base dimensions and height of the cosine."""
 
 
@@ -354,6 +448,11 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         PCA,
         PCARing,
         Counts,
+        Bars,
+        SparseSources,
+        BeliefNetwork,
+        BoltzmannMachine,
+        MixtureOfGammas,
         Manifold,
         RingOfGaussians,
         Circle,
