@@ -2,7 +2,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,16 +51,28 @@ def reference(undisturbed) -> dict[str, xr.Dataset]:
 
 
 @pytest.fixture
-def study(cluster, undisturbed, tmp_path) -> Iterator[ClusterStudy]:
-    """One job, unless a test adds models, with its data. Afterwards nothing of it runs any more."""
-    study = some_seconds(tmp_path, ["vae1"])
-    shutil.copytree(undisturbed.results / "data", study.results / "data")
-    yield study
-    for run in study.runs:
-        if run.process.poll() is None:
-            run.process.kill()
-            run.process.wait()
-    go_on(study.training())
+def studies(cluster, undisturbed, tmp_path) -> Iterator[Callable[[str], ClusterStudy]]:
+    """Makes studies of one job, unless a test adds models, with their data; at the end nothing of them runs any more."""
+    made = []
+
+    def make(name: str) -> ClusterStudy:
+        (tmp_path / name).mkdir()
+        made.append(some_seconds(tmp_path / name, ["vae1"]))
+        shutil.copytree(undisturbed.results / "data", made[-1].results / "data")
+        return made[-1]
+
+    yield make
+    for study in made:
+        for run in study.runs:
+            if run.process.poll() is None:
+                run.process.kill()
+                run.process.wait()
+        go_on(study.training())
     if queue := cluster.queue():
         subprocess.run(["scancel", *queue], check=False)
         until(lambda: not cluster.queue(), "empty queue")
+
+
+@pytest.fixture
+def study(studies) -> ClusterStudy:
+    return studies("study")

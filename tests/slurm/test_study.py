@@ -3,7 +3,6 @@
 import re
 import shutil
 
-import pytest
 from cluster import ask
 
 
@@ -27,12 +26,14 @@ def test_same_traces_as_without_a_cluster(study, reference):
     assert study.wanted() == {}
 
 
-@pytest.mark.parametrize("line", ["gpu", "gres"])
-def test_a_gpu_where_the_profile_asks_for_one(study, line):
-    study.profile(line)
-    run = study.start("--until", "train")
-    study.pause()
-    ((job, gpus),) = study.calls()
-    assert gpus in ("0", "1")
-    assert "gres/gpu=1" in ask("scontrol", "show", "job", job)
-    run.process.kill()
+def test_a_gpu_where_the_profile_asks_for_one(studies):
+    """In both forms that clusters know, side by side."""
+    asking = [studies(line) for line in ("gpu", "gres")]
+    for study in asking:
+        study.profile(study.folder.name)
+        study.start("--until", "train")
+    for study in asking:
+        study.pause()
+        ((job, gpus),) = study.calls()
+        assert gpus in ("0", "1")
+        assert "gres/gpu=1" in ask("scontrol", "show", "job", job)
