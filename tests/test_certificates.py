@@ -78,14 +78,23 @@ PROVEN = {
     ("poisson_mixture", ()): ("1 · prior_bias", "1 · components.weight"),
     ("bernoulli_mixture", ()): ("1 · prior_bias", "1 · components.weight"),
     ("exponential_mixture", ()): ("1 · prior_bias", "1 · shift of components.weight"),
+    ("gamma_mixture", ()): (
+        "1 · prior_bias",
+        "1 · shift of components.log_rate, 1 · components.concentration, -1 · shift of components.concentration",
+    ),
+    ("sparse_coding", ()): ("-1 · shift of log_scale", "-1/2 · shift of log_std"),
+    ("sparse_coding", (("posterior", "diagonal"),)): ("-1 · shift of log_scale", "-1/2 · shift of log_std"),
+    ("sparse_coding", (("posterior", "full"),)): ("-1 · shift of log_scale", "-1/2 · shift of log_std"),
     ("factor_analysis", ()): ("-1/2 · linear.weight", "-1/2 · shift of noise_bias"),
     ("factor_analysis", (("noise", "scalar"),)): ("-1/2 · linear.weight", "-1/2 · shift of noise_bias"),
-    ("sbn", ()): ("1 · prior_bias", "1 · decoders.0.network.1.weight, 1 · decoders.0.network.1.bias"),
+    ("sbn", ()): ("1 · prior.bias", "1 · decoders.0.network.1.weight, 1 · decoders.0.network.1.bias"),
     ("sbn", (("prior", "uniform"),)): ("0", "1 · decoders.0.network.1.weight, 1 · decoders.0.network.1.bias"),
 }
 UNPROVEN = {
     ("vae0", ()): ["observation"],
     ("sbn", (("prior", "fixed"),)): ["prior"],
+    ("sparse_coding", (("prior", "fixed"),)): ["prior"],
+    ("sparse_coding", (("prior", "fixed"), ("posterior", "full"))): ["prior"],
     ("vae1", (("variance_head", "softplus"),)): ["prior"],
     ("vae3", (("variance_head", "softplus"),)): ["prior", "observation"],
     ("vae1", (("variance_head", "leaky_relu"),)): ["prior"],
@@ -104,6 +113,7 @@ SUPPORTS = {
     "poisson_mixture": lambda x: (2 * x).abs().floor(),
     "bernoulli_mixture": lambda x: (x > 0).double(),
     "exponential_mixture": torch.abs,
+    "gamma_mixture": torch.abs,
     "sbn": lambda x: (x > 0).double(),
 }
 """Which data a model is for, made from any."""

@@ -60,7 +60,7 @@ def log_pmf(values, p):
 def by_hand(model, x, replica):
     """ELBO, posterior entropy, cross-entropy and entropy per factor, log-likelihood: sums over all latents at once."""
     depth = model.depth
-    prior = expit(model.prior_bias[replica].detach().numpy()) * np.ones((1, LATENTS))
+    prior = expit(model.prior.bias[replica].detach().numpy()) * np.ones((1, LATENTS))
     states = np.array(list(itertools.product([0.0, 1.0], repeat=depth * LATENTS))).reshape(-1, depth, LATENTS)
     result = {"elbo": 0.0, "log_likelihood": 0.0, "posterior_entropy": 0.0}
     cross, entropy = np.zeros(depth + 1), np.zeros(depth + 1)
@@ -121,7 +121,7 @@ def test_no_likelihood_of_many_latents():
 
 def derivative(model, elbo, factor):
     """θ·∇F of the parameters that are natural ones of the factor, `(replica,)`."""
-    layers = {"prior": "prior_bias", "observation": "decoders.0.network.1", "layer_1": "decoders.1.network.1"}
+    layers = {"prior": "prior.bias", "observation": "decoders.0.network.1", "layer_1": "decoders.1.network.1"}
     names = [name for name, p in model.named_parameters() if name.startswith(layers[factor]) and p.requires_grad]
     parameters = [model.get_parameter(name) for name in names]
     gradients = torch.autograd.grad(elbo.sum(), parameters, retain_graph=True)
@@ -151,7 +151,7 @@ def test_only_a_fixed_prior_that_is_not_uniform_leaves_a_gap():
 
 
 @pytest.mark.parametrize("estimator", ["enumeration", "disarm"])
-@pytest.mark.parametrize(("prior", "words"), [("learned", "1 · prior_bias"), ("uniform", "0"), ("fixed", None)])
+@pytest.mark.parametrize(("prior", "words"), [("learned", "1 · prior.bias"), ("uniform", "0"), ("fixed", None)])
 def test_certificates(prior, words, estimator):
     """Every factor of a deep network has the direction of the theorem; that of a fixed prior has none.
 
@@ -302,7 +302,9 @@ def test_training_and_held_out_data_may_differ_between_replicas():
 
 
 def test_too_many_latents_to_enumerate():
-    with pytest.raises(ValueError, match="at most 12 latents, and depth × latent_dim is 14; lower one of them"):
+    with pytest.raises(
+        ValueError, match="at most 12 latents, and directed layers × latent_dim is 14; lower one of them"
+    ):
         MODELS["sbn"](latent_dim=7, depth=2, estimator="enumeration")
 
 

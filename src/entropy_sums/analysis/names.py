@@ -14,10 +14,13 @@ NAMES = {
     "poissonmixture": "Poisson mixture",
     "bernoullimixture": "Bernoulli mixture",
     "exponentialmixture": "exponential mixture",
+    "gammamixture": "gamma mixture",
+    "sparsecoding": "sparse coding",
     "factoranalysis": "factor analysis",
     "sbn": "SBN",
     "rbm": "RBM",
     "gaussianrbm": "Gaussian RBM",
+    "dbn": "DBN",
     "dbm": "DBM",
     "pca": "PCA",
     "pca_ring": "PCA-ring",
@@ -30,6 +33,10 @@ NAMES = {
     "elbo": "ELBO",
     "heldout_elbo": "held-out ELBO",
     "log_likelihood": "exact log-likelihood",
+    "importance_weighted_bound": "importance-weighted bound",
+    "forward_ais": "forward AIS",
+    "reverse_ais": "reverse AIS",
+    "likelihood_by": "log-likelihood by",
 }
 
 

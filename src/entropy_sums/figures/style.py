@@ -66,6 +66,9 @@ QUANTITIES = {
     "heldout_elbo": "#56B4E9",
     "entropy_sum": "#D55E00",
     "log_likelihood": "#000000",
+    "importance_weighted_bound": "#009E73",
+    "forward_ais": "#CC79A7",
+    "reverse_ais": "#882255",
 }
 SCHEDULES = {"constant": "#E69F00", "cosine": "#332288", "linear": "#882255"}
 FACTORS = {"prior": "#CC79A7", "observation": "#009E73", "joint": "#332288"}
@@ -80,10 +83,13 @@ MODELS = {
     "poissonmixture": Look("#E69F00", "*"),
     "bernoullimixture": Look("#CC79A7", "*"),
     "exponentialmixture": Look("#332288", "*"),
+    "gammamixture": Look("#009E73", "*"),
+    "sparsecoding": Look("#D55E00", "d"),
     "factoranalysis": Look("#56B4E9", "<"),
     "sbn": Look("#882255", "P"),
     "rbm": Look("#332288", "p"),
     "gaussianrbm": Look("#999933", "h"),
+    "dbn": Look("#009E73", "d"),
     "dbm": Look("#0072B2", "h"),
 }
 _FURTHER_COLORS = ("#E69F00", "#56B4E9", "#332288", "#882255", "#999933")

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,8 @@ from entropy_sums.layers import Linear
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
 from entropy_sums.models.model import Model
+from entropy_sums.models.settings import ENUMERABLE_UNITS as ENUMERABLE
 from entropy_sums.models.tempering import exchanged, ladder, moved
-
-ENUMERABLE = 16
-"""Most units of a layer all of whose states are gone through."""
 
 ENTRIES_AT_ONCE = 2**21
 """Numbers in the units of both layers of all states that are computed at once."""
@@ -57,6 +55,7 @@ def _hidden(blueprint: Blueprint) -> Linear:
     return blueprint.linear(blueprint.observed_dim, blueprint.shared.latent_dim)
 
 
+@runtime_checkable
 class Hidden(Protocol):
     """The hidden units of a machine: their weights `(replica, D, H)` and biases `(replica, 1, H)`."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +17,100 @@ from entropy_sums.bound import Bound, Factor, total
 from entropy_sums.distributions import Bernoulli, cross_entropy
 from entropy_sums.layers import Trunk, constant
 from entropy_sums.models.components import Blueprint, NaturalParameter
+from entropy_sums.models.draws import Draws
 from entropy_sums.models.model import Model
 from entropy_sums.models.settings import ENUMERABLE_LATENTS
 
 ENTRIES_AT_ONCE = 2**22
 """Log-probabilities of states given points that the likelihood holds at once."""
+
+
+class Prior(nn.Module, ABC):
+    """What the highest directed layer of a belief network comes from, whose state is z, `(replica, rows, H)`.
+
+    Attributes:
+        factor: its name in the bound.
+        evolving: names of buffers that training changes.
+        noise_dim: standard normal numbers that it wants.
+    """
+
+    factor: ClassVar[str]
+    evolving: tuple[str, ...] = ()
+    noise_dim: int = 0
+
+    @abstractmethod
+    def gains(self, posterior: Bernoulli, z: Tensor) -> tuple[Tensor, Tensor]:
+        """What it adds to the elbo with its sign, but for log Z: a part known from below z, a part that z decides.
+
+        In nats, `(replica, rows)`; `posterior` is q of z.
+        """
+
+    @abstractmethod
+    def hidden_entropy(self, z: Tensor) -> Tensor:
+        """Entropy in nats of the posterior given z of what lies above it, `(replica, rows)`."""
+
+    @abstractmethod
+    def marginal(self, z: Tensor) -> Tensor:
+        """log p(z) + log Z in nats, `(replica, rows)`."""
+
+    @abstractmethod
+    def log_z(self, noise: Tensor) -> Tensor:
+        """log Z in nats, with its gradient, `(replica,)`."""
+
+    @abstractmethod
+    def learn(self, posterior: Bernoulli, z: Tensor, noise: Tensor) -> Tensor:
+        """The mean of its gains less log Z, or what has an estimate of its gradient and costs less, `(replica,)`."""
+
+    @abstractmethod
+    def training_log_z(self, z: Tensor, noise: Tensor) -> Tensor:
+        """log Z, or what has an estimate of its gradient and costs less, `(replica,)`."""
+
+    @abstractmethod
+    def entropy(self, noise: Tensor) -> Tensor:
+        """Of z and all that lies above it, in nats, `(replica,)`."""
+
+    @abstractmethod
+    def dream(self, z: Tensor, draws: Draws) -> Tensor:
+        """As many samples of p(z), or what chains from z make of it, `(replica, rows, H)`."""
+
+
+class IndependentPrior(Prior):
+    """A product of Bernoulli distributions, the only layer: there is nothing above."""
+
+    factor = "prior"
+
+    def __init__(self, bias: nn.Parameter, latent_dim: int) -> None:
+        super().__init__()
+        self.bias, self.latent_dim = bias, latent_dim
+
+    def forward(self) -> Bernoulli:
+        """Batch shape `(replica, 1)`, event `(H,)`."""
+        return Bernoulli(self.bias.expand(-1, 1, self.latent_dim))
+
+    def gains(self, posterior: Bernoulli, z: Tensor) -> tuple[Tensor, Tensor]:
+        known = -cross_entropy(posterior, self())
+        return known, torch.zeros_like(known)
+
+    def hidden_entropy(self, z: Tensor) -> Tensor:
+        return torch.zeros_like(z[..., 0])
+
+    def marginal(self, z: Tensor) -> Tensor:
+        return self().log_prob(z)
+
+    def log_z(self, noise: Tensor) -> Tensor:
+        return torch.zeros_like(self.bias[:, 0, 0])
+
+    def learn(self, posterior: Bernoulli, z: Tensor, noise: Tensor) -> Tensor:
+        return self.gains(posterior, z)[0].mean(1, dtype=torch.float64)
+
+    def training_log_z(self, z: Tensor, noise: Tensor) -> Tensor:
+        return self.log_z(noise)
+
+    def entropy(self, noise: Tensor) -> Tensor:
+        return self().entropy().squeeze(1).double()
+
+    def dream(self, z: Tensor, draws: Draws) -> Tensor:
+        return draws.bernoulli(self().logits.expand_as(z))
 
 
 @dataclass(frozen=True)
@@ -37,6 +128,10 @@ class Climb:
     states: list[Tensor]
     conditionals: list[Bernoulli]
     log_probs: list[Tensor]
+
+    def log_qs(self) -> list[Tensor]:
+        """Log-probabilities of the samples under q of their layers, `(replica, rows)`."""
+        return [q.log_prob(state) for q, state in zip(self.posteriors, self.states, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -74,6 +169,9 @@ class SBN(Model):
     the same noise in the layers above. Source: Saul, Jaakkola and Jordan (1996); Mnih and Gregor (ICML 2014) for the
     inference networks; Dong, Mnih and Tucker (NeurIPS 2020) for the gradient.
 
+    Args:
+        prior: p of the highest layer.
+
     Example:
         >>> from entropy_sums.models import MODELS, build
         >>> model = build([MODELS["sbn"](depth=2)], 3, [torch.Generator().manual_seed(0)])
@@ -83,41 +181,56 @@ class SBN(Model):
         torch.Size([1])
     """
 
-    def __init__(self, blueprint: Blueprint) -> None:
+    def __init__(self, blueprint: Blueprint, prior: Prior) -> None:
         s = blueprint.shared
-        super().__init__(len(blueprint.replicas), s.latent_dim, noise_dim=s.depth * s.latent_dim)
-        self.depth, self.prior_bias = s.depth, PRIORS[s.prior](blueprint)
-        sizes = [blueprint.observed_dim] + [s.latent_dim] * s.depth
+        noise_dim = max(s.directed * s.latent_dim, prior.noise_dim)
+        super().__init__(len(blueprint.replicas), s.latent_dim, noise_dim)
+        self.depth, self.prior = s.directed, prior
+        sizes = [blueprint.observed_dim] + [s.latent_dim] * self.depth
         encoder, decoder = [s.encoder_width] * s.encoder_depth, [s.decoder_width] * s.decoder_depth
         self.encoders = nn.ModuleList(_conditional(blueprint, [a, *encoder, b]) for a, b in pairwise(sizes))
         self.decoders = nn.ModuleList(_conditional(blueprint, [b, *decoder, a]) for a, b in pairwise(sizes))
 
     @property
     def factors(self) -> tuple[str, ...]:
-        return ("prior", *(f"layer_{number}" for number in range(self.depth - 1, 0, -1)), "observation")
+        return (self.prior.factor, *(f"layer_{number}" for number in range(self.depth - 1, 0, -1)), "observation")
 
-    def prior(self) -> Bernoulli:
-        """p of the highest layer, batch shape `(replica, 1)`, event `(H,)`."""
-        return Bernoulli(self.prior_bias.expand(-1, 1, self.latent_dim))
+    @property
+    def evolving(self) -> tuple[str, ...]:
+        return tuple(f"prior.{name}" for name in self.prior.evolving)
 
     def posterior(self, x: Tensor) -> Bernoulli:
         """q of the lowest layer; `latent_entropy`, too, is of these latents."""
         return self.encoders[0](x)
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Bound:
-        return self._bound(self._sample(x, noise, posterior), self._antithetic)
+        sample, prior = self._sample(x, noise, posterior), self.prior
+        climb, z = sample.climb, sample.climb.states[-1]
+        hidden_entropy = prior.hidden_entropy(z)
+        posterior_entropy = self.mean(total(q.entropy() for q in climb.posteriors) + hidden_entropy)
+        if torch.is_grad_enabled():
+            posterior_entropy = posterior_entropy + self.mean(self._antithetic(sample))
+        surprise = prior.log_z(noise) + self.mean(hidden_entropy - total(prior.gains(climb.posteriors[-1], z)))
+        factors = {prior.factor: Factor(surprise, lambda: prior.entropy(noise))}
+        conditionals = zip(self.factors[1:], climb.conditionals[::-1], climb.log_probs[::-1], strict=True)
+        for name, p, log_prob in conditionals:
+            factors[name] = Factor(-self.mean(log_prob), lambda p=p: self.mean(p.entropy()))
+        return Bound(posterior_entropy, factors)
+
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        return self._trained(x, noise, self._antithetic)
 
     def log_weights(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Tensor:
         """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`."""
         climb = self._sample(x, noise, posterior).climb
-        return self._log_joint(climb) - _log_q(climb)
+        return self._log_joint(climb) - self.prior.log_z(noise).unsqueeze(1) - total(climb.log_qs())
 
     def log_likelihood(self, x: Tensor) -> Tensor | None:
-        """Exact by enumeration up to 12 latents in all layers."""
+        """Exact by enumeration up to 12 latents in all directed layers."""
         if self.depth * self.latent_dim > ENUMERABLE_LATENTS:
             return None
         z = self._all_states()
-        latent = estimators.log_probs(self.prior().logits, z).squeeze(1)
+        latent = self._log_prior(z).to(z)
         for decoder in reversed(self.decoders[1:]):
             latent = (estimators.log_probs(decoder(z).logits, z) + latent.unsqueeze(-1)).logsumexp(1)
         logits = self.decoders[0](z).logits
@@ -125,24 +238,31 @@ class SBN(Model):
         parts = [estimators.log_probs(logits, part) + latent.unsqueeze(-1) for part in x.split(size, dim=-2)]
         return self.mean(torch.cat([part.logsumexp(1) for part in parts], dim=1))
 
-    def _bound(self, sample: Sample, score: Callable[[Sample], Tensor]) -> Bound:
-        """The bound of a sample; `score` has the gradient of what depends on states, `(replica, …)`."""
-        climb, prior = sample.climb, self.prior()
-        posterior_entropy = self.mean(total(q.entropy() for q in climb.posteriors))
-        if torch.is_grad_enabled():
-            posterior_entropy = posterior_entropy + self.mean(score(sample))
-        factors = {"prior": Factor(self.mean(cross_entropy(climb.posteriors[-1], prior)), self.mean(prior.entropy()))}
-        conditionals = zip(self.factors[1:], climb.conditionals[::-1], climb.log_probs[::-1], strict=True)
-        for name, p, log_prob in conditionals:
-            factors[name] = Factor(-self.mean(log_prob), lambda p=p: self.mean(p.entropy()))
-        return Bound(posterior_entropy, factors)
+    def descend(self, z: Tensor, draws: Draws) -> list[Tensor]:
+        """Samples of the data and of every layer below z, a state of the highest one, from below, and z itself."""
+        states = [z]
+        for decoder in reversed(self.decoders):
+            states.append(draws.bernoulli(decoder(states[-1]).logits))
+        return states[::-1]
+
+    def _trained(self, x: Tensor, noise: Tensor, score: Callable[[Sample], Tensor]) -> Tensor:
+        """The elbo of samples; `score` has the gradient of what depends on states, `(replica, …)`."""
+        sample = self._sample(x, noise)
+        climb = sample.climb
+        directed = total([*(q.entropy() for q in climb.posteriors), *climb.log_probs])
+        return (
+            self.mean(directed)
+            + self.mean(score(sample))
+            + self.prior.learn(climb.posteriors[-1], climb.states[-1], noise)
+        )
 
     def _sample(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Sample:
         number = noise.shape[1] // x.shape[-2]
         first = posterior or self.posterior(x)
         if number > 1:
             x, first = torch.cat([x] * number, dim=-2), Bernoulli(torch.cat([first.logits] * number, dim=1))
-        uniforms = list(estimators.uniform(noise).split(self.latent_dim, dim=-1))
+        needed = noise[..., : self.depth * self.latent_dim]
+        uniforms = list(estimators.uniform(needed).split(self.latent_dim, dim=-1))
         return Sample(number, x, uniforms, self._climb(x, first, uniforms))
 
     def _climb(self, below: Tensor, posterior: Bernoulli, uniforms: Sequence[Tensor]) -> Climb:
@@ -158,14 +278,14 @@ class SBN(Model):
         return Climb(posteriors, states, conditionals, log_probs)
 
     def _log_joint(self, climb: Climb) -> Tensor:
-        """log p(x, z) of a climb from the lowest layer, `(replica, rows)`."""
-        return self.prior().log_prob(climb.states[-1]) + total(climb.log_probs)
+        """log p(x, z) + log Z of a climb from the lowest layer, `(replica, rows)`."""
+        return self.prior.marginal(climb.states[-1]) + total(climb.log_probs)
 
     def _signals(self, climb: Climb) -> list[Tensor]:
         """For every layer of a climb the part of the elbo that its state has an influence on, `(replica, rows)`."""
-        gains = [q.entropy() for q in climb.posteriors]
-        gains[-1] = gains[-1] - cross_entropy(climb.posteriors[-1], self.prior())
-        above = [*gains[1:], torch.zeros_like(climb.log_probs[-1])]
+        known, decided = self.prior.gains(climb.posteriors[-1], climb.states[-1])
+        *gains, highest = [q.entropy() for q in climb.posteriors]
+        above = [*gains, highest + known, decided][1:]
         parts = [log_prob + gain for log_prob, gain in zip(climb.log_probs, above, strict=True)]
         return list(accumulate(parts[::-1]))[::-1]
 
@@ -184,21 +304,24 @@ class SBN(Model):
 
     def _all_states(self) -> Tensor:
         """`(1, 2**H, H)`."""
-        return estimators.all_states(self.latent_dim, self.prior_bias).unsqueeze(0)
+        return estimators.all_states(self.latent_dim, next(self.parameters())).unsqueeze(0)
+
+    def _log_prior(self, z: Tensor) -> Tensor:
+        """log p of all states z of the highest directed layer, `(replica, 2**H)`, in float64."""
+        return self.prior.marginal(z).log_softmax(1, dtype=torch.float64)
 
 
 class ReinforcedSBN(SBN):
     """Trained with the score function, the mean of the other samples of a point as baseline at every layer."""
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
-        return self._bound(self._sample(x, noise), self._leave_one_out).elbo
+        return self._trained(x, noise, self._leave_one_out)
 
     def _leave_one_out(self, sample: Sample) -> Tensor:
         climb = sample.climb
         with torch.no_grad():
             signals = self._signals(climb)
-        log_qs = [q.log_prob(state) for q, state in zip(climb.posteriors, climb.states, strict=True)]
-        layers = zip(map(sample.split, signals), map(sample.split, log_qs), strict=True)
+        layers = zip(map(sample.split, signals), map(sample.split, climb.log_qs()), strict=True)
         return total(estimators.reinforce(signal, log_q) for signal, log_q in layers).movedim(0, 1)
 
 
@@ -207,9 +330,34 @@ class ImportanceWeightedSBN(SBN):
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
         sample = self._sample(x, noise)
-        log_q = _log_q(sample.climb)
+        # First, as the prior may write its parameters in another way while it learns
+        log_z = self.prior.training_log_z(sample.climb.states[-1], noise)
+        log_q = total(sample.climb.log_qs())
         log_weights = self._log_joint(sample.climb) - log_q
-        return self.mean(estimators.vimco(sample.split(log_weights), sample.split(log_q)))
+        return self.mean(estimators.vimco(sample.split(log_weights), sample.split(log_q))) - log_z
+
+
+class WakeSleepSBN(SBN):
+    """Trained by turns: the model on states that the posterior has of the data, the posterior on what the model dreams.
+
+    The gradient of the model is that of the ELBO, so its stationary points close the gap, whatever the posterior is;
+    that of the posterior ascends the mean of log q(z given x) over dreams. Source: Hinton, Dayan, Frey and Neal
+    (Science 1995); with a Boltzmann machine on top the up-down algorithm of Hinton, Osindero and Teh (Neural
+    Computation 2006), the dreams of which begin at the highest states that the data have.
+    """
+
+    def __init__(self, blueprint: Blueprint, prior: Prior) -> None:
+        super().__init__(blueprint, prior)
+        self.noise_dim = max(self.noise_dim, Draws.noise_dim)
+
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        climb, draws = self._sample(x, noise).climb, Draws(noise)
+        z, highest = climb.states[-1], Bernoulli(climb.posteriors[-1].logits.detach())
+        awake = self.mean(total(climb.log_probs)) + self.prior.learn(highest, z, noise)
+        with torch.no_grad():
+            dream = self.descend(self.prior.dream(z, draws), draws)
+        layers = zip(self.encoders, dream[:-1], dream[1:], strict=True)
+        return awake + self.mean(total(encoder(below).log_prob(state) for encoder, below, state in layers))
 
 
 class EnumeratedSBN(SBN):
@@ -218,12 +366,15 @@ class EnumeratedSBN(SBN):
     Above the lowest layer nothing depends on the point, but for the aggregate posterior that it is weighted with.
     """
 
-    def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__(blueprint)
+    def __init__(self, blueprint: Blueprint, prior: Prior) -> None:
+        super().__init__(blueprint, prior)
         self.noise_dim = 0
 
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        return self.bound(x, noise).elbo
+
     def bound(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Bound:
-        first, z, prior = posterior or self.posterior(x), self._all_states(), self.prior()
+        first, z = posterior or self.posterior(x), self._all_states()
         weights = estimators.log_probs(first.logits, z).exp()
         aggregate = weights.mean(1, dtype=torch.float64)
         observation: Bernoulli = self.decoders[0](z)
@@ -237,8 +388,10 @@ class EnumeratedSBN(SBN):
             aggregate = pairs.sum(1)
             surprise = -(pairs.mT * estimators.log_probs(p.logits, z)).sum((1, 2))
             factors.append(Factor(surprise, _expected(aggregate, p.entropy())))
-        surprise = -_expected(aggregate, estimators.log_probs(prior.logits, z).squeeze(1))
-        factors.append(Factor(surprise, self.mean(prior.entropy())))
+        log_prior, hidden_entropy = self._log_prior(z), self.prior.hidden_entropy(z)
+        entropies.append(_expected(aggregate, hidden_entropy))
+        surprise = hidden_entropy - log_prior
+        factors.append(Factor(_expected(aggregate, surprise), _expected(log_prior.exp(), surprise)))
         return Bound(total(entropies), dict(zip(self.factors, factors[::-1], strict=True)))
 
 
@@ -247,6 +400,7 @@ ESTIMATORS: dict[str, type[SBN]] = {
     "reinforce": ReinforcedSBN,
     "vimco": ImportanceWeightedSBN,
     "disarm": SBN,
+    "wake_sleep": WakeSleepSBN,
 }
 """Estimator of the gradient in training → the network that is trained so."""
 
@@ -260,12 +414,8 @@ PRIORS: dict[str, Callable[[Blueprint], nn.Parameter]] = {
 
 def sbn(blueprint: Blueprint) -> SBN:
     r"""$p(z_L)$, $p(z_l \mid z_{l+1})$ and $p(x \mid z_1)$ of Bernoulli distributions, trained as the settings say."""
-    return ESTIMATORS[blueprint.shared.estimator](blueprint)
-
-
-def _log_q(climb: Climb) -> Tensor:
-    """log q(z given x) of a climb, `(replica, rows)`."""
-    return total(q.log_prob(state) for q, state in zip(climb.posteriors, climb.states, strict=True))
+    prior = IndependentPrior(PRIORS[blueprint.shared.prior](blueprint), blueprint.shared.latent_dim)
+    return ESTIMATORS[blueprint.shared.estimator](blueprint, prior)
 
 
 def _conditional(blueprint: Blueprint, sizes: Sequence[int]) -> NaturalParameter:

@@ -15,7 +15,7 @@ from entropy_sums.settings import Packed, Settings
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
-Support = Literal["real", "binary", "counts", "positive"]
+Support = Literal["real", "binary", "counts", "nonnegative", "positive"]
 VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
 CLOSING = {"entropies": "weighted", "observation_entropy": "pseudo"}
@@ -202,9 +202,16 @@ class BernoulliMixtureSettings(MixtureSettings):
 
 
 class ExponentialMixtureSettings(MixtureSettings):
-    """Exponential components for positive data."""
+    """Exponential components for data that are not negative."""
 
     implementation = "entropy_sums.models.mixtures:exponential_mixture"
+    support = "nonnegative"
+
+
+class GammaMixtureSettings(MixtureSettings):
+    """Gamma components for positive data; where one of them shrinks to a point, the likelihood has no bound."""
+
+    implementation = "entropy_sums.models.mixtures:gamma_mixture"
     support = "positive"
 
 
@@ -219,22 +226,51 @@ class FactorAnalysisSettings(ModelSettings):
     """Standard deviations of the noise at the start."""
 
 
+class SparseCodingSettings(ModelSettings):
+    """Laplace prior with learned scales, linear decoder with columns of norm one, one learned variance."""
+
+    implementation = "entropy_sums.models.sparse_coding:sparse_coding"
+
+    prior: Literal["learned", "fixed"] = "learned"
+    """Scales of the latents: with `fixed`, the negative control, the gap of the prior does not close."""
+    prior_scale: Packed[PositiveFloat] = 1.0
+    """Scale λ of every latent, at the start or for good."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Standard deviation σ of the observation at the start."""
+    posterior: Literal["amortised", "diagonal", "full"] = "amortised"
+    """Normal, from a network, or the best one of every point with a `diagonal` or `full` covariance, which is searched
+    for at every step: for few latents, as it costs as much as their number cubed."""
+    encoder_width: PositiveInt = 50
+    """Units per hidden layer of the network of an `amortised` posterior."""
+    encoder_depth: NonNegativeInt = 2
+    """Number of its hidden layers."""
+    activation: Activation = "relu"
+    """Nonlinearity of its hidden layers."""
+    variance_head: VarianceHead = "log_variance"
+    """How its variance outputs become standard deviations."""
+
+    def weights(self, observed_dim: int) -> int:
+        encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
+        # The search takes about 20 steps, each with a factorisation and an inverse for every point
+        search = 20 * (self.latent_dim**3 + self.latent_dim**2)
+        inference = sum(a * b for a, b in pairwise(encoder)) if self.posterior == "amortised" else search
+        return 2 * observed_dim * self.latent_dim + inference
+
+
 ENUMERABLE_LATENTS = 12
 """Binary latents over all states of which is summed where exact values are asked for: 4096 states."""
 
+ENUMERABLE_UNITS = 16
+"""Most units of a layer of a Boltzmann machine all of whose states are gone through."""
 
-class SBNSettings(ModelSettings):
-    """Sigmoid belief network: layers of `latent_dim` binary latents each, Bernoulli observation for binary data."""
 
-    implementation = "entropy_sums.models.sbn:sbn"
+class BeliefNetworkSettings(ModelSettings):
+    """What all belief networks have in common: layers of `latent_dim` binary latents, Bernoulli observation."""
+
     support = "binary"
 
     depth: PositiveInt = 1
     """Number of layers of latents."""
-    prior: Literal["learned", "uniform", "fixed"] = "learned"
-    """Of the highest layer: with `fixed`, the negative control, its gap does not close."""
-    prior_mean: Packed[Annotated[float, Field(gt=0, lt=1)]] = 0.2
-    """Probability of a one in a `fixed` prior."""
     encoder_width: PositiveInt = 50
     """Units per deterministic hidden layer of the inference network of every layer of latents."""
     encoder_depth: NonNegativeInt = 1
@@ -245,29 +281,47 @@ class SBNSettings(ModelSettings):
     """Deterministic hidden layers of every conditional of the model; 0 makes its logits linear."""
     activation: Activation = "relu"
     """Nonlinearity of all deterministic hidden layers."""
-    estimator: Literal["enumeration", "reinforce", "vimco", "disarm"] = "disarm"
+    estimator: Literal["enumeration", "reinforce", "vimco", "disarm", "wake_sleep"] = "disarm"
     """Of the gradient in training. `enumeration` is exact, in the trace too, up to 12 latents; `reinforce` and `vimco`
-    need `samples: 2` or more, and `vimco` ascends the importance-weighted bound."""
+    need `samples: 2` or more, and `vimco` ascends the importance-weighted bound; `wake_sleep` has that of the ELBO for
+    the model only, and fits the inference networks to what the model dreams."""
 
     @model_validator(mode="after")
     def _enumerable(self):
-        latents = self.depth * self.latent_dim
+        latents = self.directed * self.latent_dim
         if self.estimator == "enumeration" and latents > ENUMERABLE_LATENTS:
             raise ValueError(
-                f"estimator: enumeration sums over all states of at most {ENUMERABLE_LATENTS} latents, and depth × "
-                f"latent_dim is {latents}; lower one of them, or choose estimator: disarm"
+                f"estimator: enumeration sums over all states of at most {ENUMERABLE_LATENTS} latents, and directed "
+                f"layers × latent_dim is {latents}; lower one of them, or choose estimator: disarm"
             )
         return self
 
     @property
+    def directed(self) -> int:
+        """Number of directed layers, each with an inference network."""
+        return self.depth
+
+    @property
     def ascends_elbo(self) -> bool:
-        return self.estimator != "vimco"
+        """With `wake_sleep` those of the model's own parameters are, and along these the certificates go."""
+        return super().ascends_elbo and self.estimator != "vimco"
 
     def weights(self, observed_dim: int) -> int:
-        sizes = [observed_dim, *[self.latent_dim] * self.depth]
+        sizes = [observed_dim, *[self.latent_dim] * self.directed]
         encoder, decoder = [self.encoder_width] * self.encoder_depth, [self.decoder_width] * self.decoder_depth
         networks = [network for a, b in pairwise(sizes) for network in ([a, *encoder, b], [b, *decoder, a])]
         return sum(a * b for network in networks for a, b in pairwise(network))
+
+
+class SBNSettings(BeliefNetworkSettings):
+    """Sigmoid belief network: layers of binary latents for binary data."""
+
+    implementation = "entropy_sums.models.sbn:sbn"
+
+    prior: Literal["learned", "uniform", "fixed"] = "learned"
+    """Of the highest layer: with `fixed`, the negative control, its gap does not close."""
+    prior_mean: Packed[Annotated[float, Field(gt=0, lt=1)]] = 0.2
+    """Probability of a one in a `fixed` prior."""
 
 
 class BoltzmannSettings(ModelSettings):
@@ -322,6 +376,36 @@ class GaussianRBMSettings(BoltzmannSettings):
     implementation = "entropy_sums.models.rbm:gaussian_rbm"
 
 
+class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
+    """Deep belief network: the two highest layers are a restricted Boltzmann machine, directed layers lie below."""
+
+    implementation = "entropy_sums.models.dbn:dbn"
+
+    depth: Annotated[int, Field(ge=2)] = 2
+    """Number of layers of latents, both layers of the Boltzmann machine among them."""
+
+    @model_validator(mode="after")
+    def _exact(self):
+        if self.estimator == "enumeration" and self.gradient != "exact":
+            raise ValueError(
+                f"estimator: enumeration has no use for gradient: {self.gradient}, as all states are at hand; write "
+                "gradient: exact"
+            )
+        if self.gradient == "exact" and self.latent_dim > ENUMERABLE_UNITS:
+            raise ValueError(
+                f"gradient: exact goes through all states of a layer, of at most {ENUMERABLE_UNITS} units; here "
+                f"latent_dim is {self.latent_dim}: lower it, or set gradient: pcd"
+            )
+        return self
+
+    @property
+    def directed(self) -> int:
+        return self.depth - 1
+
+    def weights(self, observed_dim: int) -> int:
+        return BeliefNetworkSettings.weights(self, observed_dim) + BoltzmannSettings.weights(self, self.latent_dim)
+
+
 MEAN_FIELD_STEPS = 10
 """Updates after which a mean-field posterior has usually settled."""
 
@@ -359,9 +443,12 @@ MODELS: dict[str, type[ModelSettings]] = {
     "poisson_mixture": PoissonMixtureSettings,
     "bernoulli_mixture": BernoulliMixtureSettings,
     "exponential_mixture": ExponentialMixtureSettings,
+    "gamma_mixture": GammaMixtureSettings,
     "factor_analysis": FactorAnalysisSettings,
+    "sparse_coding": SparseCodingSettings,
     "sbn": SBNSettings,
     "rbm": RBMSettings,
     "gaussian_rbm": GaussianRBMSettings,
+    "dbn": DBNSettings,
     "dbm": DBMSettings,
 }
