@@ -52,7 +52,7 @@ def reference(undisturbed) -> dict[str, xr.Dataset]:
 
 @pytest.fixture
 def studies(cluster, undisturbed, tmp_path) -> Iterator[Callable[[str], ClusterStudy]]:
-    """Makes studies of one job, unless a test adds models, with their data; at the end nothing of them runs any more."""
+    """Makes studies of one job, unless a test adds models, with their data. At the end nothing of them runs."""
     made = []
 
     def make(name: str) -> ClusterStudy:
