@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -116,6 +116,7 @@ def fixed_point(machine, x):
 
 
 @pytest.mark.usefixtures("float64")
+@settings(max_examples=40)
 @given(seed=SEEDS, centred=st.booleans(), depth=st.sampled_from(DEPTHS), steps=st.sampled_from([1, 10_000]))
 def test_bound_against_all_states(seed, centred, depth, steps):
     """At the fixed point of q and before it."""
@@ -148,6 +149,7 @@ def test_gradient_is_that_of_the_enumerated_bound_through_its_fixed_point(float6
 
 
 @pytest.mark.usefixtures("float64")
+@settings(max_examples=40)
 @given(seed=SEEDS, centred=st.booleans(), depth=st.sampled_from(DEPTHS))
 def test_no_update_of_the_posterior_lowers_the_elbo(seed, centred, depth):
     machine, x = made(depth, seed, scale=2.0, dim=3, centred=centred)
@@ -181,6 +183,7 @@ def test_a_posterior_ends_where_it_has_settled(float64, depth):
 
 
 @pytest.mark.usefixtures("float64")
+@settings(max_examples=40)
 @given(seed=SEEDS, centred=st.booleans(), depth=st.sampled_from(DEPTHS), steps=st.sampled_from([1, 10_000]))
 @pytest.mark.parametrize("annealed", [False, True])
 def test_gap_is_the_directional_derivative(annealed, seed, centred, depth, steps):
@@ -271,8 +274,8 @@ def test_the_gradient_of_long_chains_is_the_exact_one(float64, depth, gradient, 
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("depth", [2, 3])
 def test_annealing_comes_near_what_is_enumerated(float64, monkeypatch, depth, centred):
-    settings = {"scale": 0.6, "chains": 2000, "centred": centred, "temperatures": 60}
-    (machine, x), (same, _) = made(depth, **settings), made(depth, **settings)
+    options = {"scale": 0.6, "chains": 2000, "centred": centred, "temperatures": 60}
+    (machine, x), (same, _) = made(depth, **options), made(depth, **options)
     bound, log_z = machine.bound(x, noise()), machine.partition(noise()).log_z
     for estimate in machine.bracket(noise(seed=5), 60):
         torch.testing.assert_close(estimate.value, log_z, atol=0.05, rtol=0)
