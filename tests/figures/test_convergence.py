@@ -29,7 +29,7 @@ def test_a_column_per_model(figure):
 def test_curves_are_medians_of_the_base_cell_for_each_schedule(figure, pca):
     runs = pca["linearvae"].to_dataset().sel(dataset="pca", latent_dim=2)
     solid = [line for line in figure.axes[0].lines if line.get_linestyle() == "-"]
-    assert [line.get_color() for line in solid] == [style.SCHEDULES["cosine"], style.SCHEDULES["constant"]]
+    assert [line.get_color() for line in solid] == [style.SERIES["cosine"], style.SERIES["constant"]]
     for line, schedule in zip(solid, ("cosine", "constant"), strict=True):
         np.testing.assert_allclose(line.get_ydata(), abs(runs["gap"].sel(schedule=schedule)).median("seed"))
 

@@ -39,12 +39,12 @@ def test_only_varied_settings_with_numbers_have_a_panel(swept):
 def test_the_gap_is_measured_before_and_after_the_polish(swept):
     (panel,) = gap_scaling.panels(swept)
     gap = abs(swept["vae1"]["gap"].isel(dataset=0, latent_dim=0)).sortby("learning_rate")
-    assert [(curve.schedule, curve.moment) for curve in panel.curves] == [
+    assert [(curve.line, curve.moment) for curve in panel.curves] == [
         (schedule, moment) for schedule in ("cosine", "constant") for moment in ("before polish", "after polish")
     ]
     for curve in panel.curves:
         step = POLISH if curve.moment == "before polish" else STEPS[-1]
-        expected = gap.sel(schedule=curve.schedule, step=step).transpose(*curve.gap.values.dims)
+        expected = gap.sel(schedule=curve.line, step=step).transpose(*curve.gap.values.dims)
         np.testing.assert_allclose(curve.gap.values, expected)
         assert curve.law["estimate"].item() == pytest.approx(0.5, abs=0.05)
 
@@ -57,7 +57,7 @@ def test_medians_are_drawn_and_the_base_cell_is_marked(swept):
     for line, curve in zip(curves, gap_scaling.panels(swept)[0].curves, strict=True):
         np.testing.assert_allclose(line.get_xdata(), [0.001, 0.01, 0.1])
         np.testing.assert_allclose(line.get_ydata(), curve.gap.values.median("seed"))
-        assert line.get_color() == style.SCHEDULES[curve.schedule]
+        assert line.get_color() == style.SERIES[curve.line]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0.001", "0.01", "0.1"]
 
 

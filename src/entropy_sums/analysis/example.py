@@ -95,12 +95,19 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
     }
     heldout = {f"heldout_{name}": array - 0.01 * dims for name, array in traces.items() if name != "posterior_entropy"}
     errors = {f"{name}_standard_error": 0.002 + abs(noise(0.0005)) for name in ("elbo", "entropy_sum", "gap")}
-    exact = {"log_likelihood": elbo + 0.5 * decay} if model == "linearvae" else {}
+    exact = elbo + 0.5 * decay
+    weighted = elbo.isel(step=-1, drop=True) + 0.3
+    likelihoods = {
+        "linearvae": {"log_likelihood": exact, "heldout_log_likelihood": exact - 0.01 * dims},
+        "vae1": {
+            f"importance_weighted_bound{e}": weighted + by for e, by in {"": 0, "_low": -0.1, "_high": 0.2}.items()
+        },
+    }.get(model, {})
     ds = xr.Dataset(
         traces
         | heldout
         | errors
-        | exact
+        | likelihoods
         | {
             "latent_entropy": share.where(latent < latent_dim).transpose(*names, "latent"),
             "gradient_norm": gradient_norm,

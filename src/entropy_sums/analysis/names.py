@@ -19,6 +19,8 @@ NAMES = {
     "factoranalysis": "factor analysis",
     "sbn": "SBN",
     "rbm": "RBM",
+    "cd": "CD",
+    "pcd": "PCD",
     "gaussianrbm": "Gaussian RBM",
     "dbn": "DBN",
     "dbm": "DBM",

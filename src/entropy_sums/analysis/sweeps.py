@@ -10,8 +10,9 @@ import xarray as xr
 
 from entropy_sums.analysis import cells, statistics
 
-SERIES = "schedule"
-"""The axis that is no panel of its own: with a learning rate that stays and one that goes to zero all else differs."""
+SERIES = ("schedule", "gradient")
+"""Axes that are no panels but lines: with a learning rate that stays and one that goes to zero, or with the exact
+gradient and an estimate of it, all else differs."""
 
 
 def base(ds: xr.Dataset) -> cells.Cell:
@@ -51,16 +52,17 @@ def varied(ds: xr.Dataset) -> list[str]:
 
 
 def series(ds: xr.Dataset) -> list[cells.Cell]:
-    """The schedules of the learning rate that the base cell has been trained with, in the order of the study.
+    """The lines of each panel: values of the schedule, or of the gradient, in the order of the study.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
         >>> series(example_tree()["vae1"].to_dataset())
         [{}]
     """
-    if SERIES not in base(ds):
-        return [{}]
-    return [{SERIES: value} for value in _line(ds, SERIES, {})[SERIES].values.tolist()]
+    for axis in SERIES:
+        if axis in base(ds):
+            return [{axis: value} for value in _line(ds, axis, {})[axis].values.tolist()]
+    return [{}]
 
 
 def polish_start(ds: xr.Dataset, dataset: str) -> int | None:

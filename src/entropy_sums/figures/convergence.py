@@ -149,7 +149,7 @@ def _steps(ax: Axes, ds: xr.Dataset, last: int) -> dict[str, str]:
     labels = {}
     for changed in sweeps.series(ds):
         label = names.describe(changed)
-        color = style.SCHEDULES[changed[sweeps.SERIES]] if changed else style.ERROR
+        color = style.SERIES.get(next(iter(changed.values()), ""), style.ERROR)
         runs = cells.select(ds, sweeps.base(ds) | changed)
         style.draw_band(ax, statistics.band(abs(runs["gap"])), color)
         noise = runs["gap_standard_error"].median("seed").dropna("step")

@@ -29,9 +29,9 @@ NOISE: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
 
 
 class Curve(NamedTuple):
-    """|gap|, shape (seed, axis), of one schedule at one moment, and the power law that it follows."""
+    """|gap|, shape (seed, axis), of one series at one moment, and the power law that it follows."""
 
-    schedule: str
+    line: str
     moment: str
     gap: powers.Measured
     law: xr.Dataset
@@ -48,7 +48,7 @@ class Panel(NamedTuple):
 
 @style.styled
 def draw(tree: xr.DataTree) -> Figure:
-    """A panel per model and varied setting with numbers, log-log: a line per schedule, before and after the polish.
+    """A panel per model and varied setting with numbers, log-log: a line per series, before and after the polish.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -72,9 +72,9 @@ def draw(tree: xr.DataTree) -> Figure:
     used[0].set_ylim(top=10 * used[0].get_ylim()[1])
     drawn = [curve for panel in found for curve in panel.curves]
     handles = [
-        Line2D([], [], color=_color(schedule), label=schedule)
-        for schedule in dict.fromkeys(curve.schedule for curve in drawn)
-        if schedule
+        Line2D([], [], color=_color(line), label=names.readable(line))
+        for line in dict.fromkeys(curve.line for curve in drawn)
+        if line
     ]
     handles += [
         Line2D([], [], color="black", markersize=3, label=moment, **MARKERS[moment])
@@ -138,7 +138,7 @@ def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
             last = measured.assign({name: statistics.final(measured, name) for name in ("gap", "gap_standard_error")})
             gap = powers.gap(last)
             x = powers.Measured(runs[axis].astype(float).broadcast_like(gap.values))
-            found.append(Curve(changed.get(sweeps.SERIES, ""), moment, gap, powers.law(x, gap)))
+            found.append(Curve(next(iter(changed.values()), ""), moment, gap, powers.law(x, gap)))
     return found
 
 
@@ -147,7 +147,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
     ax.axvline(panel.base, color="0.9", linewidth=4, zorder=0)
     for curve in panel.curves:
         band = statistics.band(curve.gap.values)
-        x, color = band[panel.axis].values, _color(curve.schedule)
+        x, color = band[panel.axis].values, _color(curve.line)
         ax.plot(x, band["median"], color=color, markersize=3, **MARKERS[curve.moment])
         ax.fill_between(x, band["low"], band["high"], color=color, alpha=0.15, linewidth=0)
         ax.plot(x, curve.gap.floor, **NOISE)
@@ -161,7 +161,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
 def _in_words(panel: Panel) -> str:
     said = [
         f"{exponent(curve.law)} "
-        f"({' '.join(filter(None, [curve.schedule, curve.moment]))}, {curve.law['points'].item()} points)"
+        f"({' '.join(filter(None, [names.readable(curve.line), curve.moment]))}, {curve.law['points'].item()} points)"
         for curve in panel.curves
         if np.isfinite(curve.law["estimate"])
     ]
@@ -169,5 +169,5 @@ def _in_words(panel: Panel) -> str:
     return f"Exponent of {what}: {'; '.join(said)}." if said else ""
 
 
-def _color(schedule: str) -> str:
-    return style.SCHEDULES.get(schedule, style.ERROR)
+def _color(line: str) -> str:
+    return style.SERIES.get(line, style.ERROR)

@@ -70,7 +70,17 @@ QUANTITIES = {
     "forward_ais": "#CC79A7",
     "reverse_ais": "#882255",
 }
-SCHEDULES = {"constant": "#E69F00", "cosine": "#332288", "linear": "#882255"}
+SERIES = {
+    "constant": "#E69F00",
+    "cosine": "#332288",
+    "linear": "#882255",
+    "exact": "#000000",
+    "cd": "#D55E00",
+    "pcd": "#0072B2",
+    "parallel_tempering": "#009E73",
+}
+"""Colour of a schedule of the learning rate, or of a gradient, where each is a line of its own."""
+
 FACTORS = {"prior": "#CC79A7", "observation": "#009E73", "joint": "#332288"}
 MODELS = {
     "linearvae": Look("#000000", "D"),
