@@ -8,10 +8,11 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
-from scipy.special import logsumexp, softmax, xlogy
+from scipy.special import digamma, logsumexp, softmax, xlogy
 from sklearn.mixture import GaussianMixture
 
 from entropy_sums.models import MODELS, build
+from entropy_sums.models.mixtures import _concentration
 from entropy_sums.models.model import Maximising
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -23,6 +24,7 @@ SUPPORTS = {
     "poisson_mixture": lambda x: np.floor(2 * np.abs(x)),
     "bernoulli_mixture": lambda x: (x > 0).astype(float),
     "exponential_mixture": np.abs,
+    "gamma_mixture": lambda x: np.abs(x) + 0.1,
 }
 """Which data a model is for, made from any."""
 
@@ -39,6 +41,7 @@ def made(name, seed=0, replicas=REPLICAS, components=COMPONENTS, dim=DIM, **sett
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.5 * torch.randn(parameter.shape, generator=source)
+    model.constrain()
     return model
 
 
@@ -59,6 +62,9 @@ def scipy_components(model, replica):
     if "mean" in parameters:
         deviations = np.broadcast_to(np.exp(parameters["log_std"]), parameters["mean"].shape)
         return [stats.norm(m, s) for m, s in zip(parameters["mean"], deviations, strict=True)]
+    if "concentration" in parameters:
+        rates = np.exp(parameters["log_rate"])
+        return [stats.gamma(a, scale=1 / b) for a, b in zip(parameters["concentration"], rates, strict=True)]
     kind = type(model.components.distribution()).__name__
     frozen = {
         "Bernoulli": lambda theta: stats.bernoulli(1 / (1 + np.exp(-theta))),
@@ -122,6 +128,7 @@ DIRECTIONS = {
     "poisson_mixture": {"components.weight": lambda p: p},
     "bernoulli_mixture": {"components.weight": lambda p: p},
     "exponential_mixture": {"components.weight": torch.ones_like},
+    "gamma_mixture": {"components.concentration": lambda p: p - 1, "components.log_rate": torch.ones_like},
 }
 """Along the natural parameters of every component: its precision grows, its logits or log rates do."""
 
@@ -242,7 +249,7 @@ def test_em_never_decreases_the_elbo(x, seed, kind):
         after = model.log_likelihood(x)
         sound = torch.stack([p.detach().isfinite().flatten(1).all(1) for p in model.parameters()]).all(0)
         assert ((after >= before - 1e-9 * (1 + before.abs())) | ~sound).all()
-        if not sound.all() or (name == "gaussian_mixture" and tightest(model) < 1e-6):
+        if not sound.all() or (name in ("gaussian_mixture", "gamma_mixture") and tightest(model) < 1e-6):
             return
         before = after
 
@@ -270,6 +277,45 @@ def test_a_component_without_points_stays_as_it_is(name, settings):
     assert all(p[:, 1].equal(before[n]) for n, p in model.components.named_parameters())
     assert all(p.isfinite().all() for p in model.parameters())
     assert model.bound(x, NOISE).gap.isfinite().all()
+
+
+def test_one_gamma_is_that_of_scipy():
+    """Of one component, whose step of EM is the estimate of the largest likelihood."""
+    x = stats.gamma([0.05, 0.7, 3.0, 400.0], scale=[1.0, 20.0, 0.1, 1e-3]).rvs((80, 4), random_state=0)
+    x = np.maximum(x, 1e-30)
+    model = made("gamma_mixture", dim=4)
+    best = model.components.best(torch.as_tensor(x), torch.full((REPLICAS, 80, COMPONENTS), 1 / 80))
+    for d in range(4):
+        shape, _, scale = stats.gamma.fit(x[:, d], floc=0)
+        np.testing.assert_allclose(best["concentration"][..., d], shape, rtol=1e-8)
+        np.testing.assert_allclose(best["log_rate"][..., d].exp(), 1 / scale, rtol=1e-8)
+
+
+@given(concentration=st.floats(-5, 14).map(np.exp))
+def test_the_best_concentration_solves_its_equation(concentration):
+    excess = torch.tensor(np.log(concentration) - digamma(concentration))
+    # What rounding leaves of a difference that is about 1/(2α)
+    assert _concentration(excess).item() == pytest.approx(concentration, rel=1e-12 + 1e-14 * concentration)
+
+
+def test_concentrations_stay_positive():
+    model, x = made("gamma_mixture"), points("gamma_mixture")
+    with torch.no_grad():
+        model.components.concentration.sub_(5)
+    model.constrain()
+    assert (model.components.concentration > 0).all()
+    assert model.bound(x, NOISE).elbo.isfinite().all()
+
+
+def test_gammas_in_single_precision():
+    """Large concentrations, whose densities are differences of large numbers."""
+    x = torch.as_tensor(stats.gamma(500.0, scale=1e3).rvs((POINTS, DIM), random_state=0))
+    model = made("gamma_mixture")
+    with torch.no_grad():
+        model.components.concentration.mul_(500)
+        model.components.log_rate.copy_(-np.log(1e3) + 0.01 * model.components.log_rate)
+    exact = model.log_likelihood(x)
+    torch.testing.assert_close(model.float().log_likelihood(x.float()), exact, rtol=1e-3, atol=1e-3)
 
 
 def test_pixels_that_never_change_keep_logits_finite():

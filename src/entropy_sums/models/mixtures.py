@@ -323,7 +323,7 @@ def exponential_mixture(blueprint: Blueprint) -> Mixture:
 
 
 def gamma_mixture(blueprint: Blueprint) -> Mixture:
-    r"""Components $\prod_d \mathrm{Gamma}(x_d; \alpha_{kd}, \beta_{kd})$ for positive data, at first with $\alpha = 1$."""
+    r"""Components $\prod_d \mathrm{Gamma}(x_d; \alpha_{kd}, \beta_{kd})$ for positive data; exponentials at first."""
     return Mixture(blueprint, GammaComponents(blueprint))
 
 
