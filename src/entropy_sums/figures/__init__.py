@@ -19,6 +19,7 @@ FIGURES: dict[str, bool] = {
     "predicted_gap": True,
     "convergence": True,
     "gap_scaling": True,
+    "elbo_scaling": True,
 }
 """Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
 

@@ -1,0 +1,123 @@
+"""What ELBO, entropy sum and log-likelihood at the end of training depend on, most of all the number of latents."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+
+from entropy_sums.analysis import cells, names, statistics, sweeps
+from entropy_sums.figures import captions, style
+from entropy_sums.traces.schema import ESTIMATES
+
+COLUMNS = 3
+"""Panels beside each other."""
+
+MARKERS = dict(zip(style.QUANTITIES, "osDXPv^", strict=True))
+
+
+class Panel(NamedTuple):
+    """The cells of a model that differ from its base cell in one setting; quantity → values, shape (seed, axis)."""
+
+    model: str
+    axis: str
+    values: dict[str, xr.DataArray]
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A panel per model and varied setting with numbers: a line per quantity, with intervals over seeds.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+        ('latent size', 'nats per data point')
+    """
+    found = panels(tree)
+    columns = style.arrange(max(1, len(found)), COLUMNS)[1]
+    figure, _, used = style.tiles(max(1, len(found)), COLUMNS, style.width(columns), 1.6)
+    if not found:
+        style.say(used[0], "no setting is varied")
+    for ax, panel in zip(used, found, strict=False):
+        _draw(ax, panel)
+    for ax in used[::columns]:
+        ax.set_ylabel("nats per data point")
+    drawn = {name for panel in found for name in panel.values}
+    handles = [
+        Line2D([], [], color=color, marker=MARKERS[name], markersize=3, label=names.readable(name))
+        for name, color in style.QUANTITIES.items()
+        if name in drawn
+    ]
+    if handles:
+        style.legend(figure, handles)
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:54]
+        'ELBO, entropy sum and log-likelihood at the end of tra'
+    """
+    (dataset,) = cells.datasets(tree)
+    estimated = any(name in panel.values for panel in panels(tree) for name in ESTIMATES)
+    return captions.compose(
+        tree,
+        f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
+        "point): one setting of the base cell varied at a time, medians over seeds with 95 % intervals from resampling "
+        "the seeds.",
+        "Annealing forward overestimates the log-likelihood on average, and in reverse underestimates it: the two "
+        "bracket it."
+        if estimated
+        else "",
+    )
+
+
+def panels(tree: xr.DataTree) -> list[Panel]:
+    """The settings that are varied, model by model, with what was reached.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> panel = panels(cells.narrow(example_tree(), "pca"))[0]
+        >>> panel.model, panel.axis, list(panel.values)
+        ('linearvae', 'latent_dim', ['elbo', 'heldout_elbo', 'entropy_sum', 'log_likelihood'])
+    """
+    found = []
+    for model, node in tree.children.items():
+        ds = statistics.usable(node.to_dataset())
+        for axis in sweeps.varied(ds):
+            if ds[axis].dtype.kind in "if":
+                found.append(Panel(model, axis, _values(sweeps.along(ds, axis))))
+    return found
+
+
+def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
+    values = {
+        name: runs[name] if name in ESTIMATES else statistics.final(runs, name)
+        for name in style.QUANTITIES
+        if name in runs
+    }
+    return {name: value for name, value in values.items() if value.notnull().any()}
+
+
+def _draw(ax: Axes, panel: Panel) -> None:
+    ax.set(title=names.readable(panel.model), xlabel=names.readable(panel.axis), xscale="log")
+    for name, value in panel.values.items():
+        ends = statistics.interval(value, np.median)
+        x, color = value[panel.axis].values, style.QUANTITIES[name]
+        ax.plot(x, ends["estimate"], color=color, marker=MARKERS[name], markersize=2.5, linewidth=0.8)
+        ax.fill_between(x, ends["low"], ends["high"], color=color, alpha=0.2, linewidth=0)
+    values = sorted({value for each in panel.values.values() for value in each[panel.axis].values.tolist()})
+    ax.set_xticks(values, [names.settings(value) for value in values])
+    ax.xaxis.set_minor_locator(NullLocator())
