@@ -115,6 +115,7 @@ SUPPORTS = {
     "exponential_mixture": torch.abs,
     "gamma_mixture": torch.abs,
     "sbn": lambda x: (x > 0).double(),
+    "dbn": lambda x: (x > 0).double(),
 }
 """Which data a model is for, made from any."""
 

@@ -1,8 +1,7 @@
 """Sigmoid belief networks against sums over all states, in float64 to 1e-10."""
 
-import copy
 import itertools
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -10,51 +9,42 @@ import torch
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from scipy.special import expit, logsumexp, ndtri
+from scipy.special import expit, logsumexp
 from scipy.stats import bernoulli
 
-from entropy_sums.certificates import certify, spread
+from belief_networks import (
+    DIM,
+    LATENTS,
+    LINEAR,
+    POINTS,
+    copies,
+    data,
+    every_noise,
+    every_pair,
+    exact_gradients,
+    log_pmf,
+    mean_gradients,
+    noises,
+    probabilities,
+    random_network,
+    twin,
+)
+from entropy_sums.certificates import certify
 from entropy_sums.models import MODELS, build
 from entropy_sums.training.pack import Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("float64")
 
-DIM, LATENTS, POINTS = 4, 2, 5
-LINEAR = {"encoder_depth": 0, "decoder_depth": 0}
 DEEP = {"encoder_depth": 1, "decoder_depth": 1, "encoder_width": 3, "decoder_width": 3, "activation": "relu"}
 SHAPES = [(depth, kind) for depth in (1, 2, 3) for kind in (LINEAR, DEEP)]
 PRIORS = ["learned", "uniform", "fixed"]
 
-
-def made(replicas=2, seed=0, dim=DIM, **settings):
-    """A network with well spread random parameters."""
-    source = torch.Generator().manual_seed(seed)
-    model = build([MODELS["sbn"](**{"latent_dim": LATENTS, **settings})] * replicas, dim, [source] * replicas)
-    return spread(model, source)
+made = partial(random_network, "sbn")
 
 
-def data(points=POINTS, seed=1, dim=DIM):
-    return torch.rand(points, dim, generator=torch.Generator().manual_seed(seed)).round()
-
-
-def noises(model, rows, seed=2):
-    return torch.randn(model.replicas, rows, model.noise_dim, generator=torch.Generator().manual_seed(seed))
-
-
-def probabilities(model, networks, layer, replica, values):
-    """Of ones, by hand: what conditional number `layer` says about the next layer, `(…, inputs)` → `(…, outputs)`."""
-    state = {name: p[replica].detach().numpy() for name, p in model.named_parameters()}
-    prefix = f"{networks}.{layer}.network"
-    for hidden in range(10):
-        if f"{prefix}.0.layers.{hidden}.weight" in state:
-            place = f"{prefix}.0.layers.{hidden}"
-            values = np.maximum(values @ state[f"{place}.weight"] + state[f"{place}.bias"][0], 0)
-    return expit(values @ state[f"{prefix}.1.weight"] + state[f"{prefix}.1.bias"][0])
-
-
-def log_pmf(values, p):
-    return bernoulli.logpmf(values, p).sum(-1)
+def enumerated(model):
+    return twin(model, "sbn", depth=model.depth, estimator="enumeration")
 
 
 def by_hand(model, x, replica):
@@ -165,58 +155,11 @@ def test_certificates(prior, words, estimator):
     assert certificate.holds() == (words is not None)
 
 
-def copies(model, count):
-    """The first replica so many times: one for everything that noise can do."""
-    many = copy.deepcopy(model)
-    many.replicas = count
-    for parameter in many.parameters():
-        parameter.data = parameter.data[:1].repeat(count, *[1] * (parameter.ndim - 1))
-    return many
-
-
-def mean_gradients(many, weights, values):
-    parameters = {name: p for name, p in many.named_parameters() if p.requires_grad}
-    gradients = torch.autograd.grad((weights * values).sum(), list(parameters.values()))
-    return {name: gradient.sum(0) for name, gradient in zip(parameters, gradients, strict=True)}
-
-
-def exact_gradients(model, x, function=lambda model, x: model.bound(x, torch.zeros(1, len(x), 0)).elbo):
-    same = copies(model, 1)
-    return mean_gradients(same, torch.ones(1), function(same, x))
-
-
-def cells(edges):
-    """Middles and sizes of the boxes that the thresholds `(T, H)` cut out of the unit cube."""
-    bounds = [sorted({0.0, 1.0, *column.tolist()}) for column in edges.T]
-    boxes = list(itertools.product(*(list(itertools.pairwise(axis)) for axis in bounds)))
-    return [([(a + b) / 2 for a, b in box], np.prod([b - a for a, b in box])) for box in boxes]
-
-
-def every_noise(model, x):
-    """Noise `(C, 1, depth·H)` for all that one climb and its antithetic turns can do at one point, and its weights."""
-    states = torch.tensor(list(itertools.product([0.0, 1.0], repeat=LATENTS)))
-    with torch.no_grad():
-        given_by = [x, *[states] * (model.depth - 1)]
-        logits = [encoder(v).logits[0] for encoder, v in zip(model.encoders, given_by, strict=True)]
-    choices = list(itertools.product(*(cells(torch.cat([a, -a]).sigmoid()) for a in logits)))
-    uniforms = np.array([np.concatenate([middle for middle, _ in choice]) for choice in choices])
-    weights = np.array([np.prod([size for _, size in choice]) for choice in choices])
-    return torch.tensor(ndtri(uniforms)).unsqueeze(1), torch.tensor(weights)
-
-
-def twin(model, estimator):
-    """The same parameters with another estimator."""
-    settings = MODELS["sbn"](latent_dim=LATENTS, depth=model.depth, estimator=estimator, **LINEAR)
-    other = build([settings] * model.replicas, DIM, [torch.Generator()] * model.replicas)
-    other.load_state_dict(model.state_dict())
-    return other
-
-
 @pytest.mark.parametrize("depth", [1, 2])
 def test_the_recorded_bound_and_its_gradient_are_unbiased(depth):
     """Summed over all that the noise can do, against enumeration."""
     model, x = made(replicas=1, depth=depth, **LINEAR), data(1)
-    exact = twin(model, "enumeration")
+    exact = enumerated(model)
     noise, weights = every_noise(model, x)
     torch.testing.assert_close(weights.sum(), torch.tensor(1.0))
     many = copies(model, len(weights))
@@ -228,25 +171,13 @@ def test_the_recorded_bound_and_its_gradient_are_unbiased(depth):
     torch.testing.assert_close(gradients, exact_gradients(exact, x), rtol=1e-10, atol=1e-10)
 
 
-def every_pair(model, x):
-    """Noise `(C, 2, depth·H)` that makes two samples of all states, and the probability of each choice."""
-    states = torch.tensor(list(itertools.product([0.0, 1.0], repeat=model.depth * LATENTS)))
-    below = [x, *states.split(LATENTS, dim=1)]
-    with torch.no_grad():
-        log_q = sum(
-            encoder(v).log_prob(z)[0] for encoder, v, z in zip(model.encoders, below[:-1], below[1:], strict=True)
-        )
-    chosen = torch.cartesian_prod(torch.arange(len(states)), torch.arange(len(states)))
-    return 9 * (1 - 2 * states[chosen]), log_q[chosen].sum(1).exp()
-
-
 @pytest.mark.parametrize("depth", [1, 2])
 def test_reinforce_is_unbiased(depth):
     model, x = made(replicas=1, depth=depth, estimator="reinforce", **LINEAR), data(1)
     noise, weights = every_pair(model, x)
     many = copies(model, len(weights))
     gradients = mean_gradients(many, weights, many.objective(x, noise))
-    torch.testing.assert_close(gradients, exact_gradients(twin(model, "enumeration"), x), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(gradients, exact_gradients(enumerated(model), x), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -273,8 +204,33 @@ def test_vimco_is_unbiased_for_the_importance_weighted_bound(depth):
     torch.testing.assert_close(gradients, expected, rtol=1e-9, atol=1e-9)
     mean = (weights * values).sum().item()
     torch.testing.assert_close(mean, importance_weighted(model, x).item(), rtol=1e-10, atol=1e-10)
-    elbo = twin(model, "enumeration").bound(x, noise[:1]).elbo.item()
+    elbo = enumerated(model).bound(x, noise[:1]).elbo.item()
     assert elbo < mean < model.log_likelihood(x).item()
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_wake_sleep_follows_the_elbo_with_the_model_and_its_dreams_with_the_posterior(depth):
+    """The one summed over all that the noise can do, the other on average over what the model says of all states."""
+    model, x = made(replicas=1, depth=depth, estimator="wake_sleep", **LINEAR), data(1)
+    noise, weights = every_noise(model, x)
+    many = copies(model, len(weights))
+    gradients = mean_gradients(many, weights, many.objective(x, noise))
+    expected = exact_gradients(enumerated(model), x)
+    for name in gradients:
+        if not name.startswith("encoders"):
+            torch.testing.assert_close(gradients[name], expected[name], rtol=1e-10, atol=1e-10)
+    states = torch.tensor(list(itertools.product([0.0, 1.0], repeat=DIM + depth * LATENTS)))
+    below = [states[:, :DIM], *states[:, DIM:].split(LATENTS, dim=1)]
+    steps = list(itertools.pairwise(below))
+    log_q = sum(encoder(a).log_prob(b) for encoder, (a, b) in zip(model.encoders, steps, strict=True))
+    log_p = model.prior().log_prob(below[-1])
+    log_p = log_p + sum(decoder(b).log_prob(a) for decoder, (a, b) in zip(model.decoders, steps, strict=True))
+    encoders = list(model.encoders.parameters())
+    expected = torch.autograd.grad((log_p.detach().exp() * log_q).sum(), encoders)
+    many, rows = copies(model, 40), data(400)
+    found = torch.autograd.grad(many.objective(rows, noises(many, 400)).sum(), list(many.encoders.parameters()))
+    for exact, sampled in zip(expected, found, strict=True):
+        assert ((sampled.mean(0) - exact).abs() < 4.5 * sampled.std(0) / 40**0.5).all()
 
 
 @pytest.mark.parametrize("estimator", ["disarm", "reinforce", "vimco"])
@@ -349,7 +305,7 @@ def test_a_fixed_prior_keeps_its_gap():
     assert (np.abs(record["gap"][-1]) > 0.1).all()
 
 
-@pytest.mark.parametrize(("estimator", "samples"), [("disarm", 1), ("reinforce", 4), ("vimco", 4)])
+@pytest.mark.parametrize(("estimator", "samples"), [("disarm", 1), ("reinforce", 4), ("vimco", 4), ("wake_sleep", 4)])
 def test_training_by_samples_reaches_what_enumeration_does(estimator, samples):
     reached = trained(samples, estimator=estimator)["log_likelihood"]
     assert (reached[-1] > reached[0] + 0.3).all()

@@ -99,7 +99,7 @@ MODELS = {
     "sbn": Look("#882255", "P"),
     "rbm": Look("#332288", "p"),
     "gaussianrbm": Look("#999933", "h"),
-    "dbn": Look("#009E73", "d"),
+    "dbn": Look("#009E73", ">"),
     "dbm": Look("#0072B2", "h"),
 }
 _FURTHER_COLORS = ("#E69F00", "#56B4E9", "#332288", "#882255", "#999933")
