@@ -25,6 +25,13 @@ QUANTITIES = {
 }
 """Quantities with an interval: the median over runs, and `…_low`, `…_high`, its 95 % bootstrap interval."""
 
+LIKELIHOODS = {
+    "log_likelihood": "log-likelihood of the training set, nats per data point",
+    "heldout_log_likelihood": "log-likelihood of held-out data, nats per data point",
+}
+"""Exact, or else a bound or an estimate, as the column `likelihood_by` says; with an interval as the quantities above,
+of annealing the medians over runs of the lower limit of reverse and the upper limit of forward annealing."""
+
 COLUMNS = {
     "model": "model, as its group in traces.nc",
     "dataset": "dataset",
@@ -33,6 +40,8 @@ COLUMNS = {
     "missing": "runs that were excluded, failed or are not there",
     **QUANTITIES,
     "gap_standard_error": "median Monte Carlo standard error of the gap of one run, nats per data point",
+    **LIKELIHOODS,
+    "likelihood_by": "how the log-likelihood was found: exact, importance-weighted bound or forward AIS",
     "certified": "whether every factor of the model has a certificate (yes, no), where traces record them",
     "predicted_gap": "median gap that the certificates predict for the end, nats per data point, where they do",
 }
@@ -46,6 +55,8 @@ HEADINGS = {
     "gap_per_dimension": "gap per dimension (nats)",
     "relative_gap": "gap (%)",
     "gradient_norm": "gradient norm",
+    "log_likelihood": "log-likelihood (nats)",
+    "heldout_log_likelihood": "held-out log-likelihood (nats)",
     "gap_standard_error": "standard error of the gap (nats)",
     "predicted_gap": "predicted gap (nats)",
 }
@@ -115,13 +126,14 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
         '-7.02 [-7.20, -6.88]'
     """
     text = {}
+    with_interval = [*QUANTITIES, *LIKELIHOODS]
     for column in frame.columns:
-        if column in QUANTITIES:
+        if column in with_interval:
             limits = frame[[column, f"{column}_low", f"{column}_high"]]
             text[HEADINGS[column]] = [rounded(*row) for row in limits.itertuples(index=False)]
         elif column in HEADINGS:
             text[HEADINGS[column]] = [f"{value:.2g}" if math.isfinite(value) else "–" for value in frame[column]]
-        elif column.removesuffix("_low").removesuffix("_high") not in QUANTITIES:
+        elif column.removesuffix("_low").removesuffix("_high") not in with_interval:
             text[names.readable(column)] = [
                 "–" if pd.isna(value) else _label(value) for value in frame[column].tolist()
             ]
@@ -159,17 +171,35 @@ def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
     row["diverged"] = int(statistics.diverged(runs).sum())
     row["missing"] = int(statistics.missing(runs).sum())
     for name in QUANTITIES:
-        result = statistics.interval(statistics.final(kept, name), np.median)
-        row |= {
-            name: result["estimate"].item(),
-            f"{name}_low": result["low"].item(),
-            f"{name}_high": result["high"].item(),
-        }
+        row |= _with_interval(name, statistics.final(kept, name))
+    row |= _likelihoods(kept)
     errors = statistics.final(kept, "gap_standard_error")
     row["gap_standard_error"] = statistics.band(errors)["median"].item()
     if "stationary_gap" in runs:
         row["certified"] = "yes" if statistics.certified(kept) else "no"
         row["predicted_gap"] = statistics.predicted_gap(kept).median("seed").item()
+    return row
+
+
+def _with_interval(name: str, values: xr.DataArray) -> dict[str, float]:
+    result = statistics.interval(values, np.median)
+    return {f"{name}{end}": result[key].item() for end, key in (("", "estimate"), ("_low", "low"), ("_high", "high"))}
+
+
+def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
+    """What there is, the exact one before the bound, and the bound before annealing."""
+    row: dict[str, Any] = {}
+    for name in LIKELIHOODS:
+        prefix = name.removesuffix("log_likelihood")
+        bound, forward, reverse = (f"{prefix}{e}" for e in ("importance_weighted_bound", "forward_ais", "reverse_ais"))
+        if name in runs:
+            row |= _with_interval(name, statistics.final(runs, name)) | {"likelihood_by": "exact"}
+        elif bound in runs:
+            row |= _with_interval(name, runs[bound]) | {"likelihood_by": names.readable("importance_weighted_bound")}
+        elif forward in runs:
+            ends = {"": forward, "_low": f"{reverse}_low", "_high": f"{forward}_high"}
+            row |= {f"{name}{end}": runs[each].median("seed").item() for end, each in ends.items()}
+            row["likelihood_by"] = names.readable("forward_ais")
     return row
 
 

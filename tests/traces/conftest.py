@@ -43,7 +43,7 @@ def synthetic(job: Job, **changed):
         "data_checksum": "0123",
         "device": "cpu",
     }
-    return to_dataset(job, arrays, steps, **{**others, **changed})
+    return to_dataset(job, arrays, {}, steps, **{**others, **changed})
 
 
 class Written:

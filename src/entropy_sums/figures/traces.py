@@ -16,6 +16,9 @@ from entropy_sums.figures import captions, style
 LINES: dict[str, Any] = {"elbo": "-", "heldout_elbo": "--", "entropy_sum": "-", "log_likelihood": ":"}
 """Quantity → line style, in the order of drawing."""
 
+MARKERS: dict[str, Any] = {"importance_weighted_bound": "o", "forward_ais": "s", "reverse_ais": "D"}
+"""Estimate of the log-likelihood at the end of training → marker."""
+
 LIMIT = 4.0
 """Top of the error panels in percent, as published."""
 
@@ -65,8 +68,12 @@ def draw(tree: xr.DataTree) -> Figure:
     style.name_rows(figure, rows)
     figure.supxlabel("optimiser step", fontsize="medium")
     handles = [
-        Line2D([], [], color=style.QUANTITIES[name], linestyle=LINES[name], label=names.readable(name))
-        for name in style.QUANTITIES
+        Line2D([], [], color=style.QUANTITIES[name], linestyle=line, label=names.readable(name))
+        for name, line in LINES.items()
+        if name in drawn
+    ] + [
+        style.dot(style.QUANTITIES[name], marker, names.readable(name))
+        for name, marker in MARKERS.items()
         if name in drawn
     ]
     if handles:
@@ -89,6 +96,10 @@ def caption(tree: xr.DataTree) -> str:
         "and, for the dashed line, on held-out data.",
         "Below each: distance of ELBO and entropy sum on the training set in percent of the final ELBO of the run.",
         "Lines: median over seeds; bands: 25 to 75 %.",
+        "Markers: estimates of the log-likelihood of the training set at the end, medians over seeds of the value and "
+        "of the limits of its 95 % Monte Carlo interval."
+        if any(name in node for node in tree.children.values() for name in MARKERS)
+        else "",
         captions.facets(tree, "Rows"),
         f"Triangles mark medians beyond the scale (above {LIMIT:g} % for the error). "
         "The early steps are spread out by a scale that is linear up to step 1 and logarithmic from there; "
@@ -104,14 +115,30 @@ def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
         return set()
     for name, band in bands.items():
         style.draw_band(ax, band, style.QUANTITIES[name], LINES[name])
+    estimates = {name: ds[name].median("seed") for name in MARKERS if name in ds and ds[name].notnull().any()}
     medians = xr.concat([band["median"] for band in bands.values()], "quantity")
     bottom = medians.quantile(EARLY).item()
-    top = max(band["high"].max().item() for band in bands.values())
+    top = max(value.max().item() for value in (*(band["high"] for band in bands.values()), *estimates.values()))
     margin = 0.06 * (top - bottom) or 1.0
     ax.set_ylim(bottom - margin, top + margin)
     for name, band in bands.items():
         style.mark_beyond(ax, band["median"], style.QUANTITIES[name])
-    return set(bands)
+    for name, value in estimates.items():
+        _estimate(ax, ds, name, value)
+    return {*bands, *estimates}
+
+
+def _estimate(ax: Axes, ds: xr.Dataset, name: str, value: xr.DataArray) -> None:
+    """A marker with an interval at the last step, or a triangle where it is off scale."""
+    last = ds["step"].where(ds["elbo"].notnull().any("seed"), drop=True)[-1:]
+    at_end = value.expand_dims(step=last)
+    style.mark_beyond(ax, at_end, style.QUANTITIES[name])
+    bottom, top = ax.get_ylim()
+    if bottom <= value <= top:
+        limits = [ds[f"{name}{suffix}"].median("seed").clip(bottom, top).item() for suffix in ("_low", "_high")]
+        options: dict[str, Any] = {"color": style.QUANTITIES[name], "clip_on": False, "zorder": 3}
+        ax.plot([last.item()] * 2, limits, linewidth=0.8, **options)
+        ax.plot([last.item()], [value.item()], MARKERS[name], markersize=3, **options)
 
 
 def _errors(ax: Axes, ds: xr.Dataset) -> None:

@@ -28,7 +28,19 @@ PER_STEP: dict[str, tuple[str, str]] = {
     "stationary_gap": ("gap of each factor that a stationary point of the objective has, by its certificate", NATS),
     "wall_time": ("time of training of the pack", "s"),
 }
+ESTIMATES = {
+    "importance_weighted_bound": "importance-weighted bound on the log-likelihood",
+    "forward_ais": "log-likelihood by forward annealing, too large on average",
+    "reverse_ais": "log-likelihood by reverse annealing, too small on average",
+}
+LIKELIHOOD = {
+    f"{prefix}{name}{limit}": (f"{meaning} at the end of training{of_data}{bound}", NATS)
+    for prefix, of_data in {"": "", "heldout_": ", held-out data"}.items()
+    for name, meaning in ESTIMATES.items()
+    for limit, bound in {"": "", "_low": ": lower limit, 95 %", "_high": ": upper limit, 95 %"}.items()
+}
 PER_RUN: dict[str, tuple[str, str]] = {
+    **LIKELIHOOD,
     "diverged_at": ("first recorded step at which the run was found diverged", "optimiser steps"),
     "observed_dim": ("number of data dimensions", "1"),
     "run": ("identity of the run", "1"),

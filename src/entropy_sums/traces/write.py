@@ -25,6 +25,7 @@ def versions() -> dict[str, str]:
 def to_dataset(
     job: Job,
     arrays: dict[str, np.ndarray],
+    likelihood: dict[str, np.ndarray],
     steps: list[int],
     wall_time: list[float],
     diverged_at: np.ndarray,
@@ -37,6 +38,7 @@ def to_dataset(
 
     Args:
         arrays: quantity → `(step, replica, …)`.
+        likelihood: estimate at the end of training → `(replica,)`.
     """
     size = len(job.runs)
     variables = {}
@@ -44,6 +46,8 @@ def to_dataset(
         if name in arrays:
             dims = ["replica", *dimensions(name)]
             variables[name] = (dims, np.moveaxis(arrays[name], 0, 1), attributes(name))
+    for name, values in likelihood.items():
+        variables[name] = (["replica"], values, attributes(name))
     variables["wall_time"] = (
         ["replica", "step"],
         np.broadcast_to(wall_time, (size, len(steps))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -62,7 +62,7 @@ class Evaluation:
             estimates = self._estimates(model, step, gradient)
         record = _summarise(estimates)
         with torch.no_grad():
-            record["latent_entropy"] = _numpy(self._mean(model, model.latent_entropy))
+            record["latent_entropy"] = _numpy(self.mean(model.replicas, lambda c: model.latent_entropy(self.data[c])))
             likelihood = model.log_likelihood(self.data)
         if likelihood is not None:
             record["log_likelihood"] = _numpy(likelihood)
@@ -88,9 +88,13 @@ class Evaluation:
             return np.where(certificate.held, np.zeros((model.replicas, 1)), np.nan) + difference
         return penalties[:, None] * certificate.along_parameters(model, self.data) + difference
 
-    def _chunks(self, replicas: int) -> list[slice]:
-        points, dim = self.data.shape
-        size = max(1, min(points, ENTRIES_PER_CHUNK // (replicas * dim)))
+    def at_once(self, replicas: int) -> int:
+        """Number of points that are computed at once."""
+        return max(1, ENTRIES_PER_CHUNK // (replicas * self.data.shape[1]))
+
+    def chunks(self, replicas: int) -> list[slice]:
+        """Parts of the points."""
+        points, size = len(self.data), self.at_once(replicas)
         return [slice(start, min(start + size, points)) for start in range(0, points, size)]
 
     def _estimates(self, model: Model, step: int, gradient: bool) -> list[dict[str, Tensor]]:
@@ -99,9 +103,9 @@ class Evaluation:
         Without noise they are all the same, which is computed once.
         """
         samples = self.samples if model.noise_dim else 1
-        noises = [self._noise(model, step, sample) for sample in range(samples)]
+        noises = [self.noise(model, step, sample) for sample in range(samples)]
         totals: list[dict[str, Tensor]] = [{} for _ in noises]
-        for chunk in self._chunks(model.replicas):
+        for chunk in self.chunks(model.replicas):
             share = (chunk.stop - chunk.start) / len(self.data)
             x = self.data[chunk]
             posterior = model.posterior(x)
@@ -115,16 +119,18 @@ class Evaluation:
                     total[name] = total[name] + term if name in total else term
         return totals * (self.samples // samples)
 
-    def _noise(self, model: Model, step: int, sample: int) -> Tensor:
+    def noise(self, model: Model, step: int, sample: int) -> Tensor:
+        """Standard normal numbers for a posterior sample of every point, `(replica, N, noise_dim)`."""
         noise = self.data.new_empty(model.replicas, len(self.data), model.noise_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
             row.normal_(generator=generator(seed, self.stream, step, sample, device=row.device))
         return noise
 
-    def _mean(self, model: Model, function) -> Tensor:
-        chunks = self._chunks(model.replicas)
+    def mean(self, replicas: int, function: Callable[[slice], Tensor]) -> Tensor:
+        """Mean over points of what a function has as the mean over some of them."""
+        chunks = self.chunks(replicas)
         shares = [(chunk.stop - chunk.start) / len(self.data) for chunk in chunks]
-        return torch.stack([s * function(self.data[c]) for c, s in zip(chunks, shares, strict=True)]).sum(0)
+        return torch.stack([s * function(c) for c, s in zip(chunks, shares, strict=True)]).sum(0)
 
 
 def _values(bound: Bound) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from entropy_sums.models.model import Maximising, Model
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
 from entropy_sums.training.evaluation import Evaluation, Record
+from entropy_sums.training.likelihood import estimates
 from entropy_sums.training.optimizer import PackedOptimizer
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
@@ -52,6 +53,7 @@ class Trace:
     Attributes:
         steps: at which steps.
         records: a record for each, arrays with a leading replica axis.
+        likelihood: estimates of the log-likelihood at the end, `(replica,)` each.
         diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
         wall_time: seconds of training until each step.
     """
@@ -60,6 +62,7 @@ class Trace:
     steps: list[int] = field(default_factory=list)
     wall_time: list[float] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    likelihood: Record = field(default_factory=dict)
 
     def arrays(self) -> Record:
         """Every recorded quantity, `(step, replica, …)`."""
@@ -189,6 +192,8 @@ class Pack:
             self._freeze(phase, kept, ~np.isfinite(self.trace.records[-1]["elbo"]))
             observe(self)
             seen = time.monotonic()
+        evaluations = {"": self._evaluate, "heldout_": self._evaluate_heldout}
+        self.trace.likelihood = estimates(self.model, evaluations, self.step, self.training.evaluation)
         return self.trace
 
     def _check_batches(self) -> None:

@@ -17,6 +17,7 @@ class Stream(IntEnum):
     EVALUATION = 3
     HELDOUT = 4
     DROPOUT = 5
+    LIKELIHOOD = 6
 
 
 def generator(seed: int, stream: Stream, *position: int, device: str | torch.device = "cpu") -> torch.Generator:

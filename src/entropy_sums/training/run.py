@@ -71,6 +71,7 @@ def train(
         to_dataset(
             job,
             arrays,
+            trace.likelihood,
             trace.steps,
             trace.wall_time,
             trace.diverged_at,

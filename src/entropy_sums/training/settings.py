@@ -58,6 +58,12 @@ class EvaluationSettings(Settings):
     """Record beside the gap what the certificate of the model says it is, the derivative of the ELBO along v."""
     samples: Annotated[int, Field(ge=2)] = 4
     """Independent posterior samples per point, from which the standard errors follow."""
+    importance_samples: NonNegativeInt = 0
+    """Posterior samples K per point of the importance-weighted bound on the log-likelihood, which is estimated at the
+    end of training as often as there are `samples`; 0 does without."""
+    annealing_temperatures: NonNegativeInt = 0
+    """Temperatures of forward and of reverse annealed importance sampling of the log-likelihood at the end of training,
+    for models with a partition function; 0 does without."""
 
 
 class TrainingSettings(Settings):

@@ -1,0 +1,108 @@
+r"""Estimates of the log-likelihood that are too dear for every recorded step, with what is known of their error.
+
+The importance-weighted bound (Burda, Grosse and Salakhutdinov, ICLR 2016) of K posterior samples per point,
+
+$$\frac1N \sum_n \mathbb E \Bigl[\log \frac1K \sum_{k=1}^K \frac{p(x_n, z_k)}{q(z_k \mid x_n)}\Bigr],$$
+
+is the ELBO at K = 1, grows with K, and is never more than the log-likelihood. Of a model with a partition function
+annealing gives two estimates: forward AIS finds log Z too small and the log-likelihood too large on average, reverse
+AIS the other way round (`entropy_sums.ais`); with an approximate posterior, both are of the bound that the ELBO is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from entropy_sums.ais import TWO_SIDED, Estimate
+from entropy_sums.models.model import Annealed, Model, Weighted
+from entropy_sums.training.evaluation import Evaluation, Record
+from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.settings import EvaluationSettings
+
+
+def estimates(model: Model, evaluations: Mapping[str, Evaluation], step: int, settings: EvaluationSettings) -> Record:
+    """What the settings ask for and the model offers, by name, `(replica,)`.
+
+    Each quantity has the limits `…_low` and `…_high` of an interval of 95 % for its Monte Carlo error; the data are
+    taken as given. A model that needs no posterior samples has an exact likelihood in place of the weighted bound.
+
+    Args:
+        evaluations: prefix of the names → what has the data.
+        step: at which the model is; the posterior samples that annealing needs are those of the record there.
+    """
+    found: dict[str, Estimate] = {}
+    with torch.no_grad():
+        if settings.importance_samples and isinstance(model, Weighted) and model.noise_dim:
+            for prefix, evaluation in evaluations.items():
+                weights = [
+                    log_mean_weights(model, evaluation, settings.importance_samples, number)
+                    for number in range(evaluation.samples)
+                ]
+                found[f"{prefix}importance_weighted_bound"] = _mean(torch.stack(weights))
+        if settings.annealing_temperatures and isinstance(model, Annealed):
+            noise = evaluations[""].data.new_empty(model.replicas, 1, model.noise_dim)
+            _fill(noise, [generator(seed, Stream.LIKELIHOOD, device=noise.device) for seed in evaluations[""].seeds])
+            forward, reverse = model.bracket(noise, settings.annealing_temperatures)
+            for prefix, evaluation in evaluations.items():
+                unnormalised = torch.stack(
+                    [_unnormalised(model, evaluation, step, number) for number in range(evaluation.samples)]
+                ).mean(0)
+                found[f"{prefix}forward_ais"] = _normalised(unnormalised, forward)
+                found[f"{prefix}reverse_ais"] = _normalised(unnormalised, reverse)
+    limits = {"": "value", "_low": "lower", "_high": "upper"}
+    return {
+        f"{name}{suffix}": getattr(estimate, limit).cpu().numpy()
+        for name, estimate in found.items()
+        for suffix, limit in limits.items()
+    }
+
+
+def log_mean_weights(model: Model, evaluation: Evaluation, samples: int, number: int) -> Tensor:
+    """Logarithm of the mean importance weight of so many posterior samples of every point, `(replica, N)`, in float64.
+
+    Args:
+        number: of the estimate: each has samples of its own.
+    """
+    assert isinstance(model, Weighted)
+    data, chunks = evaluation.data, evaluation.chunks(model.replicas)
+    posteriors = [model.posterior(data[chunk]) for chunk in chunks]
+    position = Stream.LIKELIHOOD, evaluation.stream, number
+    generators = [generator(seed, *position, device=data.device) for seed in evaluation.seeds]
+    total = torch.full((model.replicas, len(data)), -math.inf, dtype=torch.float64, device=data.device)
+    most = max(1, evaluation.at_once(model.replicas) // len(data))
+    for together in torch.arange(samples).split(most):
+        noise = data.new_empty(model.replicas, len(together), len(data), model.noise_dim)
+        for part in noise.unbind(1):
+            _fill(part, generators)
+        for chunk, posterior in zip(chunks, posteriors, strict=True):
+            log_weights = model.log_weights(data[chunk], noise[:, :, chunk].flatten(1, 2), posterior)
+            sums = log_weights.double().unflatten(1, (len(together), -1)).logsumexp(1)
+            total[:, chunk] = torch.logaddexp(total[:, chunk], sums)
+    return total - math.log(samples)
+
+
+def _mean(values: Tensor) -> Estimate:
+    """Of independent estimates for every point, `(estimate, replica, N)`: they differ by Monte Carlo error alone."""
+    value = values.mean((0, 2))
+    error = (values.var(0).sum(1) / len(values)).sqrt() / values.shape[2]
+    return Estimate(value, value - TWO_SIDED * error, value + TWO_SIDED * error)
+
+
+def _unnormalised(model: Model, evaluation: Evaluation, step: int, sample: int) -> Tensor:
+    assert isinstance(model, Annealed)
+    data, noise = evaluation.data, evaluation.noise(model, step, sample)
+    return evaluation.mean(model.replicas, lambda chunk: model.unnormalised(data[chunk], noise[:, chunk]))
+
+
+def _normalised(unnormalised: Tensor, log_z: Estimate) -> Estimate:
+    return Estimate(unnormalised - log_z.value, unnormalised - log_z.upper, unnormalised - log_z.lower)
+
+
+def _fill(noise: Tensor, generators: Sequence[torch.Generator]) -> None:
+    """With standard normal numbers, every replica from its own generator."""
+    for row, source in zip(noise, generators, strict=True):
+        row.normal_(generator=source)

@@ -1,0 +1,221 @@
+"""Estimates of the log-likelihood against the exact one: of normal models, belief networks and small machines."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from entropy_sums.certificates import spread
+from entropy_sums.distributions import FullNormal
+from entropy_sums.models import MODELS, build
+from entropy_sums.training import evaluation as module
+from entropy_sums.training.evaluation import Evaluation
+from entropy_sums.training.likelihood import estimates, log_mean_weights
+from entropy_sums.training.pack import Pack, Replica
+from entropy_sums.training.randomness import Stream
+from entropy_sums.training.settings import EvaluationSettings, TrainingSettings
+
+DIM, POINTS = 4, 12
+
+
+def made(name, replicas=2, seed=0, width=1.0, **settings):
+    source = torch.Generator().manual_seed(seed)
+    small = {"encoder_width": 3, "decoder_width": 3, "latent_dim": 2}
+    chosen = {k: v for k, v in {**small, **settings}.items() if k in MODELS[name].model_fields}
+    return spread(build([MODELS[name](**chosen)] * replicas, DIM, [source] * replicas), source, width=width)
+
+
+def data(name, points=POINTS):
+    x = torch.randn(points, DIM, generator=torch.Generator().manual_seed(1))
+    return (x > 0).to(x) if MODELS[name].support == "binary" else x
+
+
+def both(model, x, samples=2):
+    seeds = list(range(model.replicas))
+    return {
+        "": Evaluation(x, seeds, samples, Stream.EVALUATION),
+        "heldout_": Evaluation(x[:5], seeds, samples, Stream.HELDOUT),
+    }
+
+
+def found(model, x, samples=2, **settings):
+    return estimates(model, both(model, x, samples), 3, EvaluationSettings(**settings))
+
+
+def copies(model, replicas):
+    """The first replica of a model so many times."""
+    model.replicas = replicas
+    for tensor in (*model.parameters(), *map(model.get_buffer, model.evolving)):
+        tensor.data = tensor.data[:1].repeat(replicas, *[1] * (tensor.ndim - 1))
+    return model
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_every_weight_of_a_belief_network(float64, depth):
+    """Σ_z q(z given x) w(z) = p(x): noise of ±10 takes every state in turn."""
+    model, x = made("sbn", depth=depth), data("sbn")
+    noise = 10 * torch.tensor(list(itertools.product([-1.0, 1.0], repeat=model.noise_dim)))
+    rows = noise.repeat_interleave(POINTS, 0).expand(2, -1, -1)
+    log_weights = model.log_weights(x, rows).unflatten(1, (len(noise), POINTS))
+    below, log_q = torch.cat([x] * len(noise)).expand(2, -1, -1), 0.0
+    for encoder, numbers in zip(model.encoders, rows.split(2, dim=-1), strict=True):
+        q, below = encoder(below), (numbers < 0).to(x)
+        log_q = log_q + q.log_prob(below)
+    likelihood = (log_weights + log_q.unflatten(1, (len(noise), POINTS))).logsumexp(1).mean(1)
+    torch.testing.assert_close(likelihood, model.log_likelihood(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_weights_of_an_exact_posterior_are_the_likelihood(float64, samples):
+    """Of probabilistic PCA, whatever the samples are."""
+    model, x = made("linear_vae"), data("linear_vae")
+    weight, bias = model.decoder.mean.weight, model.decoder.mean.bias
+    variance = model.observation(torch.zeros(2, 1, 2)).variance[..., :1]
+    covariance = torch.linalg.inv(torch.eye(2) + weight @ weight.mT / variance)
+    posterior = FullNormal((x - bias) @ weight.mT @ covariance / variance, torch.linalg.cholesky(covariance)[:, None])
+    noise = torch.randn(2, samples * POINTS, 2, generator=torch.Generator().manual_seed(2))
+    weights = model.log_weights(x, noise, posterior).unflatten(1, (samples, POINTS))
+    expected = model.marginal().log_prob(x).unsqueeze(1).expand_as(weights)
+    torch.testing.assert_close(weights, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_weights_by_hand(float64):
+    """log p(x given z) + log p(z) − log q(z given x) with the densities of scipy."""
+    model, x = made("vae3"), data("vae3")
+    noise = torch.randn(2, POINTS, 2, generator=torch.Generator().manual_seed(2))
+    q = model.posterior(x)
+    z = q.reparametrise(noise)
+    p = model.observation(z)
+    terms = [(x, p.mean, p.variance, 1), (z, 0, torch.ones(1), 1), (z, q.mean, q.variance, -1)]
+    expected = sum(
+        sign * norm.logpdf(value.detach(), torch.as_tensor(mean).detach(), variance.detach().sqrt()).sum(-1)
+        for value, mean, variance, sign in terms
+    )
+    np.testing.assert_allclose(model.log_weights(x, noise).detach(), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["linear_vae", "sbn"])
+def test_many_samples_reach_the_likelihood_from_below(float64, name):
+    """And more of them are nearer: K = 1 is the ELBO."""
+    model, x = made(name, width=0.3), data(name)
+    exact = model.log_likelihood(x).detach().numpy()
+    values, errors = {}, {}
+    for k, samples in ((1, 200), (2, 200), (1000, 3)):
+        training = {"": both(model, x, samples)[""]}
+        record = estimates(model, training, 0, EvaluationSettings(importance_samples=k))
+        values[k] = record["importance_weighted_bound"]
+        errors[k] = (record["importance_weighted_bound_high"] - values[k]) / 1.96
+    elbo = both(model, x, 200)[""](model, 0)
+    assert (np.abs(values[1] - elbo["elbo"]) < 4 * np.hypot(errors[1], elbo["elbo_standard_error"])).all()
+    assert (values[2] - values[1] > 4 * np.hypot(errors[1], errors[2])).all()
+    assert (values[1000] - values[2] > 4 * np.hypot(errors[2], errors[1000])).all()
+    assert (np.abs(values[1000] - exact) < 4 * errors[1000]).all()
+    assert (errors[1000] < 0.02).all()
+
+
+def test_the_bound_of_held_out_data_is_of_those(float64):
+    model, x = made("sbn"), data("sbn")
+    record = found(model, x, importance_samples=300)
+    exact = model.log_likelihood(x[:5]).detach().numpy()
+    np.testing.assert_allclose(record["heldout_importance_weighted_bound"], exact, atol=0.1)
+
+
+def test_intervals_are_honest(float64):
+    """Over copies with noise of their own, values spread as their intervals say."""
+    model, x = copies(made("vae1"), 400), data("vae1")
+    record = found(model, x, 3, importance_samples=4)
+    value, low, high = (record[f"importance_weighted_bound{end}"] for end in ("", "_low", "_high"))
+    claimed = np.sqrt(np.mean(((high - low) / 2 / 1.96) ** 2))
+    assert value.std(ddof=1) == pytest.approx(claimed, rel=0.15)
+    assert ((low < value.mean()) & (value.mean() < high)).mean() > 0.85
+
+
+@pytest.mark.parametrize("name", ["vae1", "sbn"])
+def test_a_replica_alone_and_in_parts_is_the_same(float64, monkeypatch, name):
+    pack, x = made(name, 3), data(name)
+    evaluations = both(pack, x)
+    whole = log_mean_weights(pack, evaluations[""], 5, number=1)
+    monkeypatch.setattr(module, "ENTRIES_PER_CHUNK", 5 * 3 * DIM)
+    torch.testing.assert_close(log_mean_weights(pack, evaluations[""], 5, number=1), whole, rtol=1e-12, atol=1e-12)
+    alone = copies(made(name, 3), 1)
+    part = log_mean_weights(alone, Evaluation(x, [0], 2, Stream.EVALUATION), 5, number=1)
+    torch.testing.assert_close(part, whole[:1], rtol=1e-12, atol=1e-12)
+    assert not log_mean_weights(pack, evaluations[""], 5, number=0).allclose(whole)
+
+
+MACHINES = ["rbm", "gaussian_rbm"]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_elbo_is_what_is_unnormalised_less_log_z(float64, name):
+    model, x = made(name), data(name)
+    noise = torch.zeros(2, POINTS, model.noise_dim)
+    bound, log_z = model.bound(x, noise), model.partition(noise).log_z
+    torch.testing.assert_close(model.unnormalised(x, noise) - log_z, bound.elbo, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("gradient", ["cd", "pcd", "parallel_tempering"])
+@pytest.mark.parametrize("name", MACHINES)
+def test_annealing_brackets_the_likelihood(float64, name, gradient):
+    """Of chains that were never moved, too: reverse annealing lets them settle."""
+    model = copies(made(name, gradient=gradient, chains=200), 30)
+    x = data(name)
+    exact = model.log_likelihood(x).detach().numpy()
+    record = found(model, x, annealing_temperatures=60)
+    for prefix, likelihood in (("", exact), ("heldout_", model.log_likelihood(x[:5]).detach().numpy())):
+        for way in ("forward_ais", "reverse_ais"):
+            value, low, high = (record[f"{prefix}{way}{end}"] for end in ("", "_low", "_high"))
+            assert ((low < value) & (value < high)).all()
+            assert ((low < likelihood) & (likelihood < high)).mean() > 0.8
+            assert abs((value - likelihood).mean()) < 0.03
+
+
+def test_forward_flatters_and_reverse_slights(float64):
+    """With few temperatures, on average over copies."""
+    model, x = copies(made("rbm", latent_dim=6, chains=50), 60), data("rbm")
+    with torch.no_grad():
+        model.hidden.weight.mul_(3)
+    record = found(model, x, annealing_temperatures=2)
+    exact = model.log_likelihood(x)[0].item()
+    assert (record["forward_ais"] - exact).mean() > 0
+    record = found(model, x, annealing_temperatures=30)
+    assert (record["reverse_ais"] <= record["forward_ais"]).mean() > 0.3
+
+
+TRAIN = (np.random.default_rng(0).random((30, DIM)) < 0.4).astype(np.float32)
+PLAIN = {"every": 4, "samples": 2, "certificate": False}
+ASKED = {**PLAIN, "importance_samples": 3, "annealing_temperatures": 4}
+NAMES = {
+    "vae1": {"importance_weighted_bound"},
+    "sbn": {"importance_weighted_bound"},
+    "rbm": {"forward_ais", "reverse_ais"},
+    "factor_analysis": set(),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_asks_differs_in_nothing_else(name):
+    """And one that does not ask has none; a replica has the same estimates in any company."""
+    settings = MODELS[name]()
+
+    def trained(evaluation, seeds=(0, 1)):
+        training = TrainingSettings(phases=[{"steps": 6, "batch_size": 10}], evaluation=evaluation, precision="float64")
+        return Pack([Replica(seed, settings, training) for seed in seeds], TRAIN[:20], TRAIN[20:]).run()
+
+    plain, asked, alone = trained(PLAIN), trained(ASKED), trained(ASKED, (1,))
+    for quantity, values in plain.arrays().items():
+        np.testing.assert_array_equal(asked.arrays()[quantity], values, err_msg=quantity)
+    assert plain.likelihood == {}
+    wanted = [f"{p}{n}{e}" for p in ("", "heldout_") for n in NAMES[name] for e in ("", "_low", "_high")]
+    assert set(asked.likelihood) == set(wanted)
+    for quantity, values in asked.likelihood.items():
+        assert np.isfinite(values).all() or math.inf in np.abs(values)
+        np.testing.assert_allclose(alone.likelihood[quantity], values[1:], rtol=1e-9, err_msg=quantity)
+
+
+def test_where_all_states_are_gone_through_nothing_is_sampled():
+    model = made("sbn", estimator="enumeration")
+    assert found(model, data("sbn"), importance_samples=3) == {}
