@@ -113,7 +113,7 @@ def test_many_samples_reach_the_likelihood_from_below(float64, name):
     assert (values[2] - values[1] > 4 * np.hypot(errors[1], errors[2])).all()
     assert (values[1000] - values[2] > 4 * np.hypot(errors[2], errors[1000])).all()
     assert (np.abs(values[1000] - exact) < 4 * errors[1000]).all()
-    assert (errors[1000] < 0.02).all()
+    assert (errors[1000] < 0.04).all()
 
 
 def test_the_bound_of_held_out_data_is_of_those(float64):
