@@ -34,6 +34,7 @@ from entropy_sums.certificates import certify
 from entropy_sums.models import MODELS, build
 from entropy_sums.models import rbm as machines
 from entropy_sums.models.draws import Draws
+from entropy_sums.models.model import Annealed
 from entropy_sums.training.pack import Interrupted, Pack, Phase, Replica
 from entropy_sums.training.settings import TrainingSettings
 
@@ -239,6 +240,19 @@ def test_importance_weights_have_the_likelihood_as_their_mean():
     noise, weights = every_pair(model, x)
     mean = (weights * copies(model, len(weights)).log_weights(x, noise).exp().mean(1)).sum()
     torch.testing.assert_close(mean, model.log_likelihood(x).exp()[0], rtol=1e-10, atol=1e-10)
+
+
+def test_annealing_brackets_the_elbo():
+    """What the elbo is without log Z, and log Z of the machine, which is that of all its states."""
+    model, x = made(depth=3, chains=400), data()
+    noise = noises(model, POINTS)
+    assert isinstance(model, Annealed)
+    exact = model.prior.log_z(noise)
+    elbo = model.unnormalised(x, noise) - exact
+    torch.testing.assert_close(elbo, model.bound(x, noise).elbo, rtol=1e-10, atol=1e-10)
+    for estimate in model.bracket(noises(model, 1), 100):
+        torch.testing.assert_close(estimate.value, exact, atol=0.05, rtol=0)
+    assert not isinstance(made(**EXACT), Annealed)
 
 
 @pytest.mark.parametrize("gradient", ["exact", "cd", "pcd", "parallel_tempering"])

@@ -23,6 +23,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from entropy_sums.ais import Estimate
+from entropy_sums.bound import total
 from entropy_sums.distributions import Bernoulli
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
@@ -78,6 +80,27 @@ class MachinePrior(Prior):
         return self.machine.partition(noise)
 
 
+class DBN(SBN):
+    """What annealing wants of a network with a machine on top; how it is trained, other classes say."""
+
+    prior: MachinePrior
+
+    def bracket(self, noise: Tensor, temperatures: int) -> tuple[Estimate, Estimate]:
+        """log Z of the machine by forward and by reverse annealing, with intervals over chains."""
+        return self.prior.machine.bracket(noise, temperatures)
+
+    def unnormalised(self, x: Tensor, noise: Tensor) -> Tensor:
+        """The ELBO without log Z, `(replica,)`."""
+        climb = self._sample(x, noise).climb
+        return self.mean(climb.directed() + total(self.prior.gains(climb.posteriors[-1], climb.states[-1])))
+
+
+KINDS = ESTIMATORS | {
+    name: type(f"Deep{kind.__name__}", (DBN, kind), {}) for name, kind in ESTIMATORS.items() if name != "enumeration"
+}
+"""Estimator of the gradient in training → the network that is trained so; what is enumerated needs no annealing."""
+
+
 def dbn(blueprint: Blueprint) -> SBN:
     r"""$p(h_{L-1}, h_L)$ of a machine, $p(h_l \mid h_{l+1})$ and $p(x \mid h_1)$ of Bernoulli distributions.
 
@@ -88,4 +111,4 @@ def dbn(blueprint: Blueprint) -> SBN:
         >>> model.factors
         ('joint', 'layer_1', 'observation')
     """
-    return ESTIMATORS[blueprint.shared.estimator](blueprint, MachinePrior(blueprint))
+    return KINDS[blueprint.shared.estimator](blueprint, MachinePrior(blueprint))

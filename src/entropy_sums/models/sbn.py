@@ -129,6 +129,10 @@ class Climb:
     conditionals: list[Bernoulli]
     log_probs: list[Tensor]
 
+    def directed(self) -> Tensor:
+        """Entropy of every q and log-probability of what lies below every layer, together, `(replica, rows)`."""
+        return total([*(q.entropy() for q in self.posteriors), *self.log_probs])
+
     def log_qs(self) -> list[Tensor]:
         """Log-probabilities of the samples under q of their layers, `(replica, rows)`."""
         return [q.log_prob(state) for q, state in zip(self.posteriors, self.states, strict=True)]
@@ -249,12 +253,8 @@ class SBN(Model):
         """The elbo of samples; `score` has the gradient of what depends on states, `(replica, …)`."""
         sample = self._sample(x, noise)
         climb = sample.climb
-        directed = total([*(q.entropy() for q in climb.posteriors), *climb.log_probs])
-        return (
-            self.mean(directed)
-            + self.mean(score(sample))
-            + self.prior.learn(climb.posteriors[-1], climb.states[-1], noise)
-        )
+        learned = self.prior.learn(climb.posteriors[-1], climb.states[-1], noise)
+        return self.mean(climb.directed()) + self.mean(score(sample)) + learned
 
     def _sample(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Sample:
         number = noise.shape[1] // x.shape[-2]
