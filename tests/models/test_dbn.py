@@ -322,12 +322,62 @@ def test_samples_follow_the_enumerated_distribution():
     assert pvalues[40] > 1e-3
 
 
+def test_layers_are_pretrained_one_after_the_other():
+    """From the lowest one up, the machine at last; each as a machine learns from what lies below, and then all."""
+    model, x = made(depth=3, estimator="reinforce", pretraining_steps=2, **LINEAR), data()
+    expected = [["encoders.0", "decoders.0"], ["encoders.1", "decoders.1"], ["prior.machine"]]
+    for step in range(6):
+        noise = noises(model, 2 * POINTS, seed=step)
+        sample = model._sample(x, noise)
+        below = [sample.x, *sample.climb.states][step // 2]
+        alone = made(depth=3, pretraining_steps=2, **LINEAR)
+        alone.load_state_dict(model.state_dict())
+        objective = model.objective(x, noise)
+        gradients = {n: g for n, g in mean_gradients(model, torch.ones(2), objective).items() if g.abs().max() > 0}
+        assert {name.rpartition(".network")[0] or "prior.machine" for name in gradients} == set(expected[step // 2])
+        machine = [*alone.greedy, alone.prior.machine][step // 2]
+        torch.testing.assert_close(objective, machine.objective(below, noise), rtol=1e-12, atol=1e-12)
+        with torch.no_grad():
+            for name, gradient in gradients.items():
+                model.get_parameter(name).add_(0.1 * gradient)
+        model.constrain()
+        for layer in range(min(2, step // 2 + 1)):
+            up, down = (model.get_parameter(f"{part}.{layer}.network.1.weight") for part in ("encoders", "decoders"))
+            torch.testing.assert_close(up.mT, down, rtol=0, atol=0)
+    noise = noises(model, 2 * POINTS)
+    gradients = mean_gradients(model, torch.ones(2), model.objective(x, noise))
+    assert all(gradient.abs().max() > 0 for gradient in gradients.values())
+    assert (model.age == 6).all()
+
+
+def test_a_layer_that_is_pretrained_learns_what_a_machine_with_its_weights_says():
+    """Long chains: the gradient is that of the likelihood of the layer as a machine of its own, up to their noise."""
+    model, x = made(replicas=1, depth=2, pretraining_steps=5, gibbs_steps=20, **LINEAR), data()
+    rows, model = x.repeat(40, 1), copies(model, 100)
+    up, down = (model.get_submodule(f"{part}.0.network.1") for part in ("encoders", "decoders"))
+    parameters = [up.weight, up.bias, down.bias]
+    found = torch.autograd.grad(model.objective(rows, noises(model, len(rows))).sum(), parameters)
+    v = torch.tensor(every_state(DIM))
+
+    def mass(v):
+        return v @ down.bias[0, 0] + torch.nn.functional.softplus(v @ up.weight[0] + up.bias[0]).sum(-1)
+
+    expected = torch.autograd.grad(mass(x).mean() - mass(v).logsumexp(0), parameters)
+    for sampled, exact in zip(found, expected, strict=True):
+        assert ((sampled.mean(0) - exact[0]).abs() < 4.5 * sampled.std(0) / 10).all()
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"depth": 1}, "greater than or equal to 2"),
         ({"estimator": "enumeration"}, "no use for gradient: pcd, as all states are at hand; write gradient: exact"),
         ({"gradient": "exact", "latent_dim": 17}, "latent_dim is 17: lower it, or set gradient: pcd"),
+        (
+            {"pretraining_steps": 9},
+            "pretraining_steps: 9 wants layers that are Boltzmann machines, and samples; write enc",
+        ),
+        ({**EXACT, **LINEAR, "pretraining_steps": 9}, "and not estimator: enumeration"),
         ({**EXACT, "latent_dim": 7, "depth": 3}, "directed layers × latent_dim is 14; lower one of them"),
     ],
     ids=str,
@@ -408,7 +458,9 @@ TRAINING = TrainingSettings(phases=PHASES, evaluation={"every": 4, "samples": 2,
 
 
 def pack(count=2, estimator="disarm", **options):
-    settings = MODELS["dbn"](latent_dim=LATENTS, depth=3, chains=9, gibbs_steps=2, estimator=estimator)
+    settings = MODELS["dbn"](
+        latent_dim=LATENTS, depth=3, chains=9, gibbs_steps=2, estimator=estimator, pretraining_steps=2, **LINEAR
+    )
     return Pack([Replica(seed, settings, TRAINING) for seed in range(count)], halves()[:40], halves()[40:], **options)
 
 

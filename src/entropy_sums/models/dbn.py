@@ -19,16 +19,18 @@ know of no published result on it; docs/theory.md derives it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from entropy_sums.ais import Estimate
 from entropy_sums.bound import total
 from entropy_sums.distributions import Bernoulli
+from entropy_sums.layers import Linear
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
-from entropy_sums.models.rbm import Partition, rbm
+from entropy_sums.models.rbm import RBM, BernoulliVisible, Partition, rbm
 from entropy_sums.models.sbn import ESTIMATORS, SBN, Prior
 
 
@@ -81,9 +83,51 @@ class MachinePrior(Prior):
 
 
 class DBN(SBN):
-    """What annealing wants of a network with a machine on top; how it is trained, other classes say."""
+    """A network with a machine on top, what annealing wants of it, and greedy pretraining; another class trains it.
+
+    While it is pretrained, each directed layer in turn is a restricted Boltzmann machine, with the weights of its
+    inference network in both directions, that learns by CD-k from samples of the layer below; in the end the machine
+    on top learns from samples of the highest one. Then all weights are free.
+    """
 
     prior: MachinePrior
+    age: Tensor
+
+    def __init__(self, blueprint: Blueprint, prior: MachinePrior) -> None:
+        super().__init__(blueprint, prior)
+        self.pretraining_steps = blueprint.shared.pretraining_steps
+        self.greedy = nn.ModuleList()
+        if self.pretraining_steps:
+            self.register_buffer("age", torch.zeros(self.replicas, 1, dtype=torch.int64))
+            pairs = zip(self.encoders, self.decoders, strict=True)
+            self.greedy.extend(_shared(blueprint, *map(_linear, pair)) for pair in pairs)
+
+    @property
+    def evolving(self) -> tuple[str, ...]:
+        return (*super().evolving, "age") if self.greedy else super().evolving
+
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        """What has the gradient of the elbo, or, while it is pretrained, what the machine whose turn it is learns."""
+        stage = self._stage(0)
+        if stage > self.depth:
+            return super().objective(x, noise)
+        self.age += 1
+        with torch.no_grad():
+            sample = self._sample(x, noise)
+        learned = [*self.greedy, self.prior.machine][stage].objective([sample.x, *sample.climb.states][stage], noise)
+        others = total(p.flatten(1).sum(1) for p in self.parameters() if p.requires_grad)
+        return learned + 0 * others
+
+    def constrain(self) -> None:
+        """The conditional of a layer that is pretrained has the weights of its inference network."""
+        stage = self._stage(-1)
+        if 0 <= stage < len(self.greedy):
+            with torch.no_grad():
+                _linear(self.decoders[stage]).weight.copy_(_linear(self.encoders[stage]).weight.mT)
+
+    def _stage(self, steps: int) -> int:
+        """Which machine has its turn so many steps from now, from below; more than there are after pretraining."""
+        return (int(self.age.max()) + steps) // self.pretraining_steps if self.greedy else self.depth + 1
 
     def bracket(self, noise: Tensor, temperatures: int) -> tuple[Estimate, Estimate]:
         """log Z of the machine by forward and by reverse annealing, with intervals over chains."""
@@ -99,6 +143,20 @@ KINDS = ESTIMATORS | {
     name: type(f"Deep{kind.__name__}", (DBN, kind), {}) for name, kind in ESTIMATORS.items() if name != "enumeration"
 }
 """Estimator of the gradient in training → the network that is trained so; what is enumerated needs no annealing."""
+
+
+def _linear(conditional: nn.Module) -> Linear:
+    """The only layer of a conditional without hidden ones."""
+    return cast(Linear, conditional.get_submodule("network.1"))
+
+
+def _shared(blueprint: Blueprint, up: Linear, down: Linear) -> RBM:
+    """A machine with the weights and biases of a layer upwards, and the biases downwards."""
+    plain = [settings.model_copy(update={"gradient": "cd", "centred": False}) for settings in blueprint.replicas]
+    layer = replace(blueprint, replicas=plain)
+    visible = BernoulliVisible(layer)
+    visible.bias = down.bias
+    return RBM(layer, visible, up)
 
 
 def dbn(blueprint: Blueprint) -> SBN:

@@ -383,13 +383,21 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
 
     depth: Annotated[int, Field(ge=2)] = 2
     """Number of layers of latents, both layers of the Boltzmann machine among them."""
+    pretraining_steps: NonNegativeInt = 0
+    """Steps at the start of training that every layer has to itself, from the lowest one up to the Boltzmann machine:
+    a directed layer learns by CD-k, with the same weights in both directions. 0 does without."""
 
     @model_validator(mode="after")
-    def _exact(self):
+    def _together(self):
         if self.estimator == "enumeration" and self.gradient != "exact":
             raise ValueError(
                 f"estimator: enumeration has no use for gradient: {self.gradient}, as all states are at hand; write "
                 "gradient: exact"
+            )
+        if self.pretraining_steps and (self.encoder_depth or self.decoder_depth or self.estimator == "enumeration"):
+            raise ValueError(
+                f"pretraining_steps: {self.pretraining_steps} wants layers that are Boltzmann machines, and samples; "
+                "write encoder_depth: 0 and decoder_depth: 0, and not estimator: enumeration"
             )
         if self.gradient == "exact" and self.latent_dim > ENUMERABLE_UNITS:
             raise ValueError(
