@@ -16,7 +16,7 @@ from entropy_sums.models import MODELS, build
 from entropy_sums.models import dbm as module
 from entropy_sums.models import rbm as sides
 from entropy_sums.models.draws import Draws
-from entropy_sums.training.pack import Pack, Replica
+from entropy_sums.training.pack import Interrupted, Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
 
 REPLICAS, POINTS, DIM, UNITS = 3, 7, 4, 2
@@ -338,6 +338,43 @@ def test_training_climbs_and_the_elbo_stays_below_the_likelihood(depth, gradient
 def test_every_setting_changes_the_objective(float64, change):
     (plain, x), (other, _) = made(), made(**{"depth": 2, **change})
     assert ((plain.bound(x, noise()).elbo - other.bound(x, noise()).elbo).abs() > 1e-6).any()
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_pretraining_goes_from_layer_to_layer(float64, depth, centred):
+    """A layer with two neighbours counts the one that is there twice; nothing but the pair and its biases learns."""
+    machine, x = made(depth, pretraining_steps=2, centred=centred)
+    offsets = by_layer(machine.visible_offset, machine.hidden_offset, depth)
+    biases = by_layer(machine.visible.bias, machine.hidden.bias, depth)
+    weights, below = machine.hidden.weights, x
+    for lower in range(depth):
+        twice = 2 if lower + 1 < depth else 1
+        logits = biases[lower + 1] + twice * (below - offsets[lower]) @ weights[lower]
+        close(machine._given(lower, below, lower + 1), logits)
+        back = (logits.sigmoid() - offsets[lower + 1]) @ weights[lower].mT
+        close(machine._given(lower + 1, logits.sigmoid(), lower), biases[lower] + (2 if lower else 1) * back)
+        for _ in range(2):
+            machine.zero_grad()
+            machine.objective(x, noise()).sum().backward()
+            learning = [number for number, weight in enumerate(weights) if weight.grad.abs().max() > 1e-12]
+            assert learning == [lower]
+            moved = by_layer(machine.visible.bias.grad, machine.hidden.bias.grad, depth)
+            assert [layer for layer, g in enumerate(moved) if g.abs().max() > 1e-12] == [lower, lower + 1]
+        below = logits.sigmoid()
+    machine.zero_grad()
+    machine.objective(x, noise()).sum().backward()
+    assert all(parameter.grad.abs().max() > 1e-12 for parameter in machine.parameters())
+
+
+def test_pretrained_machines_go_on_from_a_checkpoint(tmp_path):
+    settings = MODELS["dbm"](depth=2, latent_dim=3, chains=9, pretraining_steps=8)
+    replicas, options = [Replica(0, settings, TRAINING)], {"identity": "job", "checkpoint": tmp_path / "job.checkpoint"}
+    expected = Pack(replicas, DATA[:40], DATA[40:]).run().arrays()
+    with pytest.raises(Interrupted):
+        Pack(replicas, DATA[:40], DATA[40:], **options).run(lambda pack: pack.stop() if pack.step == 4 else None)
+    resumed = Pack(replicas, DATA[:40], DATA[40:], **options).run().arrays()
+    np.testing.assert_array_equal(resumed["elbo"], expected["elbo"])
 
 
 def test_a_replica_that_is_not_finite_leaves_the_others_alone(float64):

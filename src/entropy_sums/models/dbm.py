@@ -6,7 +6,8 @@ $$-E(v, h) = b_0^\top v + \sum_{l=1}^L b_l^\top (h_l - \lambda_l)
 up to a constant. Units of even layers, the data among them, meet only units of odd ones: the machine is a restricted
 Boltzmann machine between the two (Salakhutdinov and Hinton, AISTATS 2009), of whose visible side only $v$ is observed.
 Chains, annealing, exact sums over the states of a side, and the offsets λ are therefore those of rbm.py. Centred, it
-trains without being pretrained layer by layer (Montavon and Müller, Neural Networks: Tricks of the Trade, 2012).
+trains without being pretrained layer by layer (Montavon and Müller, Neural Networks: Tricks of the Trade, 2012), but a
+small one may then leave its higher layers unused: their weights go to zero.
 
 The ELBO is $F = \frac1N \sum_n \bigl(\mathcal H[q_n] + \mathbb E_{q_n}[-E]\bigr) - \log Z$. The only factor is the
 joint distribution: its entropy is $\log Z - \mathbb E_p[-E]$, and the gap $\frac1N \sum_n \mathbb E_{q_n}[-E] -
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from entropy_sums.distributions import Bernoulli
 from entropy_sums.estimators import all_states
 from entropy_sums.models.components import Blueprint
+from entropy_sums.models.draws import Draws
 from entropy_sums.models.rbm import ENTRIES_AT_ONCE, RBM, BernoulliVisible
 
 ENUMERABLE_BETWEEN = 8
@@ -75,6 +77,9 @@ class DBM(RBM):
     Contrastive divergence begins its chains at the mean-field posterior. What `objective` returns lacks the entropy of
     even layers, which has no gradient.
 
+    While it is pretrained, from below, each layer and the next one are a machine that learns by CD-1 from the means of
+    the lower layer. A layer that has two neighbours counts the one that is there twice, for the other one.
+
     Raises:
         ValueError: the exact gradient is asked for and no side is small enough.
 
@@ -88,6 +93,10 @@ class DBM(RBM):
         tensor([True])
     """
 
+    evolving = (*RBM.evolving, "age")
+    hidden: Couplings
+    age: Tensor
+
     def __init__(self, blueprint: Blueprint) -> None:
         settings = blueprint.shared
         sizes = [blueprint.observed_dim] + [settings.latent_dim] * settings.depth
@@ -96,12 +105,14 @@ class DBM(RBM):
         self.observed_dim, self.units = blueprint.observed_dim, settings.latent_dim
         self.latent_dim = settings.depth * settings.latent_dim
         self.tolerance, self.mean_field_steps = settings.tolerance, settings.mean_field_steps
+        self.depth, self.pretraining_steps = settings.depth, settings.pretraining_steps
+        self.register_buffer("age", torch.zeros(self.replicas, 1, dtype=torch.int64))
 
     def posterior(self, x: Tensor) -> Bernoulli:
         """The mean-field posterior of all hidden units, batch shape `(replica, N)`, event `(depth · latent_dim,)`."""
         even, odd = self._settled(x)
         sides = even.split(self.units, dim=-1), odd.split(self.units, dim=-1)
-        layers = [sides[number % 2][(number - 1) // 2] for number in range(1, 1 + self.latent_dim // self.units)]
+        layers = [sides[number % 2][(number - 1) // 2] for number in range(1, 1 + self.depth)]
         return Bernoulli(torch.cat(layers, dim=-1))
 
     def expected_exponent(self, x: Tensor, posterior: Bernoulli) -> Tensor:
@@ -112,6 +123,44 @@ class DBM(RBM):
     def completed(self, x: Tensor) -> Tensor:
         """The points and the posterior means of the other even layers, `(replica, N, even units)`."""
         return self._both(x, self._settled(x)[0].sigmoid())
+
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        """What has the gradient of the ELBO, or, while it is pretrained, that of the machine whose turn it is."""
+        stage = int(self.age.max()) // self.pretraining_steps if self.pretraining_steps else self.depth
+        if stage >= self.depth:
+            return super().objective(x, noise)
+        self.age += 1
+        return self._greedy(stage, x, Draws(noise))
+
+    def _greedy(self, lower: int, x: Tensor, draws: Draws) -> Tensor:
+        """CD-1 of a layer and the next one; all others rest at their offsets, so that they learn nothing."""
+        upper = lower + 1
+        with torch.no_grad():
+            below = x
+            for layer in range(lower):
+                below = self._given(layer, below, layer + 1).sigmoid()
+            logits = self._given(lower, below, upper)
+            dreamt = draws.bernoulli(self._given(upper, draws.bernoulli(logits), lower))
+            data = self._placed({lower: below, upper: logits.sigmoid()})
+            dream = self._placed({lower: dreamt, upper: self._given(lower, dreamt, upper).sigmoid()})
+        return self.contrast(*data, *dream)
+
+    def _given(self, known: int, states: Tensor, layer: int) -> Tensor:
+        """Log odds of a layer from its neighbour, twice where it has two."""
+        even, odd = self._placed({known: states})
+        bias, inputs = (self.hidden.bias, self.up(even)) if layer % 2 else (self.visible.bias, self.down(odd))
+        logits = torch.lerp(bias, inputs, 2.0 if 0 < layer < self.depth else 1.0)
+        return logits.split(self.hidden.sizes[layer % 2 :: 2], dim=-1)[layer // 2]
+
+    def _placed(self, states: dict[int, Tensor]) -> tuple[Tensor, Tensor]:
+        """Both sides, `(replica, N, …)`, with these states of layers and all other layers at their offsets."""
+        sides = []
+        for side, offset in enumerate((self.visible_offset, self.hidden_offset)):
+            layers = offset.split(self.hidden.sizes[side::2], dim=-1)
+            chosen = [states.get(2 * place + side, rest) for place, rest in enumerate(layers)]
+            rows = max(layer.shape[-2] for layer in states.values())
+            sides.append(torch.cat([c.expand(self.replicas, rows, -1) for c in chosen], dim=-1))
+        return sides[0], sides[1]
 
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         """Exact where even layers have at most 8 hidden units and a side at most 16 units."""

@@ -430,6 +430,9 @@ class DBMSettings(BoltzmannSettings):
     """The posterior has settled when no mean moves by more between two updates of its layers."""
     mean_field_steps: PositiveInt = 100
     """Most updates of the posterior per point; a posterior that has not settled by then loosens the bound."""
+    pretraining_steps: NonNegativeInt = 0
+    """Steps at the start of training that each layer and the next one have to themselves, from the lowest ones up,
+    as machines that learn by CD-1. 0 does without."""
 
     def weights(self, observed_dim: int) -> int:
         between, hidden = self._sides(0)
