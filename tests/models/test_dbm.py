@@ -354,9 +354,14 @@ def test_pretraining_goes_from_layer_to_layer(float64, depth, centred):
         close(machine._given(lower, below, lower + 1), logits)
         back = (logits.sigmoid() - offsets[lower + 1]) @ weights[lower].mT
         close(machine._given(lower + 1, logits.sigmoid(), lower), biases[lower] + (2 if lower else 1) * back)
+        draws, around = Draws(noise()), offsets[lower : lower + 2]
+        dreamt = draws.bernoulli(machine._given(lower + 1, draws.bernoulli(logits), lower))
+        pairs = (below, logits), (dreamt, machine._given(lower, dreamt, lower + 1))
+        data, dream = ((v - around[0]).mT @ (given.sigmoid() - around[1]) / POINTS for v, given in pairs)
         for _ in range(2):
             machine.zero_grad()
             machine.objective(x, noise()).sum().backward()
+            close(weights[lower].grad, (data - dream).detach())
             learning = [number for number, weight in enumerate(weights) if weight.grad.abs().max() > 1e-12]
             assert learning == [lower]
             moved = by_layer(machine.visible.bias.grad, machine.hidden.bias.grad, depth)
