@@ -51,6 +51,34 @@ def test_certificates_and_predictions_where_they_are_recorded(frame, tree):
     assert {"certified", "predicted gap (nats)"} <= set(tables.display(frame).columns)
 
 
+def test_likelihoods_and_how_they_were_found(frame, tree):
+    runs = {model: tree[model].to_dataset().sel(dataset="digits", latent_dim=4) for model in ("vae1", "vae3")}
+    exact = row(frame, model="linearvae", dataset="pca", latent_dim=4)
+    end = tree["linearvae"].to_dataset().sel(dataset="pca", latent_dim=4).isel(step=-1)
+    for name in ("log_likelihood", "heldout_log_likelihood"):
+        assert exact[name] == pytest.approx(np.median(end[name]))
+    weighted = row(frame, model="vae1", dataset="digits", latent_dim=4)
+    assert weighted["log_likelihood"] == pytest.approx(np.median(runs["vae1"]["importance_weighted_bound"]))
+    ends = [weighted[f"log_likelihood{end}"] for end in ("_low", "", "_high")]
+    assert ends == sorted(ends)
+    assert [each["likelihood_by"] for each in (exact, weighted)] == ["exact", "importance-weighted bound"]
+    none = row(frame, model="vae3", dataset="digits", latent_dim=4)
+    assert pd.isna(none["likelihood_by"])
+    assert np.isnan(none["log_likelihood"])
+
+
+def test_annealing_spans_both_ways(tree):
+    ds, values = tree["vae3"].to_dataset(), {}
+    limits = {"forward_ais": -7.0, "forward_ais_high": -6.5, "reverse_ais": -8.0, "reverse_ais_low": -9.0}
+    for name, value in limits.items():
+        values |= {name: ds["diverged_at"].fillna(value), f"heldout_{name}": ds["diverged_at"].fillna(value - 1)}
+    frame = tables.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), "vae3": ds.assign(values)}))
+    assert (frame["likelihood_by"] == "forward AIS").all()
+    assert frame.loc[0, ["log_likelihood", "log_likelihood_low", "log_likelihood_high"]].tolist() == [-7.0, -9.0, -6.5]
+    assert frame.loc[0, "heldout_log_likelihood"] == -8.0
+    assert tables.display(frame).loc[0, "log-likelihood (nats)"] == "-7.0 [-9.0, -6.5]"
+
+
 def test_intervals_are_those_of_scipy(frame, tree):
     runs = tree["vae1"].to_dataset().sel(dataset="pca", latent_dim=2).isel(step=-1)
     want = stats.bootstrap(

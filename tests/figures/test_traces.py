@@ -65,7 +65,38 @@ def test_log_likelihood_only_where_there_is_one(pca):
     assert lines(panel(pca, 4, 0, 0), style.QUANTITIES["log_likelihood"])
     assert not lines(panel(pca, 4, 0, 2), style.QUANTITIES["log_likelihood"])
     labels = [text.get_text() for text in pca.legends[0].get_texts()]
-    assert labels == ["ELBO", "held-out ELBO", "entropy sum", "exact log-likelihood"]
+    assert labels == ["ELBO", "held-out ELBO", "entropy sum", "exact log-likelihood", "importance-weighted bound"]
+
+
+def estimated(single, **values):
+    """The tree of one run with estimates at its end, each with an interval of ± 0.2."""
+    ds = single["vae1"].to_dataset().drop_vars([f"importance_weighted_bound{end}" for end in ("", "_low", "_high")])
+    for name, value in values.items():
+        ends = {"": 0.0, "_low": -0.2, "_high": 0.2}
+        ds = ds.assign({f"{name}{end}": ds["diverged_at"].fillna(value) + by for end, by in ends.items()})
+    return type(single).from_dict({"/": single.to_dataset(), "vae1": ds})
+
+
+def test_estimates_of_the_likelihood_stand_at_the_last_step(single):
+    end = single["vae1"]["elbo"].values.ravel()[-1]
+    tree = estimated(single, forward_ais=end + 3, reverse_ais=end + 0.1)
+    ax = traces.draw(tree).axes[0]
+    last = single["vae1"]["step"].values[-1]
+    for name, value in (("forward_ais", end + 3), ("reverse_ais", end + 0.1)):
+        (interval,) = lines(ax, style.QUANTITIES[name])
+        (marker,) = [mark for mark in marks(ax) if mark.get_color() == style.QUANTITIES[name]]
+        np.testing.assert_allclose(interval.get_ydata(), [value - 0.2, min(value + 0.2, ax.get_ylim()[1])])
+        assert (marker.get_xdata(), marker.get_ydata()) == ([last], [pytest.approx(value)])
+        assert marker.get_marker() == traces.MARKERS[name]
+    assert "95 % Monte Carlo interval" in traces.caption(tree)
+    assert "Monte Carlo" not in traces.caption(estimated(single))
+
+
+def test_an_estimate_below_the_scale_is_marked(single):
+    ax = traces.draw(estimated(single, reverse_ais=-1e4)).axes[0]
+    assert not lines(ax, style.QUANTITIES["reverse_ais"])
+    (mark,) = [mark for mark in marks(ax) if mark.get_color() == style.QUANTITIES["reverse_ais"]]
+    assert mark.get_ydata() == [ax.get_ylim()[0]]
 
 
 def test_a_further_axis_is_a_facet(swept):
