@@ -108,7 +108,7 @@ def by_hand(model, x, replica):
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("depth", [2, 3])
 def test_enumeration_against_sums_by_hand(depth, centred):
-    model, x = made(depth=depth, centred=centred, encoder_width=3, **EXACT), data()
+    model, x = made(depth=depth, centred=centred, encoder_depth=1, encoder_width=3, **EXACT), data()
     bound, likelihood = model.bound(x, noises(model, POINTS)), model.log_likelihood(x)
     assert tuple(bound.factors) == model.factors == ("joint", *["layer_1"] * (depth - 2), "observation")
     assert (bound.elbo < likelihood).all()
@@ -305,11 +305,12 @@ def test_samples_follow_the_enumerated_distribution():
     """From the machine down; and those of too few Gibbs steps do not, so the test can tell."""
     pvalues = {}
     for steps in (1, 40):
-        model = made(replicas=1, depth=3, gibbs_steps=steps)
+        model = made(replicas=1, depth=3, gibbs_steps=steps, offsets=False)
         with torch.no_grad():
-            for network in (*model.decoders, model.prior.machine.hidden):
-                weight = next(p for name, p in network.named_parameters() if name.endswith("weight"))
-                weight *= 5
+            # Layers that all agree, as where the chains begin, or all disagree
+            model.prior.machine.hidden.weight.fill_(2.0)
+            for decoder in model.decoders:
+                decoder.network[1].weight.fill_(2.0)
         draws = Draws(noises(model, 1))
         z = model.prior.dream(torch.ones(1, 8000, LATENTS), draws)
         x, *hidden = model.descend(z, draws)
@@ -374,7 +375,7 @@ def test_a_layer_that_is_pretrained_learns_what_a_machine_with_its_weights_says(
         ({"estimator": "enumeration"}, "no use for gradient: pcd, as all states are at hand; write gradient: exact"),
         ({"gradient": "exact", "latent_dim": 17}, "latent_dim is 17: lower it, or set gradient: pcd"),
         (
-            {"pretraining_steps": 9},
+            {"pretraining_steps": 9, "encoder_depth": 1},
             "pretraining_steps: 9 wants layers that are Boltzmann machines, and samples; write enc",
         ),
         ({**EXACT, **LINEAR, "pretraining_steps": 9}, "and not estimator: enumeration"),

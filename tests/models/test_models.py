@@ -75,7 +75,11 @@ def alternatives(settings):
     return [(field, other[field]) for field in settings.model_fields if field in other]
 
 
-HIDDEN = {"decoder_width": {"decoder_depth": 2}}
+HIDDEN = {
+    "decoder_width": {"decoder_depth": 2},
+    "encoder_width": {"encoder_depth": 2},
+    "activation": {"encoder_depth": 2},
+}
 """Settings of what other settings have an effect on."""
 
 

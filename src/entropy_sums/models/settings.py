@@ -281,7 +281,7 @@ class BeliefNetworkSettings(ModelSettings):
     """Deterministic hidden layers of every conditional of the model; 0 makes its logits linear."""
     activation: Activation = "relu"
     """Nonlinearity of all deterministic hidden layers."""
-    estimator: Literal["enumeration", "reinforce", "vimco", "disarm", "wake_sleep"] = "disarm"
+    estimator: Literal["disarm", "reinforce", "vimco", "wake_sleep", "enumeration"] = "disarm"
     """Of the gradient in training. `enumeration` is exact, in the trace too, up to 12 latents; `reinforce` and `vimco`
     need `samples: 2` or more, and `vimco` ascends the importance-weighted bound; `wake_sleep` has that of the ELBO for
     the model only, and fits the inference networks to what the model dreams."""
@@ -383,6 +383,8 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
 
     depth: Annotated[int, Field(ge=2)] = 2
     """Number of layers of latents, both layers of the Boltzmann machine among them."""
+    encoder_depth: NonNegativeInt = 0
+    """Deterministic hidden layers of every inference network; 0 makes its logits linear."""
     pretraining_steps: NonNegativeInt = 0
     """Steps at the start of training that every layer has to itself, from the lowest one up to the Boltzmann machine:
     a directed layer learns by CD-k, with the same weights in both directions. 0 does without."""
