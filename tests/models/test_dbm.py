@@ -342,11 +342,12 @@ def test_every_setting_changes_the_objective(float64, change):
 
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("depth", [2, 3])
-def test_pretraining_goes_from_layer_to_layer(float64, depth, centred):
+def test_pretraining_goes_from_layer_to_layer(float64, monkeypatch, depth, centred):
     """A layer with two neighbours counts the one that is there twice; nothing but the pair and its biases learns."""
+    monkeypatch.setattr(sides, "OFFSET_RATE", 0.0)
     machine, x = made(depth, pretraining_steps=2, centred=centred)
     offsets = by_layer(machine.visible_offset, machine.hidden_offset, depth)
-    biases = by_layer(machine.visible.bias, machine.hidden.bias, depth)
+    biases = by_layer(machine.visible.bias.detach().clone(), machine.hidden.bias.detach().clone(), depth)
     weights, below = machine.hidden.weights, x
     for lower in range(depth):
         twice = 2 if lower + 1 < depth else 1

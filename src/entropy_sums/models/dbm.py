@@ -130,6 +130,8 @@ class DBM(RBM):
         if stage >= self.depth:
             return super().objective(x, noise)
         self.age += 1
+        if self.centred:
+            self._follow(self.completed(x))
         return self._greedy(stage, x, Draws(noise))
 
     def _greedy(self, lower: int, x: Tensor, draws: Draws) -> Tensor:
