@@ -37,7 +37,7 @@ COLUMNS = {
     "dataset": "dataset",
     "runs": "runs that the statistics rest on",
     "diverged": "runs left out because they diverged",
-    "missing": "runs that were excluded, failed or are not there",
+    "missing": "runs that failed or are not there",
     **QUANTITIES,
     "gap_standard_error": "median Monte Carlo standard error of the gap of one run, nats per data point",
     **LIKELIHOODS,

@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import xarray as xr
 
 from entropy_sums.analysis import cells, statistics
 from entropy_sums.analysis.example import AXES, example_tree
@@ -27,12 +29,20 @@ def test_a_study_without_facet_axes_is_one_combination():
     assert cells.combinations(tree) == [{}]
 
 
-def test_a_value_that_a_group_lacks_is_missing():
+def test_cells_that_the_study_excludes_are_no_cells():
+    """Neither a value that a group lacks nor a combination that was not planned; what failed stays."""
+    place = {"dataset": "digits", "latent_dim": 4}
     tree = example_tree()
     short = tree.assign(vae1=type(tree)(tree["vae1"].to_dataset().sel(dataset=["pca"])))
-    runs = cells.select(short["vae1"].to_dataset(), {"dataset": "digits", "latent_dim": 4})
-    assert statistics.missing(runs).all()
-    assert ("vae1", {"dataset": "digits", "latent_dim": 4}) in [(model, cell) for model, cell, _ in cells.walk(short)]
+    assert np.isnan(cells.select(short["vae1"].to_dataset(), place)["elbo"]).all()
+    ds = tree["vae1"].to_dataset().copy(deep=True)
+    ds["planned"].loc[place] = 0.0
+    ds["elbo"].loc[place] = np.nan
+    excluded = tree.assign(vae1=type(tree)(ds))
+    failed = tree.assign(vae1=type(tree)(ds.assign(planned=xr.ones_like(ds["planned"]))))
+    for changed, there in ((short, False), (excluded, False), (failed, True)):
+        assert (("vae1", place) in [(model, cell) for model, cell, _ in cells.walk(changed)]) == there
+    assert statistics.missing(cells.select(failed["vae1"].to_dataset(), place)).all()
 
 
 def test_a_model_without_a_setting_has_its_runs_in_every_cell(swept):

@@ -109,6 +109,7 @@ class TestLeftOut:
     def test_diverged_and_missing_are_told_apart(self):
         ds = group(elbo=[[1, 2], [np.nan, np.nan], [np.nan, np.nan]])
         ds["diverged_at"] = ("seed", [np.nan, 0.0, np.nan])
+        ds["planned"] = ("seed", [1.0, 1.0, 1.0])
         assert statistics.diverged(ds).values.tolist() == [False, True, False]
         assert statistics.missing(ds).values.tolist() == [False, False, True]
 

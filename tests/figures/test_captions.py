@@ -9,7 +9,7 @@ def test_diverged_and_missing_runs_are_stated(study):
     text = captions.runs(study)
     assert text.startswith("7 to 8 runs per cell.")
     assert "diverged: 1 run of linear VAE on PCA, latent size 2; 1 run of VAE-0 on PCA, latent size 2." in text
-    assert "excluded: 8 runs of linear VAE on digits, latent size 4; 8 runs of VAE-0" in text
+    assert "Missing: 8 runs of linear VAE on digits, latent size 4; 8 runs of VAE-0" in text
 
 
 def test_nothing_is_left_out_of_a_complete_study():

@@ -132,6 +132,8 @@ def test_cells_without_a_trace_are_named_and_nan(written, tmp_path):
     for dataset, latent_dim in empty:
         assert tree["vae1"]["gap"].sel(dataset=dataset, latent_dim=latent_dim).isnull().all()
         assert tree["vae1"]["diverged_at"].sel(dataset=dataset, latent_dim=latent_dim).isnull().all()
+        planned = float(dataset == "pca")
+        assert (tree["vae1"]["planned"].sel(dataset=dataset, latent_dim=latent_dim) == planned).all()
     assert tree["vae1"]["gap"].sel(dataset="pca", latent_dim=2).notnull().all()
 
 

@@ -109,7 +109,7 @@ def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
 
 
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
-    """Every cell as (model, a dataset and a value that the model has on each of its axes, its runs).
+    """Every cell of the study as (model, a dataset and a value that the model has on each of its axes, its runs).
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -122,7 +122,9 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
         # Alone, for other models may have further values on an axis that they share
         alone = xr.DataTree.from_dict({model: ds})
         for dataset, cell in itertools.product(datasets(tree), combinations(alone)):
-            yield model, {"dataset": dataset} | cell, select(ds, {"dataset": dataset} | cell)
+            place = {"dataset": dataset} | cell
+            if (select(ds[["planned"]], place)["planned"] > 0).any():
+                yield model, place, select(ds, place)
 
 
 def absent(tree: xr.DataTree) -> list[str]:

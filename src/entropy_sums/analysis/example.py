@@ -117,6 +117,7 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
             "diverged_at": xr.full_like(per_run(0, 1), np.nan),
             "observed_dim": xr.full_like(per_run(0, 1), 1.0) * dims,
             "run": xr.full_like(per_run(0, 1), "", dtype="<U8"),
+            "planned": xr.full_like(per_run(0, 1), 1.0),
         }
     ).transpose(*names, "factor", "latent")
     training = {"batch_size": 128, "phases": [{"optimizer": "adam", "learning_rate": 1e-3, "steps": 7936}]}

@@ -27,15 +27,25 @@ def diverged(ds: xr.Dataset) -> xr.DataArray:
     return ds["diverged_at"].notnull()
 
 
+def planned(ds: xr.Dataset) -> xr.DataArray:
+    """Whether the study has each run, shape (axes); others are of combinations that it excludes.
+
+    Example:
+        >>> planned(xr.Dataset({"planned": ("seed", [1.0, 0.0, np.nan])})).values
+        array([ True, False, False])
+    """
+    return ds["planned"] > 0
+
+
 def missing(ds: xr.Dataset) -> xr.DataArray:
-    """Whether each run is without any record although it did not diverge: excluded, failed or not yet trained.
+    """Whether each run of the study is without any record although it did not diverge: failed or not yet trained.
 
     Example:
         >>> ds = xr.Dataset({"diverged_at": ("seed", [np.nan, 0.0]), "elbo": (("seed", "step"), [[np.nan], [np.nan]])})
-        >>> missing(ds).values
+        >>> missing(ds.assign(planned=("seed", [1.0, 1.0]))).values
         array([ True, False])
     """
-    return ds["elbo"].isnull().all("step") & ~diverged(ds)
+    return ds["elbo"].isnull().all("step") & ~diverged(ds) & planned(ds)
 
 
 def usable(ds: xr.Dataset) -> xr.Dataset:

@@ -81,5 +81,5 @@ def polish_start(ds: xr.Dataset, dataset: str) -> int | None:
 def _line(ds: xr.Dataset, axis: str, changed: cells.Cell) -> xr.Dataset:
     """The finished cells along an axis through the base cell, in the order of the study."""
     line = cells.select(ds, {name: value for name, value in (base(ds) | changed).items() if name != axis})
-    finished = (~statistics.missing(line) & ~statistics.diverged(line)).any("seed")
+    finished = (line["elbo"].notnull().any("step") & ~statistics.diverged(line)).any("seed")
     return line.isel({axis: np.flatnonzero(finished.values)})

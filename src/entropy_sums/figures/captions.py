@@ -35,7 +35,7 @@ def runs(tree: xr.DataTree) -> str:
         >>> runs(example_tree())
         '7 to 8 runs per cell. Left out because they diverged: 1 run of linear VAE on PCA, latent size 2; ...'
     """
-    counted, lost = [], {"Left out because they diverged": [], "Missing or excluded": []}
+    counted, lost = [], {"Left out because they diverged": [], "Missing": []}
     for model, cell, ds in cells.walk(tree):
         diverged, missing = statistics.diverged(ds).sum().item(), statistics.missing(ds).sum().item()
         counted.append(ds.sizes["seed"] - diverged - missing)

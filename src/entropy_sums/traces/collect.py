@@ -130,6 +130,8 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
                 table[start:end][(slice(None), *np.ix_(*(at[d] for d in further)))] = trace.quantities[name]
         array = table[rows]
         variables[name] = ([*axes, *further], array.astype(str) if name == "run" else array, attributes(name))
+    planned = _rows(axes, [run for run in grid.runs if run.model == model]) >= 0
+    variables["planned"] = (list(axes), planned.astype(float), attributes("planned"))
     return xr.Dataset(
         variables,
         coords={

@@ -44,6 +44,7 @@ PER_RUN: dict[str, tuple[str, str]] = {
     "diverged_at": ("first recorded step at which the run was found diverged", "optimiser steps"),
     "observed_dim": ("number of data dimensions", "1"),
     "run": ("identity of the run", "1"),
+    "planned": ("1 for a run that the study has, 0 for a combination that it excludes", "1"),
 }
 FURTHER_DIMENSION = {
     "cross_entropy": "factor",
