@@ -33,8 +33,8 @@ def test_medians_are_drawn_in_the_colours_of_their_quantities(swept):
 
 
 def test_the_caption_says_how_to_read_annealing(swept):
-    assert "the two bracket it" in elbo_scaling.caption(swept)
+    assert "both may lie on one side" in elbo_scaling.caption(swept)
     without = type(swept).from_dict(
         {"/": swept.to_dataset(), "rbm": swept["rbm"].to_dataset().drop_vars(["forward_ais", "reverse_ais"])}
     )
-    assert "bracket" not in elbo_scaling.caption(without)
+    assert "Annealing" not in elbo_scaling.caption(without)

@@ -77,8 +77,8 @@ def caption(tree: xr.DataTree) -> str:
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
         "point): one setting of the base cell varied at a time, medians over seeds with 95 % intervals from resampling "
         "the seeds.",
-        "Annealing forward overestimates the log-likelihood on average, and in reverse underestimates it: the two "
-        "bracket it."
+        "Annealing forward overestimates the log-likelihood on average, and in reverse, from exact samples of the "
+        "model, underestimates it; from chains that miss a mode both may lie on one side."
         if estimated
         else "",
     )
