@@ -144,6 +144,8 @@ def test_requests_grow_with_the_attempt_and_cover_the_forecast(job):
         assert minutes[0] * 60 > 2 * cost(each).seconds
         assert megabytes[0] > cost(each).megabytes > MEGABYTES_OF_SNAKEMAKE
         assert {type(value) for value in minutes + megabytes} == {int}
+        assert request_minutes(each, 20) == 4 * minutes[0]
+        assert request_megabytes(each, 20) <= 4 * megabytes[0]
     assert request_minutes(small) == MINUTES_AT_LEAST
 
 

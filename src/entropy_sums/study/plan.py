@@ -47,6 +47,8 @@ UNKNOWN_SHAPE = (1000, 100)
 
 TIME_MARGIN = 3.0
 MEMORY_MARGIN = 1.5
+GROWTH_AT_MOST = 4
+"""What fails with four times as much fails for another reason, and more than a node has is refused by the cluster."""
 MINUTES_AT_LEAST = 10
 """The first import of torch on a node, from a file system that many nodes read at once, takes minutes."""
 
@@ -184,13 +186,14 @@ def cost(job: Job) -> Cost:
 
 
 def request_megabytes(job: Job, attempt: int = 1) -> int:
-    """Memory to ask a cluster for: the forecast with a margin, more at every attempt."""
-    return ceil(MEMORY_MARGIN * attempt * cost(job).megabytes)
+    """Memory to ask a cluster for: the forecast with a margin, more at each of the first attempts."""
+    return ceil(MEMORY_MARGIN * cost(job).megabytes * min(attempt, GROWTH_AT_MOST))
 
 
 def request_minutes(job: Job, attempt: int = 1) -> int:
-    """Time to ask a cluster for: the forecast with a margin, more at every attempt, never below some minutes."""
-    return max(MINUTES_AT_LEAST, ceil(TIME_MARGIN * cost(job).seconds / 60)) * attempt
+    """Time to ask a cluster for: the forecast with a margin, more at each of the first attempts, never below some
+    minutes."""
+    return max(MINUTES_AT_LEAST, ceil(TIME_MARGIN * cost(job).seconds / 60)) * min(attempt, GROWTH_AT_MOST)
 
 
 def describe(grid: Grid, cells: bool = False) -> str:
