@@ -188,7 +188,7 @@ def _write(job: Job, path: Path) -> None:
     }
     others = {"diverged_at": np.full(PACK, np.nan), "factors": ["prior", "observation"], "observed_dim": 10}
     seconds = [0.01 * step for step in STEPS]
-    write(to_dataset(job, arrays, STEPS, seconds, data_checksum=CHECKSUM, device="cpu", **others), path)
+    write(to_dataset(job, arrays, {}, STEPS, seconds, data_checksum=CHECKSUM, device="cpu", **others), path)
 
 
 def _rename(job: Job, path: Path, copied: Trace) -> None:

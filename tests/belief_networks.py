@@ -1,6 +1,5 @@
 """What tests of belief networks have in common: random networks, and all that their noise can do."""
 
-import copy
 import itertools
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy.stats import bernoulli
 
 from entropy_sums.certificates import spread
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import copies
 
 DIM, LATENTS, POINTS = 4, 2, 5
 LINEAR = {"encoder_depth": 0, "decoder_depth": 0}
@@ -44,17 +43,6 @@ def probabilities(model, networks, layer, replica, values):
 
 def log_pmf(values, p):
     return bernoulli.logpmf(values, p).sum(-1)
-
-
-def copies(model, count):
-    """The first replica so many times: one for everything that noise can do."""
-    many = copy.deepcopy(model)
-    for module in many.modules():
-        if isinstance(module, Model):
-            module.replicas = count
-    for tensor in (*many.parameters(), *map(many.get_buffer, many.evolving)):
-        tensor.data = tensor.data[:1].repeat(count, *[1] * (tensor.ndim - 1))
-    return many
 
 
 def mean_gradients(many, weights, values):

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import Model, copies
 
 THRESHOLD = 1e-6
 """Largest relative residual of a certificate: models that have one stay below 1e-8, others reach 1e-3 and more."""
@@ -181,15 +181,12 @@ def _equations(
 
     Every minibatch is given to a copy of the replica, so that one pass gives the gradients of all.
     """
-    copies = copy.deepcopy(model)
-    copies.replicas = batches
-    for tensor in (*copies.parameters(), *map(copies.get_buffer, copies.evolving)):
-        tensor.data = tensor.data[replica : replica + 1].repeat(batches, *[1] * (tensor.ndim - 1))
+    many = copies(model, batches, replica)
     chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
     noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
     points = data[chosen.to(data.device)]
-    bound = copies.bound(points, noise.to(data.device))
-    names, parameters = zip(*_learned(copies), strict=True)
+    bound = many.bound(points, noise.to(data.device))
+    names, parameters = zip(*_learned(many), strict=True)
     found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)
     gradients = {
         name: torch.zeros_like(parameter) if gradient is None else gradient
@@ -200,7 +197,7 @@ def _equations(
     terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
     ripples = torch.randn(data.shape[1], generator=torch.Generator().manual_seed(0), dtype=data.dtype).to(data.device)
     control = (RIPPLES * points @ ripples).sin().mean(1, keepdim=True)
-    return _projections(copies, gradients), gaps.detach(), terms.detach(), control
+    return _projections(many, gradients), gaps.detach(), terms.detach(), control
 
 
 def _nullspace(a: np.ndarray) -> np.ndarray:

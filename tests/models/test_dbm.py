@@ -18,6 +18,7 @@ from entropy_sums.models import rbm as sides
 from entropy_sums.models.draws import Draws
 from entropy_sums.training.pack import Interrupted, Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
+from machines import scattered
 
 REPLICAS, POINTS, DIM, UNITS = 3, 7, 4, 2
 SEEDS = st.integers(0, 10_000)
@@ -30,12 +31,7 @@ def made(depth=2, seed=0, scale=1.0, replicas=REPLICAS, dim=DIM, **settings):
     source = torch.Generator().manual_seed(seed)
     chosen = {"latent_dim": UNITS, "centred": False, **SETTLED, **settings}
     machine = build([MODELS["dbm"](depth=depth, **chosen)] * replicas, dim, [source] * replicas)
-    with torch.no_grad():
-        for parameter in machine.parameters():
-            parameter.copy_(scale * torch.randn(parameter.shape, generator=source))
-        if machine.centred:
-            for offset in (machine.visible_offset, machine.hidden_offset):
-                offset.copy_(torch.rand(offset.shape, generator=source))
+    scattered(machine, source, scale)
     return machine, torch.randn(POINTS, dim, generator=source).gt(0).to(torch.get_default_dtype())
 
 

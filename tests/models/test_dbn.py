@@ -18,7 +18,6 @@ from belief_networks import (
     LATENTS,
     LINEAR,
     POINTS,
-    copies,
     data,
     every_noise,
     every_pair,
@@ -34,9 +33,10 @@ from entropy_sums.certificates import certify
 from entropy_sums.models import MODELS, build
 from entropy_sums.models import rbm as machines
 from entropy_sums.models.draws import Draws
-from entropy_sums.models.model import Annealed
-from entropy_sums.training.pack import Interrupted, Pack, Phase, Replica
+from entropy_sums.models.model import Annealed, copies
+from entropy_sums.training.pack import Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
+from interruption import interrupted, same_end
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -466,28 +466,11 @@ def pack(count=2, estimator="disarm", **options):
 
 
 @pytest.mark.parametrize("at", [3, 8])
-def test_a_resumed_run_equals_the_undisturbed_one(tmp_path, monkeypatch, at):
+def test_a_resumed_run_equals_the_undisturbed_one(tmp_path, at):
     """To the last bit, with the chains and offsets of its machine, from a recorded step and from between two."""
     undisturbed = pack()
-    expected = undisturbed.run().arrays()
-    options = {"identity": "job", "checkpoint": tmp_path / "job.checkpoint"}
-    update = Phase.update
-
-    def stopping(phase, pack, step):
-        update(phase, pack, step)
-        if step == at - 1:
-            pack.stop()
-
-    monkeypatch.setattr(Phase, "update", stopping)
-    with pytest.raises(Interrupted):
-        pack(**options).run()
-    monkeypatch.undo()
-    resumed = pack(**options)
-    found = resumed.run().arrays()
-    for quantity, values in expected.items():
-        np.testing.assert_array_equal(found[quantity], values, err_msg=quantity)
-    for buffer in resumed.model.evolving:
-        assert resumed.model.get_buffer(buffer).equal(undisturbed.model.get_buffer(buffer))
+    undisturbed.run()
+    same_end(interrupted(pack, at, tmp_path), undisturbed)
 
 
 @pytest.mark.parametrize("estimator", ["disarm", "wake_sleep"])

@@ -18,8 +18,11 @@ from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
 from entropy_sums.models import rbm as module
 from entropy_sums.models.draws import Draws
-from entropy_sums.training.pack import Interrupted, Pack, Phase, Replica
+from entropy_sums.models.model import copies
+from entropy_sums.training.pack import Interrupted, Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
+from interruption import interrupted, same_end
+from machines import scattered
 
 REPLICAS, POINTS = 3, 11
 SEEDS = st.integers(0, 10_000)
@@ -31,12 +34,7 @@ def made(name="rbm", seed=0, dim=5, scale=1.0, replicas=REPLICAS, **settings):
     source = torch.Generator().manual_seed(seed)
     chosen = {"latent_dim": 3, "centred": False, **settings}
     machine = build([MODELS[name](**chosen)] * replicas, dim, [source] * replicas)
-    with torch.no_grad():
-        for parameter in machine.parameters():
-            parameter.copy_(scale * torch.randn(parameter.shape, generator=source))
-        if machine.centred:
-            for offset in (machine.visible_offset, machine.hidden_offset):
-                offset.copy_(torch.rand(offset.shape, generator=source))
+    scattered(machine, source, scale)
     x = torch.randn(POINTS, dim, generator=source)
     return machine, (x > 0).to(x) if name == "rbm" else x
 
@@ -333,13 +331,10 @@ def test_log_z_is_computed_anew_when_anything_changes(float64):
 
 def test_replicas_that_are_copies_are_computed_once(float64):
     machine, x = made(replicas=1)
-    copies, _ = made(replicas=1)
-    copies.replicas = 4
-    for tensor in (*copies.parameters(), *map(copies.get_buffer, copies.evolving)):
-        tensor.data = tensor.data.repeat(4, *[1] * (tensor.ndim - 1))
-    bound, alone = copies.bound(x, noise(4)), machine.bound(x, noise(1))
+    alike = copies(machine, 4)
+    bound, alone = alike.bound(x, noise(4)), machine.bound(x, noise(1))
     close(bound.elbo, alone.elbo.expand(4))
-    for a, b in zip(gradients(copies, bound.elbo), gradients(machine, alone.elbo), strict=True):
+    for a, b in zip(gradients(alike, bound.elbo), gradients(machine, alone.elbo), strict=True):
         close(a, b.expand_as(a))
 
 
@@ -374,28 +369,11 @@ def pack(name, gradient, count=2, **options):
 
 @pytest.mark.parametrize("at", [3, 8, 13])
 @pytest.mark.parametrize(("name", "gradient"), [("rbm", "pcd"), ("rbm", "cd"), ("gaussian_rbm", "pcd"), ("dbm", "pcd")])
-def test_a_resumed_run_equals_the_undisturbed_one(tmp_path, monkeypatch, name, gradient, at):
+def test_a_resumed_run_equals_the_undisturbed_one(tmp_path, name, gradient, at):
     """To the last bit, with its chains and offsets, from a recorded step and from between two."""
     undisturbed = pack(name, gradient)
-    expected = undisturbed.run().arrays()
-    options = {"identity": "job", "checkpoint": tmp_path / "job.checkpoint"}
-    update = Phase.update
-
-    def stopping(phase, pack, step):
-        update(phase, pack, step)
-        if step == at - 1:
-            pack.stop()
-
-    monkeypatch.setattr(Phase, "update", stopping)
-    with pytest.raises(Interrupted):
-        pack(name, gradient, **options).run()
-    monkeypatch.undo()
-    resumed = pack(name, gradient, **options)
-    found = resumed.run().arrays()
-    for quantity, values in expected.items():
-        np.testing.assert_array_equal(found[quantity], values, err_msg=quantity)
-    for buffer in resumed.model.evolving:
-        assert resumed.model.get_buffer(buffer).equal(undisturbed.model.get_buffer(buffer))
+    undisturbed.run()
+    same_end(interrupted(partial(pack, name, gradient), at, tmp_path), undisturbed)
 
 
 def test_a_machine_that_is_annealed_trains_resumes_and_is_certified(tmp_path, monkeypatch):

@@ -17,7 +17,6 @@ from belief_networks import (
     LATENTS,
     LINEAR,
     POINTS,
-    copies,
     data,
     every_noise,
     every_pair,
@@ -31,6 +30,7 @@ from belief_networks import (
 )
 from entropy_sums.certificates import certify
 from entropy_sums.models import MODELS, build
+from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
 

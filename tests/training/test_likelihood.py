@@ -6,11 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.integrate import quad
+from scipy.stats import laplace, norm
 
 from entropy_sums.certificates import spread
 from entropy_sums.distributions import FullNormal
 from entropy_sums.models import MODELS, build
+from entropy_sums.models.model import copies
 from entropy_sums.training import evaluation as module
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.likelihood import estimates, log_mean_weights
@@ -43,14 +45,6 @@ def both(model, x, samples=2):
 
 def found(model, x, samples=2, **settings):
     return estimates(model, both(model, x, samples), 3, EvaluationSettings(**settings))
-
-
-def copies(model, replicas):
-    """The first replica of a model so many times."""
-    model.replicas = replicas
-    for tensor in (*model.parameters(), *map(model.get_buffer, model.evolving)):
-        tensor.data = tensor.data[:1].repeat(replicas, *[1] * (tensor.ndim - 1))
-    return model
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -95,6 +89,27 @@ def test_weights_by_hand(float64):
         for value, mean, variance, sign in terms
     )
     np.testing.assert_allclose(model.log_weights(x, noise).detach(), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("posterior", ["amortised", "diagonal", "full"])
+def test_weights_of_sparse_coding(float64, posterior):
+    """Their mean is the likelihood: both are integrals over one latent."""
+    model, x = made("sparse_coding", replicas=1, latent_dim=1, posterior=posterior), data("sparse_coding", 3)
+    noise, step = np.linspace(-30, 30, 40_001, retstep=True)
+    rows = torch.as_tensor(noise).repeat_interleave(len(x)).reshape(1, -1, 1)
+    weights = model.log_weights(x, rows).exp().detach().numpy().reshape(-1, len(x))
+    direction, scale, std = (
+        t.detach().numpy().ravel() for t in (model.weight, model.log_scale.exp(), model.log_std.exp())
+    )
+
+    def density(z, point):
+        return laplace.pdf(z, 0, scale[0]) * norm.pdf(point, z * direction, std[0]).prod()
+
+    expected = [
+        sum(quad(density, *ends, (point,), epsabs=0, epsrel=1e-9)[0] for ends in ((-np.inf, 0), (0, np.inf)))
+        for point in x.numpy()
+    ]
+    np.testing.assert_allclose((weights * norm.pdf(noise)[:, None]).sum(0) * step, expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["linear_vae", "sbn"])

@@ -1,12 +1,15 @@
 """Packed training: alone or in company, interrupted or not, the trace is the same."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from entropy_sums.models import MODELS
-from entropy_sums.training.pack import Interrupted, Pack, Phase, Replica
+from entropy_sums.training.pack import Interrupted, Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
+from interruption import interrupted, same_end
 
 POINTS = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
 TRAIN, TEST = POINTS[:60], POINTS[60:]
@@ -100,26 +103,15 @@ def test_stop_saves_and_resumes_to_the_same_trace(tmp_path, at):
 
 
 @pytest.mark.parametrize("at", [1, 3, 9, 29, 31, 39])
-def test_stops_at_any_step_and_resumes_to_the_same_trace(tmp_path, monkeypatch, at):
+def test_stops_at_any_step_and_resumes_to_the_same_trace(tmp_path, at):
     """Also between recorded steps, where a replica may have diverged unnoticed."""
-    pack = [replica(0), replica(1, with_rate(1e30)), replica(2)]
-    undisturbed = Pack(pack, TRAIN, TEST).run()
-    options = {"identity": "job", "checkpoint": tmp_path / "job.checkpoint"}
-    update = Phase.update
-
-    def stopping(phase, pack, step):
-        update(phase, pack, step)
-        if step == at - 1:
-            pack.stop()
-
-    monkeypatch.setattr(Phase, "update", stopping)
-    with pytest.raises(Interrupted, match=f"step {at} of 40"):
-        Pack(pack, TRAIN, TEST, **options).run()
-    monkeypatch.undo()
-    resumed = Pack(pack, TRAIN, TEST, **options).run()
-    equal(undisturbed.arrays(), resumed.arrays())
-    np.testing.assert_array_equal(undisturbed.diverged_at, resumed.diverged_at)
-    assert resumed.wall_time == sorted(resumed.wall_time)
+    make = partial(Pack, [replica(0), replica(1, with_rate(1e30)), replica(2)], TRAIN, TEST)
+    undisturbed = make()
+    undisturbed.run()
+    resumed = interrupted(make, at, tmp_path)
+    same_end(resumed, undisturbed)
+    np.testing.assert_array_equal(undisturbed.trace.diverged_at, resumed.trace.diverged_at)
+    assert resumed.trace.wall_time == sorted(resumed.trace.wall_time)
 
 
 def test_a_checkpoint_of_another_job_is_not_taken_up(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,21 @@ def varied(ds: xr.Dataset) -> list[str]:
         ['dataset', 'latent_dim']
     """
     return [axis for axis in base(ds) if along(ds, axis).sizes[axis] > 1]
+
+
+def numbers(tree: xr.DataTree) -> Iterator[tuple[str, str, xr.Dataset]]:
+    """Model, axis and usable runs of the model, for all axes with numbers along which its base cell has neighbours.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> [(model, axis) for model, axis, _ in numbers(example_tree())][:2]
+        [('linearvae', 'latent_dim'), ('vae0', 'latent_dim')]
+    """
+    for model, node in tree.children.items():
+        ds = statistics.usable(node.to_dataset())
+        for axis in varied(ds):
+            if ds[axis].dtype.kind in "if":
+                yield model, axis, ds
 
 
 def series(ds: xr.Dataset) -> list[cells.Cell]:

@@ -59,6 +59,17 @@ class DrawnSettings(DatasetSettings):
     """Number of held-out points, drawn apart from the training points."""
 
 
+class VectorSettings(DrawnSettings):
+    """Points with as many dimensions as wanted."""
+
+    dim: PositiveInt
+    """Number D of data dimensions."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.dim
+
+
 class GeneratedSettings(DrawnSettings):
     """Points with Gaussian noise."""
 
@@ -113,7 +124,7 @@ class PCARing(EmbeddedSettings):
     r"""Standard deviation $\sigma$ of the Gaussian noise on every coordinate."""
 
 
-class Counts(DrawnSettings):
+class Counts(VectorSettings):
     r"""Counts $x_d \sim \mathrm{Poisson}(\exp(w_d^\top z) r)$ with $z \sim N(0, I)$, $W_{dh} \sim N(0, 1/4)$."""
 
     name = "counts"
@@ -126,10 +137,6 @@ class Counts(DrawnSettings):
     """Number of latent dimensions that the data are generated from."""
     rate: Positive = 3.0
     """Rate r of every dimension where the latents are zero."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.train, self.dim
 
 
 class Bars(DrawnSettings):
@@ -149,17 +156,13 @@ class Bars(DrawnSettings):
         return self.train, self.side**2
 
 
-class LatentSettings(DrawnSettings):
+class LatentSettings(VectorSettings):
     """Points drawn from a model with latents and known weights."""
 
     dim: PositiveInt = 16
     """Number D of data dimensions."""
     true_latent_dim: PositiveInt = 4
     """Number of latents that the data are generated from."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.train, self.dim
 
 
 class SparseSources(LatentSettings):
@@ -203,7 +206,7 @@ class BoltzmannMachine(LatentSettings):
     """Standard deviation of the weights."""
 
 
-class MixtureOfGammas(DrawnSettings):
+class MixtureOfGammas(VectorSettings):
     """Positive data: components of equal weight, Gamma in every dimension."""
 
     name = "mixture_of_gammas"
@@ -218,10 +221,6 @@ class MixtureOfGammas(DrawnSettings):
     """Shape of every component; 1 makes them exponential."""
     strength: Positive = 1.0
     """Standard deviation of the logarithms of the means."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.train, self.dim
 
 
 class Manifold(EmbeddedSettings):

@@ -87,12 +87,14 @@ def caption(tree: xr.DataTree) -> str:
     """
     (dataset,) = cells.datasets(tree)
     groups = {names.readable(model): statistics.usable(node.to_dataset()) for model, node in tree.children.items()}
+    lines = dict.fromkeys(axis for ds in groups.values() for changed in sweeps.series(ds) for axis in changed)
+    colors = "".join(f", for each {names.readable(axis)}" for axis in lines)
     return captions.compose(
         tree,
         f"How the gap closes on {names.readable(dataset)} (nats per data point), in the base cell of each model, whose "
         "neighbours the other cells are.",
-        "Top: absolute gap against the optimiser step, median over seeds with quartiles, for each schedule of the "
-        "learning rate; dotted: its median Monte Carlo standard error; vertical line: start of the last phase.",
+        f"Top: absolute gap against the optimiser step, median over seeds with quartiles{colors}; dotted: its "
+        "median Monte Carlo standard error; vertical line: start of the last phase.",
         "Middle: absolute gap (orange circles) and distance of the ELBO to its final value (blue squares) against the "
         "gradient norm; bottom: absolute gap against that distance. One point per recorded step, median over seeds. "
         "Lines are fitted to the full points: from where on the ELBO stays within "

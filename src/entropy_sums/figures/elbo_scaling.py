@@ -9,10 +9,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
 
 from entropy_sums.analysis import cells, names, statistics, sweeps
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, style, sweep
 from entropy_sums.traces.schema import ESTIMATES
 
 COLUMNS = 3
@@ -43,14 +42,9 @@ def draw(tree: xr.DataTree) -> Figure:
         ('latent size', 'nats per data point')
     """
     found = panels(tree)
-    columns = style.arrange(max(1, len(found)), COLUMNS)[1]
-    figure, _, used = style.tiles(max(1, len(found)), COLUMNS, style.width(columns), 1.6)
-    if not found:
-        style.say(used[0], "no setting is varied")
+    figure, used = sweep.tiles(len(found), COLUMNS, 1.6, "nats per data point")
     for ax, panel in zip(used, found, strict=False):
         _draw(ax, panel)
-    for ax in used[::columns]:
-        ax.set_ylabel("nats per data point")
     drawn = {name for panel in found for name in panel.values}
     handles = [
         Line2D([], [], color=color, marker=MARKERS[name], markersize=3, label=names.readable(name))
@@ -93,13 +87,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
         >>> panel.model, panel.axis, list(panel.values)
         ('linearvae', 'latent_dim', ['elbo', 'heldout_elbo', 'entropy_sum', 'log_likelihood'])
     """
-    found = []
-    for model, node in tree.children.items():
-        ds = statistics.usable(node.to_dataset())
-        for axis in sweeps.varied(ds):
-            if ds[axis].dtype.kind in "if":
-                found.append(Panel(model, axis, _values(sweeps.along(ds, axis))))
-    return found
+    return [Panel(model, axis, _values(sweeps.along(ds, axis))) for model, axis, ds in sweeps.numbers(tree)]
 
 
 def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -112,12 +100,11 @@ def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def _draw(ax: Axes, panel: Panel) -> None:
-    ax.set(title=names.readable(panel.model), xlabel=names.readable(panel.axis), xscale="log")
+    sweep.name(
+        ax, panel.model, panel.axis, [x for each in panel.values.values() for x in each[panel.axis].values.tolist()]
+    )
     for name, value in panel.values.items():
         ends = statistics.interval(value, np.median)
         x, color = value[panel.axis].values, style.QUANTITIES[name]
         ax.plot(x, ends["estimate"], color=color, marker=MARKERS[name], markersize=2.5, linewidth=0.8)
         ax.fill_between(x, ends["low"], ends["high"], color=color, alpha=0.2, linewidth=0)
-    values = sorted({value for each in panel.values.values() for value in each[panel.axis].values.tolist()})
-    ax.set_xticks(values, [names.settings(value) for value in values])
-    ax.xaxis.set_minor_locator(NullLocator())

@@ -9,10 +9,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
 
 from entropy_sums.analysis import cells, names, powers, statistics, sweeps
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, style, sweep
 from entropy_sums.figures.convergence import exponent
 
 COLUMNS = 4
@@ -60,14 +59,9 @@ def draw(tree: xr.DataTree) -> Figure:
         (['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3'], 'latent size')
     """
     found = panels(tree)
-    columns = style.arrange(max(1, len(found)), COLUMNS)[1]
-    figure, _, used = style.tiles(max(1, len(found)), COLUMNS, style.width(columns), 1.4, sharey="all")
-    if not found:
-        style.say(used[0], "no setting is varied")
+    figure, used = sweep.tiles(len(found), COLUMNS, 1.4, "|gap| (nats)", sharey="all")
     for ax, panel in zip(used, found, strict=False):
         _draw(ax, panel)
-    for ax in used[::columns]:
-        ax.set_ylabel("|gap| (nats)")
     # Room for the exponents
     used[0].set_ylim(top=10 * used[0].get_ylim()[1])
     drawn = [curve for panel in found for curve in panel.curves]
@@ -115,14 +109,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
         >>> panel.model, panel.axis, panel.base, [curve.moment for curve in panel.curves]
         ('vae1', 'latent_dim', 2, ['at the end'])
     """
-    found = []
-    for model, node in tree.children.items():
-        ds = statistics.usable(node.to_dataset())
-        base = sweeps.base(ds)
-        for axis in sweeps.varied(ds):
-            if ds[axis].dtype.kind in "if":
-                found.append(Panel(model, axis, base[axis], _curves(ds, axis)))
-    return found
+    return [Panel(model, axis, sweeps.base(ds)[axis], _curves(ds, axis)) for model, axis, ds in sweeps.numbers(tree)]
 
 
 def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
@@ -143,7 +130,9 @@ def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
 
 
 def _draw(ax: Axes, panel: Panel) -> None:
-    ax.set(title=names.readable(panel.model), xlabel=names.readable(panel.axis), xscale="log", yscale="log")
+    values = [value for curve in panel.curves for value in curve.gap.values[panel.axis].values.tolist()]
+    sweep.name(ax, panel.model, panel.axis, values)
+    ax.set_yscale("log")
     ax.axvline(panel.base, color="0.9", linewidth=4, zorder=0)
     for curve in panel.curves:
         band = statistics.band(curve.gap.values)
@@ -153,9 +142,6 @@ def _draw(ax: Axes, panel: Panel) -> None:
         ax.plot(x, curve.gap.floor, **NOISE)
         if curve.moment != "after polish" and np.isfinite(curve.law["estimate"]):
             style.say(ax, exponent(curve.law), 0.97, 0.99 - 0.1 * len(ax.texts), ha="right", va="top", color=color)
-    values = sorted({value for curve in panel.curves for value in curve.gap.values[panel.axis].values.tolist()})
-    ax.set_xticks(values, [names.settings(value) for value in values])
-    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def _in_words(panel: Panel) -> str:

@@ -157,7 +157,7 @@ class VAE(DirectedModel):
     """A composition of an encoder x ↦ q(z given x), a prior p(z) and a decoder z ↦ p(x given z)."""
 
     def __init__(self, blueprint: Blueprint, encoder: nn.Module, prior: nn.Module, decoder: nn.Module) -> None:
-        super().__init__(len(blueprint.replicas), blueprint.shared.latent_dim)
+        super().__init__(blueprint.shared.latent_dim)
         self.encoder, self.latent_prior, self.decoder = encoder, prior, decoder
         betas = blueprint.packed("beta")
         self.adjustments = nn.ModuleList()

@@ -30,7 +30,7 @@ from entropy_sums.distributions import Bernoulli
 from entropy_sums.layers import Linear
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
-from entropy_sums.models.rbm import RBM, BernoulliVisible, Partition, rbm
+from entropy_sums.models.rbm import RBM, BernoulliVisible, rbm
 from entropy_sums.models.sbn import ESTIMATORS, SBN, Prior
 
 
@@ -59,7 +59,7 @@ class MachinePrior(Prior):
         return self.machine.log_mass(z)
 
     def log_z(self, noise: Tensor) -> Tensor:
-        return self.machine._log_z(self._partition(noise))
+        return self.machine.log_z(self.machine.partition(noise))
 
     def learn(self, posterior: Bernoulli, z: Tensor, noise: Tensor) -> Tensor:
         return self.machine.objective(z, noise)
@@ -69,17 +69,12 @@ class MachinePrior(Prior):
         return self.machine.mean(self.marginal(z)) - learned
 
     def entropy(self, noise: Tensor) -> Tensor:
-        partition = self._partition(noise)
+        partition = self.machine.partition(noise)
         return partition.log_z - partition.exponent
 
     def dream(self, z: Tensor, draws: Draws) -> Tensor:
         """Chains of k Gibbs steps from z."""
         return self.machine.gibbs(draws.bernoulli(self.machine.up(z)), draws)
-
-    def _partition(self, noise: Tensor) -> Partition:
-        # A certificate makes copies of the parameters, which are replicas of the machine, too
-        self.machine.replicas = len(self.machine.hidden.weight)
-        return self.machine.partition(noise)
 
 
 class DBN(SBN):

@@ -41,7 +41,7 @@ class FactorAnalysis(Model):
 
     def __init__(self, blueprint: Blueprint) -> None:
         s = blueprint.shared
-        super().__init__(len(blueprint.replicas), s.latent_dim, noise_dim=0)
+        super().__init__(s.latent_dim, noise_dim=0)
         self.latent_prior = StandardNormal(s.latent_dim)
         self.linear = blueprint.linear(s.latent_dim, blueprint.observed_dim)
         size = {"scalar": 1, "diagonal": blueprint.observed_dim}[s.noise]

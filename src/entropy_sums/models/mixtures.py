@@ -244,10 +244,10 @@ class Mixture(Model):
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
 
     def __init__(self, blueprint: Blueprint, components: Components) -> None:
-        replicas, size = len(blueprint.replicas), blueprint.shared.latent_dim
-        super().__init__(replicas, size, noise_dim=0)
+        size = blueprint.shared.latent_dim
+        super().__init__(size, noise_dim=0)
         # Called a bias since certificates then move it as a whole: along itself, which the theorem asks for
-        self.prior_bias = nn.Parameter(torch.zeros(replicas, 1, size))
+        self.prior_bias = nn.Parameter(torch.zeros(len(blueprint.replicas), 1, size))
         self.components = components
 
     def prior(self) -> Categorical:

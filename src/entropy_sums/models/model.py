@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -26,9 +27,14 @@ class Model(nn.Module, ABC):
     factors: ClassVar[tuple[str, ...]]
     evolving: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, replicas: int, latent_dim: int, noise_dim: int) -> None:
+    def __init__(self, latent_dim: int, noise_dim: int) -> None:
         super().__init__()
-        self.replicas, self.latent_dim, self.noise_dim = replicas, latent_dim, noise_dim
+        self.latent_dim, self.noise_dim = latent_dim, noise_dim
+
+    @property
+    def replicas(self) -> int:
+        """How many."""
+        return len(next(self.parameters()))
 
     @abstractmethod
     def posterior(self, x: Float[Tensor, "*replica points dim"]) -> Family:
@@ -75,6 +81,24 @@ class Model(nn.Module, ABC):
         return None
 
 
+M = TypeVar("M", bound=Model)
+
+
+def copies(model: M, number: int, replica: int = 0) -> M:
+    """A model of its own with so many replicas, all like this one of the model.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["linear_vae"]()] * 2, 5, [torch.Generator()] * 2)
+        >>> copies(model, 3).replicas
+        3
+    """
+    many = copy.deepcopy(model)
+    for tensor in (*many.parameters(), *map(many.get_buffer, many.evolving)):
+        tensor.data = tensor.data[replica : replica + 1].repeat(number, *[1] * (tensor.ndim - 1))
+    return many
+
+
 @runtime_checkable
 class Maximising(Protocol):
     """A model that EM can train."""
@@ -88,6 +112,11 @@ class Maximising(Protocol):
 class Weighted(Protocol):
     """A model whose posterior samples have importance weights, the mean of which is its likelihood."""
 
+    @property
+    def sample_dim(self) -> int:
+        """Standard normal numbers that a posterior sample wants; 0 where all latents are gone through."""
+        ...
+
     def log_weights(
         self,
         x: Float[Tensor, "*replica points dim"],
@@ -97,7 +126,8 @@ class Weighted(Protocol):
         """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`.
 
         Args:
-            x, noise, posterior: as for `Model.bound`.
+            x, posterior: as for `Model.bound`.
+            noise: standard normal, `(replica, S·N, sample_dim)`, one sample of every point after the other.
         """
         ...
 
@@ -134,8 +164,12 @@ class DirectedModel(Model):
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
 
-    def __init__(self, replicas: int, latent_dim: int) -> None:
-        super().__init__(replicas, latent_dim, noise_dim=latent_dim)
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__(latent_dim, noise_dim=latent_dim)
+
+    @property
+    def sample_dim(self) -> int:
+        return self.latent_dim
 
     @abstractmethod
     def prior(self) -> Family:

@@ -12,7 +12,6 @@ E_p[-E]$ needs no log Z. We know of no published result on it; docs/theory.md de
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from entropy_sums.estimators import all_states
 from entropy_sums.layers import Linear
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import Model, copies
 from entropy_sums.models.settings import ENUMERABLE_UNITS as ENUMERABLE
 from entropy_sums.models.tempering import exchanged, ladder, moved
 
@@ -199,7 +198,7 @@ class RBM(Model):
 
     def __init__(self, blueprint: Blueprint, visible: BernoulliVisible | NormalVisible, hidden: Hidden) -> None:
         settings, (replicas, *layers) = blueprint.shared, hidden.weight.shape
-        super().__init__(replicas, settings.latent_dim, Draws.noise_dim)
+        super().__init__(settings.latent_dim, Draws.noise_dim)
         self.visible, self.hidden = visible, hidden
         self.gradient, self.gibbs_steps = GRADIENTS[settings.gradient], settings.gibbs_steps
         self.centred, self.temperatures = settings.centred, settings.temperatures
@@ -263,7 +262,7 @@ class RBM(Model):
         partition = self.partition(noise)
         return Bound(
             posterior_entropy=self.mean(posterior.entropy()),
-            factors={"joint": Factor(self._log_z(partition) - data, partition.log_z - partition.exponent)},
+            factors={"joint": Factor(self.log_z(partition) - data, partition.log_z - partition.exponent)},
         )
 
     def expected_exponent(self, x: Tensor, posterior: Bernoulli) -> Tensor:
@@ -396,7 +395,7 @@ class RBM(Model):
         self.visible_offset += visible
         self.hidden_offset += hidden
 
-    def _log_z(self, partition: Partition) -> Tensor:
+    def log_z(self, partition: Partition) -> Tensor:
         """log Z with its gradient."""
         pairs = zip(self._learned(), partition.slopes, strict=True)
         along = torch.stack([(parameter * slope).flatten(1).sum(1) for parameter, slope in pairs]).sum(0)
@@ -407,18 +406,10 @@ class RBM(Model):
         state = [*self.parameters(), self.visible_offset, self.hidden_offset]
         if self._known is None or not all(map(torch.equal, self._known[0], state)):
             # A certificate asks for many copies of one replica
-            copies = self.replicas > 1 and all(tensor.eq(tensor[:1]).all() for tensor in state)
-            found = compute(self._first()).repeated(self.replicas) if copies else compute(self)
+            alike = self.replicas > 1 and all(tensor.eq(tensor[:1]).all() for tensor in state)
+            found = compute(copies(self, 1)).repeated(self.replicas) if alike else compute(self)
             self._known = [tensor.detach().clone() for tensor in state], found
         return self._known[1]
-
-    def _first(self) -> RBM:
-        """The first replica alone."""
-        first = copy.deepcopy(self)
-        first.replicas = 1
-        for tensor in (*first.parameters(), *map(first.get_buffer, first.evolving)):
-            tensor.data = tensor.data[:1]
-        return first
 
     def _enumerated(self) -> Partition:
         layer = self._small
@@ -457,7 +448,7 @@ class RBM(Model):
 
 
 def _likelihood(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
-    return machine.mean(machine.visible_marginal(x)[0]) - machine._log_z(machine.partition(noise))
+    return machine.mean(machine.visible_marginal(x)[0]) - machine.log_z(machine.partition(noise))
 
 
 def _contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:

@@ -188,7 +188,7 @@ class SBN(Model):
     def __init__(self, blueprint: Blueprint, prior: Prior) -> None:
         s = blueprint.shared
         noise_dim = max(s.directed * s.latent_dim, prior.noise_dim)
-        super().__init__(len(blueprint.replicas), s.latent_dim, noise_dim)
+        super().__init__(s.latent_dim, noise_dim)
         self.depth, self.prior = s.directed, prior
         sizes = [blueprint.observed_dim] + [s.latent_dim] * self.depth
         encoder, decoder = [s.encoder_width] * s.encoder_depth, [s.decoder_width] * s.decoder_depth
@@ -223,6 +223,10 @@ class SBN(Model):
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
         return self._trained(x, noise, self._antithetic)
+
+    @property
+    def sample_dim(self) -> int:
+        return self.noise_dim
 
     def log_weights(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Tensor:
         """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,7 +17,7 @@ from entropy_sums.distributions import Family, FullNormal, Laplace, Normal, cros
 from entropy_sums.distributions.normal import cholesky
 from entropy_sums.layers import Trunk, per_replica
 from entropy_sums.models.components import Blueprint, NormalHeads
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import DirectedModel
 
 Points = Float[Tensor, "*replica points dim"]
 
@@ -26,7 +26,7 @@ MOST_STEPS = 60
 dimensions and σ is a small part of the data it may take more; cut short, the ELBO is a looser bound, but still one."""
 
 
-class SparseCoding(Model):
+class SparseCoding(DirectedModel):
     r"""Prior $\prod_h \mathrm{Laplace}(z_h; 0, \lambda_h)$, observation $\mathcal N(zW, \sigma^2 I)$.
 
     $$F = \tfrac1N \sum_n \mathcal H[q_n] - \sum_h \Bigl(\frac{\mathbb E|z_h|}{\lambda_h} + \log 2\lambda_h\Bigr)
@@ -45,11 +45,11 @@ class SparseCoding(Model):
         torch.Size([3])
     """
 
-    factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
-
     def __init__(self, blueprint: Blueprint) -> None:
         s = blueprint.shared
-        super().__init__(len(blueprint.replicas), s.latent_dim, noise_dim=0)
+        super().__init__(s.latent_dim)
+        # The bound has closed forms
+        self.noise_dim = 0
         self.weight = nn.Parameter(blueprint.linear(s.latent_dim, blueprint.observed_dim).weight.detach())
         self.constrain()
         log_scale = per_replica(blueprint.packed("prior_scale")).log().repeat(1, 1, s.latent_dim)

@@ -28,7 +28,7 @@ def estimates(model: Model, evaluations: Mapping[str, Evaluation], step: int, se
     """What the settings ask for and the model offers, by name, `(replica,)`.
 
     Each quantity has the limits `…_low` and `…_high` of an interval of 95 % for its Monte Carlo error; the data are
-    taken as given. A model that needs no posterior samples has an exact likelihood in place of the weighted bound.
+    taken as given. A model that goes through all its latents has an exact likelihood in place of the weighted bound.
 
     Args:
         evaluations: prefix of the names → what has the data.
@@ -36,7 +36,7 @@ def estimates(model: Model, evaluations: Mapping[str, Evaluation], step: int, se
     """
     found: dict[str, Estimate] = {}
     with torch.no_grad():
-        if settings.importance_samples and isinstance(model, Weighted) and model.noise_dim:
+        if settings.importance_samples and isinstance(model, Weighted) and model.sample_dim:
             for prefix, evaluation in evaluations.items():
                 weights = [
                     log_mean_weights(model, evaluation, settings.importance_samples, number)
@@ -75,7 +75,7 @@ def log_mean_weights(model: Model, evaluation: Evaluation, samples: int, number:
     total = torch.full((model.replicas, len(data)), -math.inf, dtype=torch.float64, device=data.device)
     most = max(1, evaluation.at_once(model.replicas) // len(data))
     for together in torch.arange(samples).split(most):
-        noise = data.new_empty(model.replicas, len(together), len(data), model.noise_dim)
+        noise = data.new_empty(model.replicas, len(together), len(data), model.sample_dim)
         for part in noise.unbind(1):
             _fill(part, generators)
         for chunk, posterior in zip(chunks, posteriors, strict=True):

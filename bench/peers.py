@@ -1,0 +1,176 @@
+"""Boltzmann machines and Gaussian mixtures beside scikit-learn's; README.md says how to read the rows.
+
+Of 5,000 points with 784 dimensions. Machines: persistent chains, one Gibbs step and one update per batch of 100.
+Mixtures: diagonal covariances, EM on all points. An epoch, or a step of EM, is one of a single run: of a pack of eight,
+each is worth eight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.neural_network import BernoulliRBM
+from tabulate import tabulate
+
+from bench import FULL, HEADERS, PROCESSES, QUICK, Contender, Effort, best, conditions, measure, ratio, spread
+from entropy_sums.models import MODELS
+from entropy_sums.models.settings import ModelSettings
+from entropy_sums.training.pack import Pack, Phase, Replica
+from entropy_sums.training.run import tune_process
+from entropy_sums.training.settings import PhaseSettings, TrainingSettings
+
+RESULTS = Path(__file__).with_name("peers.md")
+POINTS, DIM, BATCH, PACK = 5000, 784, 100, 8
+EM_STEPS = 20
+UNENDING = 10**9
+
+
+@dataclass(frozen=True)
+class Peer(ABC):
+    """A model that both have, with so many hidden units or components."""
+
+    latents: int
+
+    work: ClassVar[str]
+    """What is counted."""
+    worth: ClassVar[float]
+    """How much of it a step of ours is, of one run."""
+    goals: ClassVar[tuple[str, str]] = ("", "")
+    """How many times faster ours shall be in float32 than scikit-learn in float64 and in float32."""
+
+    @property
+    def name(self) -> str:
+        return f"{DIM}-{self.latents}"
+
+    @abstractmethod
+    def points(self) -> np.ndarray: ...
+
+    @abstractmethod
+    def ours(self) -> tuple[ModelSettings, PhaseSettings]: ...
+
+    @abstractmethod
+    def theirs(self, points: np.ndarray, seed: int) -> float:
+        """One fit, begun afresh, which takes about a hundredth of it; how much work it is."""
+
+
+class Machine(Peer):
+    """A restricted Boltzmann machine."""
+
+    work, worth, goals = "epochs", BATCH / POINTS, ("≥ 2.5 ×", "≥ 1.25 ×")
+
+    def points(self) -> np.ndarray:
+        return np.random.default_rng(0).random((POINTS, DIM)) < 0.5
+
+    def ours(self) -> tuple[ModelSettings, PhaseSettings]:
+        phase = PhaseSettings(steps=UNENDING, batch_size=BATCH, optimizer="sgd", learning_rate=0.01)
+        return MODELS["rbm"](latent_dim=self.latents, gradient="pcd", chains=BATCH, centred=False), phase
+
+    def theirs(self, points: np.ndarray, seed: int) -> float:
+        BernoulliRBM(self.latents, learning_rate=0.01, batch_size=BATCH, n_iter=1, random_state=seed).fit(points)
+        return 1.0
+
+
+class Mixture(Peer):
+    """A mixture of normals with diagonal covariances."""
+
+    work, worth = "EM steps", 1.0
+
+    def points(self) -> np.ndarray:
+        return np.random.default_rng(0).random((POINTS, DIM))
+
+    def ours(self) -> tuple[ModelSettings, PhaseSettings]:
+        phase = PhaseSettings(steps=UNENDING, batch_size="full", optimizer="em")
+        return MODELS["gaussian_mixture"](latent_dim=self.latents, covariance="diagonal"), phase
+
+    def theirs(self, points: np.ndarray, seed: int) -> float:
+        kind = {"covariance_type": "diag", "init_params": "random_from_data", "random_state": seed}
+        mixture = GaussianMixture(self.latents, tol=0, max_iter=EM_STEPS, **kind).fit(points)
+        assert mixture.n_iter_ == EM_STEPS
+        return EM_STEPS
+
+
+PEERS = (Machine(100), Machine(256), Mixture(10), Mixture(50))
+
+
+def _ours(peer: Peer, seed: int, precision: str) -> Iterator[float]:
+    """One update of a pack after the other, by the code that trains a job."""
+    tune_process(threads=1)
+    settings, phase_settings = peer.ours()
+    training = TrainingSettings.model_validate(
+        {"phases": (phase_settings,), "precision": precision, "evaluation": {"certificate": False}}
+    )
+    points = peer.points().astype(precision)
+    pack = Pack([Replica(PACK * seed + r, settings, training) for r in range(PACK)], points, points[:BATCH])
+    phase = Phase(pack, position=0, start=0)
+    for step in count():
+        phase.update(pack, step)
+        yield PACK * peer.worth
+
+
+def _scikit_learn(peer: Peer, seed: int, precision: str) -> Iterator[float]:
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    points = peer.points().astype(precision)
+    while True:
+        yield peer.theirs(points, seed)
+
+
+def ours_single(peer: Peer, seed: int) -> Iterator[float]:
+    return _ours(peer, seed, "float32")
+
+
+def ours_double(peer: Peer, seed: int) -> Iterator[float]:
+    return _ours(peer, seed, "float64")
+
+
+def scikit_learn_single(peer: Peer, seed: int) -> Iterator[float]:
+    return _scikit_learn(peer, seed, "float32")
+
+
+def scikit_learn_double(peer: Peer, seed: int) -> Iterator[float]:
+    return _scikit_learn(peer, seed, "float64")
+
+
+OURS = Contender("peers:ours_single", threads=1)
+CONTENDERS = {
+    "ours, float32": OURS,
+    "ours, float64": Contender("peers:ours_double", threads=1),
+    "scikit-learn, float64": Contender("peers:scikit_learn_double", threads=None),
+    "scikit-learn, float32": Contender("peers:scikit_learn_single", threads=None),
+}
+
+
+def rows(effort: Effort) -> Iterable[Sequence[str]]:
+    """The rows of the table."""
+    for peer in PEERS:
+        rates = measure(peer, tuple(CONTENDERS.values()), effort)
+        for title, contender in CONTENDERS.items():
+            speed = (spread(rates[contender][n]) for n in PROCESSES)
+            yield type(peer).__name__.lower(), peer.name, f"{title}, {peer.work} per second", *speed, "", ""
+        theirs = [title for title in CONTENDERS if title.startswith("scikit")]
+        for title, goal in zip(theirs, peer.goals, strict=True):
+            other = rates[CONTENDERS[title]]
+            same = (spread(ratio(rates[OURS][n], other[n]), "×") for n in PROCESSES)
+            both = spread(ratio(best(rates[OURS]), best(other)), "×")
+            yield type(peer).__name__.lower(), peer.name, f"ours, float32 / {title}", *same, both, goal
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run, its numbers mean nothing")
+    parser.add_argument("--write", action="store_true", help="keep the table in peers.md")
+    options = parser.parse_args()
+    head = f"# Beside scikit-learn\n\n{conditions()}"
+    table = tabulate(rows(QUICK if options.quick else FULL), HEADERS, tablefmt="pipe")
+    print(head, table, sep="\n\n")
+    if options.write:
+        RESULTS.write_text(f"{head}\n\n{table}\n")
