@@ -19,13 +19,19 @@ _DIMENSIONS = {
     "weights": ("pixel", "true_latent"),
     "offset": ("pixel",),
     "noise": (),
+    "scale": (),
+    "means": ("true_component", "pixel"),
+    "shape": (),
 }
 _LONG_NAMES = {
     "train": "training points",
     "test": "held-out points",
-    "weights": "true weights W of x = Wz + offset + noise·ε",
+    "weights": "true weights W from latents to pixels",
     "offset": "true offset",
     "noise": "true standard deviation of the observation",
+    "scale": "true scale of the latents",
+    "means": "true means of the components",
+    "shape": "true shape of the components",
 }
 
 
