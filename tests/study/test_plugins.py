@@ -134,6 +134,17 @@ def test_a_second_study_may_have_another_plugin_of_the_same_names(tmp_path):
         assert build([run.model_settings], 3, [torch.Generator().manual_seed(0)]).answer == answer
 
 
+def test_a_study_is_gone_through_after_another_one_was_read(tmp_path):
+    first = files(tmp_path / "a")
+    expected = identities(first)
+    grid = Grid(read(first))
+    other = {
+        name: text.replace("wide_vae", "broad_vae") for name, text in (("mine.py", SETTINGS), ("study.yaml", STUDY))
+    }
+    read(files(tmp_path / "b", **other))
+    assert {name: job.identity for name, job in grid.jobs.items()} == expected
+
+
 def test_an_edit_is_read_in_the_same_process(tmp_path):
     path = files(tmp_path)
     read(path)

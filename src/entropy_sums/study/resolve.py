@@ -74,8 +74,10 @@ class Resolver:
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
-        pairs = product(map(str, study.axes["model"]), map(str, study.axes["dataset"]))
-        self._places = {pair: _places(*pair, len(study.training.phases)) for pair in pairs}
+        # Another study with other plugins may be read before this one is gone through
+        self._models = {str(model): MODELS[str(model)] for model in study.axes["model"]}
+        pairs = product(self._models, map(str, study.axes["dataset"]))
+        self._places = {(m, d): _places(self._models[m], DATASETS[d], len(study.training.phases)) for m, d in pairs}
         self._default = cache(self._find_default)
         self._validated: dict[tuple[type[Settings], str], Settings] = {}
         for name, value in study.settings.items():
@@ -113,7 +115,7 @@ class Resolver:
             if place is not None:
                 assigned[place] = value
         return Cell(
-            self._validate(MODELS[model], f"settings of model {model}", "model", assigned),
+            self._validate(self._models[model], f"settings of model {model}", "model", assigned),
             self._validate(DATASETS[dataset], f"settings of dataset {dataset}", "dataset", assigned),
             self._validate(TrainingSettings, "training", "training", assigned),
         )
@@ -228,11 +230,11 @@ def _listed(wanted: Scalar | list[Scalar]) -> list[Scalar]:
     return wanted if isinstance(wanted, list) else [wanted]
 
 
-def _places(model: str, dataset: str, phases: int) -> dict[str, list[Place]]:
+def _places(model: type[Settings], dataset: type[Settings], phases: int) -> dict[str, list[Place]]:
     """Every name of a setting → where it is; a bare name that several blocks have is ambiguous."""
     schemas: dict[tuple[str | int, ...], type[Settings]] = {
-        ("model",): MODELS[model],
-        ("dataset",): DATASETS[dataset],
+        ("model",): model,
+        ("dataset",): dataset,
         ("training",): TrainingSettings,
         ("training", "evaluation"): EvaluationSettings,
         **{("training", "phases", phase): PhaseSettings for phase in range(phases)},
