@@ -79,6 +79,18 @@ def test_annealing_spans_both_ways(tree):
     assert tables.display(frame).loc[0, "log-likelihood (nats)"] == "-7.0 [-9.0, -6.5]"
 
 
+def test_each_cell_has_the_best_that_it_has(tree):
+    """Small machines have an exact likelihood, large ones of the same study an estimate."""
+    ds = tree["vae3"].to_dataset()
+    ends = ("forward_ais", "forward_ais_high", "reverse_ais", "reverse_ais_low")
+    values = {f"{prefix}{end}": ds["diverged_at"].fillna(-7.0) for prefix in ("", "heldout_") for end in ends}
+    small = ds["elbo"].where(ds["latent_dim"] == 2)
+    values |= {"log_likelihood": small, "heldout_log_likelihood": small}
+    frame = tables.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), "vae3": ds.assign(values)}))
+    assert (frame["likelihood_by"] == frame["latent_dim"].map({2: "exact", 4: "forward AIS"})).all()
+    assert frame["log_likelihood"].notnull().all()
+
+
 def test_intervals_are_those_of_scipy(frame, tree):
     runs = tree["vae1"].to_dataset().sel(dataset="pca", latent_dim=2).isel(step=-1)
     want = stats.bootstrap(

@@ -187,16 +187,17 @@ def _with_interval(name: str, values: xr.DataArray) -> dict[str, float]:
 
 
 def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
-    """What there is, the exact one before the bound, and the bound before annealing."""
+    """What these runs have, the exact one before the bound, and the bound before annealing."""
     row: dict[str, Any] = {}
+    there = [name for name in runs if runs[name].notnull().any()]
     for name in LIKELIHOODS:
         prefix = name.removesuffix("log_likelihood")
         bound, forward, reverse = (f"{prefix}{e}" for e in ("importance_weighted_bound", "forward_ais", "reverse_ais"))
-        if name in runs:
+        if name in there:
             row |= _with_interval(name, statistics.final(runs, name)) | {"likelihood_by": "exact"}
-        elif bound in runs:
+        elif bound in there:
             row |= _with_interval(name, runs[bound]) | {"likelihood_by": names.readable("importance_weighted_bound")}
-        elif forward in runs:
+        elif forward in there:
             ends = {"": forward, "_low": f"{reverse}_low", "_high": f"{forward}_high"}
             row |= {f"{name}{end}": runs[each].median("seed").item() for end, each in ends.items()}
             row["likelihood_by"] = names.readable("forward_ais")

@@ -57,9 +57,18 @@ def test_a_model_without_a_setting_has_its_runs_in_every_cell(swept):
 def test_narrowing_keeps_numbers_and_provenance():
     tree = example_tree()
     narrow = cells.narrow(tree, "digits")
-    assert narrow.attrs == tree.attrs
+    assert narrow.attrs == tree.attrs | {"elsewhere": []}
     assert narrow["vae1"].attrs == tree["vae1"].attrs
     assert narrow["vae1"]["gap"].equals(tree["vae1"]["gap"].sel(dataset=["digits"]))
+
+
+def test_narrowing_leaves_out_models_that_are_not_planned_on_the_dataset():
+    tree = example_tree(flaws=False)
+    planned = tree["vae1"]["planned"]
+    tree["vae1"]["planned"] = planned.where(planned["dataset"] == "pca", 0.0)
+    narrow = cells.narrow(tree.filter(lambda node: node.name != "vae0"), "digits")
+    assert cells.models(narrow) == ["linearvae", "vae3"]
+    assert cells.absent(narrow) == ["vae0"]
 
 
 def test_narrowing_to_an_unknown_dataset_names_the_known_ones():

@@ -92,7 +92,7 @@ def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
 
 
 def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
-    """The same tree with one dataset only, which stays an axis of length one.
+    """The same tree with one dataset only, which stays an axis of length one; models not planned on it are left out.
 
     Raises:
         KeyError: no model was trained on this dataset.
@@ -105,7 +105,9 @@ def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
     if dataset not in datasets(tree):
         raise KeyError(f"no dataset {dataset!r} in this study; it has {', '.join(datasets(tree))}")
     groups = {name: node.to_dataset().reindex(dataset=[dataset]) for name, node in tree.children.items()}
-    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=tree.attrs), **groups})
+    planned = {name: ds for name, ds in groups.items() if (ds["planned"] > 0).any()}
+    attributes = tree.attrs | {"elsewhere": [name for name in groups if name not in planned]}
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attributes), **planned})
 
 
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
@@ -128,7 +130,7 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
 
 
 def absent(tree: xr.DataTree) -> list[str]:
-    """Names of the models of the study that have no group, hence not a single trace.
+    """Names of the models of the study that have no group, hence not a single trace, nor one on other datasets.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -136,7 +138,8 @@ def absent(tree: xr.DataTree) -> list[str]:
         ['vae3']
     """
     planned = [group_name(model) for model in json.loads(tree.attrs["configuration"])["axes"]["model"]]
-    return [model for model in planned if model not in tree.children]
+    known = {*tree.children, *tree.attrs.get("elsewhere", ())}
+    return [model for model in planned if model not in known]
 
 
 def _values(tree: xr.DataTree, axis: str) -> list[Any]:

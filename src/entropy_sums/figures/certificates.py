@@ -42,7 +42,7 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
     labels = [f"{names.readable(group_name(model))}: {names.readable(factor)}" for model, factor in rows]
     ax.set_yticks(range(len(rows)), labels)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlabel("relative residual of the certificate")
+    ax.set_xlabel("relative residual")
     ax.grid(axis="y", color="0.92", linewidth=0.5)
     ax.set_axisbelow(True)
     kinds = [style.dot(style.CERTIFIED, "o", "holds"), style.dot(style.UNCERTIFIED, "o", "does not hold")]

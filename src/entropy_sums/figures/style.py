@@ -294,12 +294,14 @@ def model_legend(figure: Figure, looks: Mapping[str, Look], guide: str) -> None:
 
 
 def percent(value: float) -> str:
-    """Two digits, as many as the spread over seeds lets one read.
+    """Two digits, as many as the spread over seeds lets one read; what is next to nothing has none.
 
     Example:
-        >>> percent(0.0801), percent(5.04), percent(1234.5)
-        ('0.080', '5.0', '1234')
+        >>> percent(0.0801), percent(5.04), percent(1234.5), percent(3.6e-5)
+        ('0.080', '5.0', '1234', '<0.001')
     """
+    if 0 < value < 0.001:
+        return "<0.001"
     return f"{value:#.2g}".rstrip(".") if abs(value) < 99.5 else f"{value:.0f}"
 
 
