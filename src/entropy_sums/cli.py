@@ -102,6 +102,18 @@ def _parser() -> argparse.ArgumentParser:
     _study(report)
     report.add_argument("--output", type=Path, help="HTML file to write (default: report.html of the study)")
 
+    compare = command(
+        "compare",
+        _compare,
+        "compare the final numbers of a study with a reference; exit status 1 if some do not agree",
+        "config/studies/damm2023.yaml",
+    )
+    _study(compare)
+    compare.add_argument(
+        "--reference", type=Path, help="CSV file (default: that of the study and size in results/reference)"
+    )
+    compare.add_argument("--keep", action="store_true", help="write the present numbers as the reference instead")
+
     certify = command("certify", _certify, "say for which models of a study the theorem holds", "config/config.yaml")
     _study(certify)
     certify.add_argument("--trials", type=_count, default=5, help="random parameter values per model (default: 5)")
@@ -240,6 +252,25 @@ def _tables(options: argparse.Namespace) -> None:
 
     output = options.output or options.traces.parent / "tables" / "final"
     write(final_table(_tree(options.traces)), output)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from entropy_sums import reference
+    from entropy_sums.tables import final_table
+
+    folder = _grid(options).study.folder
+    tree = _tree(folder / "traces.nc")
+    table, path = final_table(tree), options.reference or reference.FOLDER / f"{folder.name}.csv"
+    if options.keep:
+        reference.keep(table, reference.provenance(tree), path)
+        return 0
+    kept, source = reference.read(path)
+    rows = reference.compare(table, kept)
+    print("\n".join(f"{name}: {value}" for name, value in source.items()))
+    print(rows.to_string(index=False))
+    counts = rows["agrees"].value_counts()
+    print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()))
+    return int("no" in rows["agrees"].tolist())
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -1,0 +1,125 @@
+"""Tables that are kept to compare later runs with: a CSV per study, where it comes from in its first lines."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from entropy_sums.analysis import names
+from entropy_sums.files import atomic
+from entropy_sums.tables import COLUMNS, rounded
+
+FOLDER = Path("results/reference")
+"""Where they are, as seen from the folder of the project."""
+
+VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "missing": "missing"}
+"""What `compare` says, and in words."""
+
+SHARED = ("elbo", "heldout_elbo", "entropy_sum", "gap", "relative_gap")
+"""Quantities that are compared."""
+
+
+def provenance(tree: xr.DataTree) -> dict[str, str]:
+    """Where the numbers of a collected file come from.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> sorted(provenance(example_tree()))
+        ['devices', 'protocol', 'seeds', 'size', 'study', 'versions']
+    """
+    seeds = sorted({seed for node in tree.children.values() for seed in node.to_dataset()["seed"].values.tolist()})
+    said = {name: str(tree.attrs.get(name, "")) for name in ("study", "size", "protocol", "versions", "devices")}
+    return {**said, "seeds": json.dumps(seeds)}
+
+
+def keep(table: pd.DataFrame, source: Mapping[str, str], path: Path) -> None:
+    """Write a table with its provenance as lines that begin with `#`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     keep(pd.DataFrame({"model": ["vae1"], "elbo": [-1.5]}), {"study": "a"}, Path(folder, "a.csv"))
+        ...     Path(folder, "a.csv").read_text().splitlines()
+        ['# study: a', 'model,elbo', 'vae1,-1.5']
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"# {name}: {value}\n" for name, value in source.items())
+    with atomic(path) as temporary:
+        temporary.write_text(lines + table.to_csv(index=False), encoding="utf-8")
+
+
+def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A table that `keep` wrote, and its provenance.
+
+    Raises:
+        ValueError: there is no such file, or it is none of `keep`.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
+    text = path.read_text(encoding="utf-8")
+    source = dict(line[2:].split(": ", 1) for line in text.splitlines() if line.startswith("# ") and ": " in line)
+    table = pd.read_csv(path, comment="#", dtype={"certified": str})
+    if not {"model", "dataset", *SHARED} <= set(table.columns):
+        raise ValueError(f"{path}: no table of `entropy-sums compare --keep`: columns are missing")
+    return table, source
+
+
+def compare(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """A row per cell of the reference and quantity: medians over runs with 95 % intervals, and whether they agree.
+
+    They do (`yes`) where the intervals overlap, or the medians are equal; without both intervals that cannot be told
+    (`?`), and a cell that the table lacks, or has no run of, is `missing`. Further cells of the table are left out.
+
+    Raises:
+        ValueError: the tables have other axes.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> from entropy_sums.tables import final_table
+        >>> table = final_table(example_tree())
+        >>> compare(table, table).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
+        ['elbo', '-7.02 [-7.20, -6.88]', '-7.02 [-7.20, -6.88]', 'yes']
+    """
+    keys = _axes(reference)
+    if set(keys) != set(_axes(table)):
+        raise ValueError(f"the reference has the axes {', '.join(keys)}, the study {', '.join(_axes(table))}")
+    both = _labelled(reference, keys).merge(_labelled(table, keys), on=keys, how="left", suffixes=("_reference", ""))
+    rows = []
+    for row in both.to_dict("records"):
+        for name in SHARED:
+            kept, found = (
+                tuple(row[f"{name}{end}{suffix}"] for end in ("", "_low", "_high")) for suffix in ("_reference", "")
+            )
+            texts = {"reference": rounded(*kept), "found": rounded(*found)}
+            rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": _agree(kept, found)})
+    return pd.DataFrame(rows)
+
+
+def _axes(table: pd.DataFrame) -> list[str]:
+    ends = ("_low", "_high")
+    return [
+        name
+        for name in table.columns
+        if name in ("model", "dataset") or not any(name.removesuffix(end) in COLUMNS for end in ends)
+    ]
+
+
+def _labelled(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """With values on axes as text: in a file, one axis may have numbers and words."""
+    return table.assign(**{key: [names.settings(value) for value in table[key].tolist()] for key in keys})
+
+
+def _agree(kept: tuple[float, ...], found: tuple[float, ...]) -> str:
+    (a, low_a, high_a), (b, low_b, high_b) = kept, found
+    if math.isnan(b):
+        return "missing"
+    if a == b:
+        return "yes"
+    if math.isnan(low_a + high_a + low_b + high_b):
+        return "?"
+    return "yes" if low_a <= high_b and low_b <= high_a else "no"

@@ -1,0 +1,90 @@
+"""References: what is kept is read, agreement is overlap of intervals, mistakes are named."""
+
+import numpy as np
+import pytest
+
+from entropy_sums import reference
+from entropy_sums.analysis.example import example_tree
+from entropy_sums.cli import main
+from entropy_sums.tables import final_table
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return example_tree()
+
+
+@pytest.fixture(scope="module")
+def table(tree):
+    return final_table(tree)
+
+
+@pytest.fixture
+def kept(tmp_path, tree, table):
+    path = tmp_path / "new" / "a.csv"
+    reference.keep(table, reference.provenance(tree), path)
+    return reference.read(path)
+
+
+def test_the_same_numbers_agree(tree, table, kept):
+    found, source = kept
+    rows = reference.compare(table, found)
+    assert len(rows) == len(reference.SHARED) * len(table)
+    finished = (table["runs"] > 0).to_numpy().repeat(len(reference.SHARED))
+    assert (rows["agrees"] == np.where(finished, "yes", "missing")).all()
+    assert source["seeds"] == "[0, 1, 2, 3, 4, 5, 6, 7]"
+    assert source["versions"] == tree.attrs["versions"]
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.5, "yes"), (1.5, "no")])
+def test_agreement_is_overlap(table, kept, shift, verdict):
+    """By half the width of its interval, and by one and a half."""
+    moved = table.copy()
+    width = float(np.diff(moved[["elbo_low", "elbo_high"]].iloc[0])[0])
+    for end in ("", "_low", "_high"):
+        moved.loc[0, f"elbo{end}"] += shift * width
+    rows = reference.compare(moved, kept[0])
+    assert rows["agrees"].tolist()[:2] == [verdict, "yes"]
+
+
+def test_without_intervals_nothing_is_said(table, kept):
+    alone = table.assign(elbo=table["elbo"] + 1, elbo_low=np.nan, elbo_high=np.nan)
+    rows = reference.compare(alone, kept[0])
+    assert rows.loc[rows["quantity"] == "elbo", "agrees"].tolist()[0] == "?"
+
+
+def test_cells_that_are_not_there_are_missing_and_further_ones_do_no_harm(table, kept):
+    rows = reference.compare(table[1:], kept[0])
+    assert rows["agrees"].tolist()[:5] == ["missing"] * 5
+    assert len(reference.compare(table, kept[0][1:])) == len(rows) - 5
+
+
+def test_other_axes_are_named(table, kept):
+    with pytest.raises(ValueError, match=r"reference has the axes .*latent_dim, the study model, dataset$"):
+        reference.compare(table.drop(columns="latent_dim"), kept[0])
+
+
+def test_mistakes_are_named(tmp_path):
+    with pytest.raises(ValueError, match="--keep"):
+        reference.read(tmp_path / "none.csv")
+    (tmp_path / "other.csv").write_text("model,dataset\nvae1,pca\n")
+    with pytest.raises(ValueError, match="columns are missing"):
+        reference.read(tmp_path / "other.csv")
+
+
+def test_command(tmp_path, monkeypatch, capsys, tree, table):
+    """Keeps a reference, agrees with it, and ends with 1 where it does not."""
+    monkeypatch.chdir(tmp_path)
+    text = "study: a\naxes: {model: [linear_vae], dataset: [pca], seed: [0]}\n"
+    (tmp_path / "a.yaml").write_text(text)
+    assert main(["compare", "a.yaml"]) == 2
+    assert "entropy-sums collect" in capsys.readouterr().err
+    (tmp_path / "results" / "a").mkdir(parents=True)
+    tree.to_netcdf(tmp_path / "results" / "a" / "traces.nc", engine="netcdf4")
+    assert main(["compare", "a.yaml", "--keep"]) == 0
+    assert main(["compare", "a.yaml"]) == 0
+    assert " 0 do not agree" in capsys.readouterr().out
+    path = tmp_path / reference.FOLDER / "a.csv"
+    moved = table.assign(**{f"gap{end}": table[f"gap{end}"] + 1e3 for end in ("", "_low", "_high")})
+    reference.keep(moved, {}, path)
+    assert main(["compare", "a.yaml"]) == 1
