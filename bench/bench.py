@@ -77,7 +77,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     effort = QUICK if options.quick else FULL
-    head = f"# Benchmark\n\n{conditions()}"
+    head = f"# Benchmark\n\n{conditions()} Of packs in (e): {FULL.grid_rounds} rounds."
     measured: list[Sequence[str]] = []
     try:
         for row in rows(options.parts, effort):
@@ -195,8 +195,7 @@ def conditions() -> str:
     return (
         f"{date.today()}, {os.cpu_count()} cores ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()}), "
         f"load before the start {os.getloadavg()[0]:.1f}, torch {torch.__version__}. Medians (least–greatest) of "
-        f"{FULL.rounds} interleaved rounds of {FULL.seconds} s each, of {FULL.grid_rounds} for packs in (e). "
-        f"A run is {STEPS_PER_RUN} optimiser steps. [How to read it](README.md)."
+        f"{FULL.rounds} interleaved rounds of {FULL.seconds} s each. [How to read it](README.md)."
     )
 
 
