@@ -71,6 +71,36 @@ def test_narrowing_leaves_out_models_that_are_not_planned_on_the_dataset():
     assert cells.absent(narrow) == ["vae0"]
 
 
+def planned(**axes):
+    """A model with runs on these axes, and whether it has them."""
+    shape = [len(values) for values in axes.values()]
+    array = xr.DataArray(np.ones((*shape, 1)), {**axes, "seed": [0]}, (*axes, "seed"))
+    return xr.Dataset({"planned": array, "diverged_at": array})
+
+
+def test_combinations_are_those_that_the_study_has():
+    ds = planned(dataset=["pca"], batch_size=[2000, 100], rate=[0.1, 0.2])
+    ds["planned"].loc[{"batch_size": 100, "rate": 0.2}] = 0
+    tree = xr.DataTree.from_dict({"vae1": ds, "plain": planned(dataset=["pca"])})
+    had = [{"batch_size": 2000, "rate": 0.1}, {"batch_size": 2000, "rate": 0.2}, {"batch_size": 100, "rate": 0.1}]
+    assert cells.combinations(tree) == had
+    assert cells.combinations(tree, ["rate"]) == [{"rate": 0.1}, {"rate": 0.2}]
+    assert cells.combinations(tree, []) == [{}]
+
+
+def test_a_model_that_lacks_an_axis_is_shown_all_the_same():
+    """Also at a value that no model with all axes has."""
+    tree = xr.DataTree.from_dict({"wide": planned(width=[5, 6], latent_dim=[2]), "linear": planned(latent_dim=[2, 4])})
+    assert cells.combinations(tree, ["latent_dim", "width"]) == [
+        {"latent_dim": 2, "width": 5},
+        {"latent_dim": 2, "width": 6},
+        {"latent_dim": 4, "width": 5},
+        {"latent_dim": 4, "width": 6},
+    ]
+    apart = xr.DataTree.from_dict({"wide": planned(width=[5, 6]), "deep": planned(depth=[1, 2])})
+    assert len(cells.combinations(apart)) == 4
+
+
 def test_narrowing_to_an_unknown_dataset_names_the_known_ones():
     with pytest.raises(KeyError, match="pca, digits"):
         cells.narrow(example_tree(), "mnist")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from entropy_sums.traces.schema import group_name
@@ -50,7 +51,9 @@ def facet_axes(tree: xr.DataTree) -> list[str]:
 
 
 def combinations(tree: xr.DataTree, names: list[str] | None = None) -> list[Cell]:
-    """All combinations of the values of the axes `names` (default: `facet_axes`); one empty one without axes.
+    """Combinations of values of the axes `names` (default: `facet_axes`) in which the study has runs; one without axes.
+
+    A model that lacks some of the axes is in the combinations of the others; where these have none, in all.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -58,9 +61,25 @@ def combinations(tree: xr.DataTree, names: list[str] | None = None) -> list[Cell
         [{'latent_dim': 2}, {'latent_dim': 4}]
     """
     names = facet_axes(tree) if names is None else names
-    return [
-        dict(zip(names, values, strict=True)) for values in itertools.product(*(_values(tree, name) for name in names))
-    ]
+    values = {name: _values(tree, name) for name in names}
+    found: list[Cell] = []
+    for planned in _planned(tree, names):
+        own = [str(name) for name in planned.dims]
+        present = {tuple(cell[name] for name in own) for cell in found}
+        for place in np.argwhere(planned.values):
+            cell = {name: planned[name].values.tolist()[index] for name, index in zip(own, place, strict=True)}
+            if tuple(cell.values()) not in present:
+                completions = itertools.product(*([cell[name]] if name in cell else values[name] for name in names))
+                found += [dict(zip(names, completion, strict=True)) for completion in completions]
+    return sorted(found, key=lambda cell: [values[name].index(value) for name, value in cell.items()])
+
+
+def _planned(tree: xr.DataTree, names: list[str]) -> list[xr.DataArray]:
+    """Of every model, whether it has runs, over those of the axes that it has; models with most of them first."""
+    arrays = [node.to_dataset()["planned"] > 0 for node in tree.children.values()]
+    over = [array.any([axis for axis in array.dims if axis not in names]) for array in arrays]
+    over = [array.transpose(*names, missing_dims="ignore") for array in over]
+    return sorted(over, key=lambda array: -array.ndim)
 
 
 def axes(ds: xr.Dataset) -> list[str]:

@@ -320,8 +320,8 @@ class RBM(Model):
         with torch.no_grad():
             data, chains = on_data - self.hidden_offset, on_chains - self.hidden_offset
             single = data.mean(1, keepdim=True) - chains.mean(1, keepdim=True)
-            joint = self.visible_offset.mT @ single
-            joint.baddbmm_(x.mT.expand(len(data), -1, -1), data, beta=-1, alpha=1 / data.shape[1])
+            start, beta = (self.visible_offset.mT @ single, -1) if self.centred else (single, 0)
+            joint = torch.baddbmm(start, x.mT.expand(len(data), -1, -1), data, beta=beta, alpha=1 / data.shape[1])
             joint.baddbmm_(v.mT, chains, alpha=-1 / chains.shape[1])
         hidden = (self.hidden.bias * single).sum((1, 2)) + (self.visible.scaled(self.hidden.weight) * joint).sum((1, 2))
         return hidden + self.visible.mean_exponent(x) - self.visible.mean_exponent(v)
