@@ -17,7 +17,7 @@ from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_STUDY = ROOT / "config" / "config.yaml"
-COMMANDS = ["plan", "data", "train", "status", "collect", "figure", "tables", "report", "certify", "schema"]
+COMMANDS = ["plan", "data", "train", "status", "collect", "figure", "tables", "report", "compare", "certify", "schema"]
 
 SMALL = """\
 study: small

@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         _compare,
         "compare the final numbers of a study with a reference; exit status 1 if some do not agree",
-        "config/studies/damm2023.yaml",
+        "config/studies/zoo.yaml",
     )
     _study(compare)
     compare.add_argument(
