@@ -130,7 +130,7 @@ def test_twenty_kills_at_random_moments(cluster, study, reference):
     rng = np.random.default_rng(0)
     kills = 0
     while kills < 20 and run.process.poll() is None:
-        time.sleep(rng.uniform(0, 3))
+        time.sleep(rng.uniform(0, 2.5))
         jobs = list(cluster.queue())
         for process in study.training():
             kill = [["kill", "-KILL", str(process)], ["kill", "-TERM", str(process)], ["scancel", rng.choice(jobs)]]
