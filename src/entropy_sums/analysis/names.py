@@ -31,6 +31,7 @@ NAMES = {
     "fashion_mnist": "Fashion-MNIST",
     "swiss_roll": "Swiss roll",
     "latent_dim": "latent size",
+    "gibbs_steps": "Gibbs steps",
     "train": "training points",
     "elbo": "ELBO",
     "heldout_elbo": "held-out ELBO",
