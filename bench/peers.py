@@ -1,8 +1,8 @@
 """Boltzmann machines and Gaussian mixtures beside scikit-learn's; README.md says how to read the rows.
 
 Of 5,000 points with 784 dimensions. Machines: persistent chains, one Gibbs step and one update per batch of 100.
-Mixtures: diagonal covariances, EM on all points. An epoch, or a step of EM, is one of a single run: of a pack of eight,
-each is worth eight.
+Mixtures: diagonal covariances, EM on all points, scikit-learn in fits of 20 steps. An epoch, or a step of EM, is one of
+a single run: of a pack of eight, each is worth eight.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Peer(ABC):
 
     @abstractmethod
     def theirs(self, points: np.ndarray, seed: int) -> float:
-        """One fit, begun afresh, which takes about a hundredth of it; how much work it is."""
+        """One fit, begun afresh; how much work it is."""
 
 
 class Machine(Peer):

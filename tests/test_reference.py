@@ -1,5 +1,8 @@
 """References: what is kept is read, agreement is overlap of intervals, mistakes are named."""
 
+import errno
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -67,9 +70,37 @@ def test_other_axes_are_named(table, kept):
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(ValueError, match="--keep"):
         reference.read(tmp_path / "none.csv")
-    (tmp_path / "other.csv").write_text("model,dataset\nvae1,pca\n")
-    with pytest.raises(ValueError, match="columns are missing"):
-        reference.read(tmp_path / "other.csv")
+    other = tmp_path / "other.csv"
+    for content, problem in (
+        (b"model,dataset\nvae1,pca\n", "elbo is missing; write it anew"),
+        (b"", "No columns to parse"),
+        (b"a,b\n1,2,3\n1\n1,2,3,4\n", "Expected 3 fields"),
+        (b"\xff\xfe", "codec can't decode"),
+    ):
+        other.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"other\.csv: .*{problem}"):
+            reference.read(other)
+
+
+def test_what_is_read_is_what_was_kept(table, kept):
+    """To the last bit, so that equal medians without an interval are known to be equal."""
+    for name in reference.NUMBERS:
+        np.testing.assert_array_equal(kept[0][name], table[name], err_msg=name)
+
+
+def test_a_reference_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch, table, kept):
+    path = tmp_path / "new" / "a.csv"
+    before = path.read_text()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="space"):
+        reference.keep(table, {}, path)
+    monkeypatch.undo()
+    assert path.read_text() == before
+    assert len(list(path.parent.iterdir())) == 1
 
 
 def test_command(tmp_path, monkeypatch, capsys, tree, table):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,9 @@ VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "mis
 
 SHARED = ("elbo", "heldout_elbo", "entropy_sum", "gap", "relative_gap")
 """Quantities that are compared."""
+
+NUMBERS = {f"{name}{end}": name for name in SHARED for end in ("", "_low", "_high")}
+"""Column → whose median or limit it has."""
 
 
 def provenance(tree: xr.DataTree) -> dict[str, str]:
@@ -61,12 +65,15 @@ def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """
     if not path.is_file():
         raise ValueError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
-    text = path.read_text(encoding="utf-8")
-    source = dict(line[2:].split(": ", 1) for line in text.splitlines() if line.startswith("# ") and ": " in line)
-    table = pd.read_csv(path, comment="#", dtype={"certified": str})
-    if not {"model", "dataset", *SHARED} <= set(table.columns):
-        raise ValueError(f"{path}: no table of `entropy-sums compare --keep`: columns are missing")
-    return table, source
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = pd.read_csv(StringIO(text), comment="#")
+    except ValueError as error:
+        raise ValueError(f"{path}: no table of `entropy-sums compare --keep` ({error}); write it anew") from error
+    lacking = [name for name in ("model", "dataset", *NUMBERS) if name not in table.columns]
+    if lacking:
+        raise ValueError(f"{path}: no table of `entropy-sums compare --keep`: {lacking[0]} is missing; write it anew")
+    return table, dict(line[2:].split(": ", 1) for line in text.splitlines() if line.startswith("# ") and ": " in line)
 
 
 def compare(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
@@ -92,9 +99,8 @@ def compare(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in both.to_dict("records"):
         for name in SHARED:
-            kept, found = (
-                tuple(row[f"{name}{end}{suffix}"] for end in ("", "_low", "_high")) for suffix in ("_reference", "")
-            )
+            columns = [column for column, quantity in NUMBERS.items() if quantity == name]
+            kept, found = (tuple(row[f"{column}{suffix}"] for column in columns) for suffix in ("_reference", ""))
             texts = {"reference": rounded(*kept), "found": rounded(*found)}
             rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": _agree(kept, found)})
     return pd.DataFrame(rows)

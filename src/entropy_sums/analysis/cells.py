@@ -66,8 +66,9 @@ def combinations(tree: xr.DataTree, names: list[str] | None = None) -> list[Cell
     for planned in _planned(tree, names):
         own = [str(name) for name in planned.dims]
         present = {tuple(cell[name] for name in own) for cell in found}
+        labels = [planned[name].values.tolist() for name in own]
         for place in np.argwhere(planned.values):
-            cell = {name: planned[name].values.tolist()[index] for name, index in zip(own, place, strict=True)}
+            cell = {name: known[index] for name, known, index in zip(own, labels, place, strict=True)}
             if tuple(cell.values()) not in present:
                 completions = itertools.product(*([cell[name]] if name in cell else values[name] for name in names))
                 found += [dict(zip(names, completion, strict=True)) for completion in completions]
