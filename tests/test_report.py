@@ -42,7 +42,7 @@ class Page(HTMLParser):
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     tree = example_tree({"dataset": ["pca"], "latent_dim": [2, 4], "seed": range(4)}, ["linearvae", "vae1"])
-    stems = [folder / name for name in figures.names(["latent_entropies", "gap_by_model"], ["pca"])]
+    stems = [folder / name for name in figures.names(["latent_entropies", "gap_by_model"], {"dataset": ["pca"]})]
     for stem in stems:
         figures.render(stem.name, tree, stem)
     frame = tables.final_table(tree)

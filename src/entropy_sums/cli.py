@@ -188,9 +188,8 @@ def _certify(options: argparse.Namespace) -> None:
     # Drawing imports the style of all figures, which takes longer than a small study
     from entropy_sums.figures import certificates, style
 
-    style.save(
-        certificates.draw(found), options.figure or folder / "figures" / CERTIFICATES, certificates.caption(found)
-    )
+    stem = options.figure or folder / "figures" / CERTIFICATES
+    style.save(certificates.draw(found), stem, certificates.caption(found), grid.study.note)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -274,13 +273,12 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from entropy_sums.figures import CERTIFICATES, names
+    from entropy_sums.figures import CERTIFICATES, of_study
     from entropy_sums.report import write
     from entropy_sums.tables import final_table
 
     study = _grid(options).study
-    drawn = [*names(study.figures, list(map(str, study.axes["dataset"]))), CERTIFICATES]
-    figures = [study.folder / "figures" / name for name in drawn]
+    figures = [study.folder / "figures" / name for name in (*of_study(study), CERTIFICATES)]
     tree = _tree(study.folder / "traces.nc")
     write(tree, figures, final_table(tree), options.output or study.folder / "report.html")
 

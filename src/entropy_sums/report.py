@@ -68,10 +68,10 @@ def _figure(stem: Path) -> dict[str, str]:
         if not Path(f"{stem}{suffix}").exists():
             raise FileNotFoundError(f"{stem}{suffix} is missing: draw the figure {stem.name} before the report")
     own = stem.name == figures.CERTIFICATES
-    kind, dataset = (stem.name, None) if own else figures.split(stem.name)
+    kind, part = (stem.name, None) if own else figures.split(stem.name)
     return {
         "name": stem.name,
-        "title": names.readable(kind).capitalize() + (f": {names.readable(dataset)}" if dataset else ""),
+        "title": names.readable(kind).capitalize() + (f": {names.readable(part)}" if part else ""),
         "data": base64.b64encode(Path(f"{stem}.svg").read_bytes()).decode(),
         "caption": Path(f"{stem}.txt").read_text(encoding="utf-8").strip(),
     }

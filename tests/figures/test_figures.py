@@ -7,7 +7,7 @@ from PIL import Image
 from entropy_sums import figures
 from entropy_sums.analysis.example import example_tree
 
-PICTURES = figures.names(list(figures.FIGURES), ["pca"])
+PICTURES = figures.names(list(figures.FIGURES), {"dataset": ["pca"], "panels": ["figure_1"]})
 
 
 def test_the_mapping_is_light():
@@ -17,12 +17,12 @@ def test_the_mapping_is_light():
 
 
 def test_names():
-    assert figures.names(["latent_entropies", "gap_by_model"], ["pca_ring"]) == [
+    assert figures.names(["latent_entropies", "gap_by_model"], {"dataset": ["pca_ring"]}) == [
         "latent_entropies_pca_ring",
         "gap_by_model",
     ]
     with pytest.raises(KeyError, match="no figure 'trace'; there are traces"):
-        figures.names(["trace"], ["pca"])
+        figures.names(["trace"], {"dataset": ["pca"]})
 
 
 @pytest.mark.parametrize("name", ["gap_by_model_pca", "traces", "unknown"])

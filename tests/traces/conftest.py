@@ -36,7 +36,7 @@ def synthetic(job: Job, **changed):
         for name in ("elbo", "cross_entropy", "latent_entropy", "gap")
     }
     others = {
-        "wall_time": [0.1 * step for step in steps],
+        "per_step": {"wall_time": [0.1 * step for step in steps]},
         "diverged_at": np.full(len(job.runs), np.nan),
         "factors": FACTORS,
         "observed_dim": 10,

@@ -54,7 +54,7 @@ shell.prefix("set -euo pipefail; exec ")
 # installed from this clone.
 ENVIRONMENT = "../../environment.yml"
 FOLDER = GRID.study.folder
-FIGURE_NAMES = figures.names(GRID.study.figures, GRID.study.axes["dataset"])
+FIGURE_NAMES = figures.of_study(GRID.study)
 FIGURE_SUFFIXES = [suffix.removeprefix(".") for suffix in figures.SUFFIXES]
 
 

@@ -130,6 +130,54 @@ def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attributes), **planned})
 
 
+def panels(tree: xr.DataTree, figure: str) -> xr.DataTree:
+    """A group per cell that the panels of a published figure show, in their order, with epochs in place of steps.
+
+    Each has the attributes `panel` (its name), `model`, `cell` and `settings` (JSON: axis → value, and the panel as
+    the study file has it); a cell that has no record yet has no steps.
+
+    Raises:
+        KeyError: the study has no panels of this figure.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> shown = panels(example_tree(), "figure_1")
+        >>> [(node.attrs["panel"], node.attrs["model"]) for node in shown.children.values()]
+        [('a', 'linearvae'), ('b', 'vae1')]
+    """
+    figures = json.loads(tree.attrs["configuration"]).get("panels", {})
+    if figure not in figures:
+        raise KeyError(f"no panels of {figure!r} in this study; it has {', '.join(figures) or 'none at all'}")
+    groups = {}
+    for name, panel in figures[figure].items():
+        wanted = panel["cells"]
+        for model, cell, runs in walk(tree):
+            named = {"model": model, **cell}
+            rule = {**wanted, "model": [group_name(known) for known in wanted["model"]]}
+            if all(named[axis] in values for axis, values in rule.items() if axis in named):
+                seeds = [seed for seed in runs["seed"].values.tolist() if seed in rule.get("seed", [seed])]
+                shown = _in_epochs(runs.sel(seed=seeds))
+                said = {"panel": name, "model": model, "cell": json.dumps(cell), "settings": json.dumps(panel)}
+                groups[f"{len(groups)}"] = shown.assign_attrs(said)
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=tree.attrs), **groups})
+
+
+def _in_epochs(runs: xr.Dataset) -> xr.Dataset:
+    epochs = runs["epoch"].max("seed")
+    recorded = np.flatnonzero(epochs.notnull().values)
+    return runs.isel(step=recorded).assign_coords(step=epochs.values[recorded])
+
+
+def note(tree: xr.DataTree) -> str | None:
+    """What every figure of the study is to say.
+
+    Example:
+        >>> note(xr.DataTree(xr.Dataset(attrs={"configuration": '{"note": "Reduced."}'})))
+        'Reduced.'
+    """
+    return json.loads(tree.attrs["configuration"]).get("note")
+
+
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
     """Every cell of the study as (model, a dataset and a value that the model has on each of its axes, its runs).
 

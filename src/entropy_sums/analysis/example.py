@@ -41,7 +41,18 @@ def example_tree(
     if flaws and len(axes["seed"]) > 2:
         for group in list(groups.values())[:2]:
             _spoil(group)
-    configuration = {"study": "example", "axes": {"model": list(models)} | {k: list(v) for k, v in axes.items()}}
+    first = {axis: list(values)[:1] for axis, values in axes.items() if axis != "seed"}
+    shown = {"nats": None, "epochs": None, "rows": ["error", "deviation"], "percent": 4.0, "smooth": 100.0}
+    configuration = {
+        "study": "example",
+        "axes": {"model": list(models)} | {k: list(v) for k, v in axes.items()},
+        "panels": {
+            "figure_1": {
+                name: {"cells": {"model": [model], **first}, **shown}
+                for name, model in zip("abcd", models[::2], strict=False)
+            }
+        },
+    }
     attrs = {
         "study": "example",
         "configuration": json.dumps(configuration),
@@ -114,6 +125,7 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
             "directional_derivative": _certified(gap, control) * (1 + 1e-6),
             "stationary_gap": 0 * _certified(gap, control),
             "wall_time": step * 1e-3 + 0 * elbo,
+            "epoch": step / 8 + 0 * elbo,
             "diverged_at": xr.full_like(per_run(0, 1), np.nan),
             "observed_dim": xr.full_like(per_run(0, 1), 1.0) * dims,
             "run": xr.full_like(per_run(0, 1), "", dtype="<U8"),

@@ -36,6 +36,8 @@ NAMES = {
     "elbo": "ELBO",
     "heldout_elbo": "held-out ELBO",
     "log_likelihood": "exact log-likelihood",
+    "heldout_log_likelihood": "held-out log-likelihood",
+    "true_log_likelihood": "true log-likelihood",
     "importance_weighted_bound": "importance-weighted bound",
     "forward_ais": "forward AIS",
     "reverse_ais": "reverse AIS",

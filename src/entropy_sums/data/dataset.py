@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy.stats import multivariate_normal
 
 from entropy_sums.data.checks import as_points
 from entropy_sums.files import atomic, checksum
@@ -73,6 +74,24 @@ class Dataset:
     def checksum(self) -> str:
         """SHA-256 over names, shapes, types and values of all arrays, the same on every machine."""
         return checksum(self.arrays)
+
+    @property
+    def true_log_likelihoods(self) -> dict[str, float]:
+        r"""Mean log-likelihood in nats of both parts under $N(b, WW^\top + \sigma^2 I)$, where that is the truth.
+
+        Example:
+            >>> from entropy_sums.data import load
+            >>> from entropy_sums.data.settings import PCA, PCARing
+            >>> {name: round(nats, 1) for name, nats in load(PCA(), Path()).true_log_likelihoods.items()}
+            {'train': 3.1, 'test': 3.1}
+            >>> load(PCARing(), Path()).true_log_likelihoods
+            {}
+        """
+        if self.truth.keys() != {"weights", "offset", "noise"} or not self.truth["noise"]:
+            return {}
+        weights, offset, noise = (self.truth[name] for name in ("weights", "offset", "noise"))
+        density = multivariate_normal(offset, weights @ weights.T + noise**2 * np.eye(len(offset)))
+        return {part: float(density.logpdf(getattr(self, part)).mean()) for part in ("train", "test")}
 
     def write(self, path: Path) -> None:
         """Writes a NetCDF file, whole or not at all, that opens in plain xarray.

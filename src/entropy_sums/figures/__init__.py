@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
 
-FIGURES: dict[str, bool] = {
-    "traces": True,
-    "gap_by_model": False,
-    "gap_decomposition": True,
-    "gap_versus_gradient": False,
-    "gap_versus_derivative": False,
-    "latent_entropies": True,
-    "predicted_gap": True,
-    "convergence": True,
-    "gap_scaling": True,
-    "elbo_scaling": True,
+    from entropy_sums.study.schema import Panel, Study
+
+FIGURES: dict[str, str] = {
+    "traces": "dataset",
+    "gap_by_model": "",
+    "gap_decomposition": "dataset",
+    "gap_versus_gradient": "",
+    "gap_versus_derivative": "",
+    "latent_entropies": "dataset",
+    "predicted_gap": "dataset",
+    "convergence": "dataset",
+    "gap_scaling": "dataset",
+    "elbo_scaling": "dataset",
+    "panels": "panels",
 }
-"""Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
+"""Name of every figure → what it has a picture of each of (then called `<name>_<part>`): the datasets of a study, the
+published figures that the study has `panels` of, or nothing, where one picture shows all."""
 
 CERTIFICATES = "certificates"
 """The picture that `entropy-sums certify` draws: of a study's models, not of its runs."""
@@ -30,28 +35,43 @@ SUFFIXES = (".pdf", ".svg", ".png", ".txt")
 """What `render` writes: three formats of the picture, and its caption."""
 
 
-def names(figures: list[str], datasets: list[str]) -> list[str]:
-    """Names of all pictures of the given figures, one per dataset where a figure wants that.
+def names(figures: list[str], parts: Mapping[str, list[str]]) -> list[str]:
+    """Names of all pictures of the given figures, or of the pictures that are named themselves.
+
+    Args:
+        parts: what there can be a picture of each of → its names.
 
     Raises:
-        KeyError: there is no such figure.
+        KeyError: there is no such figure or picture.
 
     Example:
-        >>> names(["traces", "gap_by_model"], ["pca", "digits"])
-        ['traces_pca', 'traces_digits', 'gap_by_model']
+        >>> names(["traces", "gap_by_model", "convergence_pca"], {"dataset": ["pca", "digits"]})
+        ['traces_pca', 'traces_digits', 'gap_by_model', 'convergence_pca']
     """
-    for figure in figures:
-        if figure not in FIGURES:
-            raise KeyError(f"no figure {figure!r}; there are {', '.join(FIGURES)}")
-    return [
-        name
-        for figure in figures
-        for name in ([f"{figure}_{dataset}" for dataset in datasets] if FIGURES[figure] else [figure])
-    ]
+    pictures = {
+        figure: [f"{figure}_{part}" for part in parts.get(of_each, ())] if of_each else [figure]
+        for figure, of_each in FIGURES.items()
+    }
+    known = {picture for drawn in pictures.values() for picture in drawn}
+    for name in figures:
+        if name not in FIGURES and name not in known:
+            raise KeyError(f"no figure {name!r}; there are {', '.join(FIGURES)}")
+    return list(dict.fromkeys(picture for name in figures for picture in pictures.get(name, [name])))
+
+
+def of_study(study: Study) -> list[str]:
+    """Names of all pictures of a study."""
+    return names(study.figures, parts(study.axes["dataset"], study.panels))
+
+
+def parts(datasets: Iterable[Any], panels: Mapping[str, Mapping[str, Panel]]) -> dict[str, list[str]]:
+    """What there can be a picture of each of: datasets, and published figures that have curves in their panels."""
+    with_curves = [figure for figure, named in panels.items() if any(panel.rows for panel in named.values())]
+    return {"dataset": list(map(str, datasets)), "panels": with_curves}
 
 
 def split(name: str) -> tuple[str, str | None]:
-    """The figure and the dataset of a picture's name; no dataset where one picture has them all.
+    """The figure of a picture's name, and what the picture is of; None where it shows all.
 
     Raises:
         KeyError: no figure has pictures of this name.
@@ -60,12 +80,16 @@ def split(name: str) -> tuple[str, str | None]:
         >>> split("traces_pca_ring"), split("gap_by_model")
         (('traces', 'pca_ring'), ('gap_by_model', None))
     """
-    for figure, per_dataset in FIGURES.items():
-        if per_dataset and name.startswith(f"{figure}_"):
+    for figure, of_each in FIGURES.items():
+        if of_each and name.startswith(f"{figure}_"):
             return figure, name.removeprefix(f"{figure}_")
-        if not per_dataset and name == figure:
+        if not of_each and name == figure:
             return figure, None
-    raise KeyError(f"no picture {name!r}; there are {', '.join(names(list(FIGURES), ['DATASET']))}")
+    raise KeyError(f"no picture {name!r}; there are {', '.join(names(list(FIGURES), PLACEHOLDERS))}")
+
+
+PLACEHOLDERS = {"dataset": ["DATASET"], "panels": ["FIGURE"]}
+"""For messages: parts that stand for any."""
 
 
 def render(name: str, tree: xr.DataTree, path: Path | str) -> None:
@@ -77,7 +101,7 @@ def render(name: str, tree: xr.DataTree, path: Path | str) -> None:
         path: where to, without a suffix; its folder is made.
 
     Raises:
-        KeyError: there is no such picture, or the study has no such dataset.
+        KeyError: there is no such picture, or the study has no such dataset or panels.
 
     Example:
         >>> import tempfile
@@ -90,10 +114,11 @@ def render(name: str, tree: xr.DataTree, path: Path | str) -> None:
     from entropy_sums.analysis import cells
     from entropy_sums.figures import style
 
-    figure, dataset = split(name)
-    if dataset is not None:
-        tree = cells.narrow(tree, dataset)
+    figure, part = split(name)
+    narrowed = {"dataset": cells.narrow, "panels": cells.panels}
+    if part is not None:
+        tree = narrowed[FIGURES[figure]](tree, part)
     # Once: figures select cell after cell, each of which would be read from the file again
     tree = tree.load()
     module = import_module(f"entropy_sums.figures.{figure}")
-    style.save(module.draw(tree), path, module.caption(tree))
+    style.save(module.draw(tree), path, module.caption(tree), cells.note(tree))

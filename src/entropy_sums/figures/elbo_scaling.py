@@ -17,7 +17,16 @@ from entropy_sums.traces.schema import ESTIMATES
 COLUMNS = 3
 """Panels beside each other."""
 
-MARKERS = dict(zip(style.QUANTITIES, "osDXPv^", strict=True))
+MARKERS = {
+    "elbo": "o",
+    "heldout_elbo": "s",
+    "entropy_sum": "D",
+    "log_likelihood": "X",
+    "importance_weighted_bound": "P",
+    "forward_ais": "v",
+    "reverse_ais": "^",
+}
+"""Quantity → marker, in the order of the legend."""
 
 
 class Panel(NamedTuple):
@@ -47,8 +56,8 @@ def draw(tree: xr.DataTree) -> Figure:
         _draw(ax, panel)
     drawn = {name for panel in found for name in panel.values}
     handles = [
-        Line2D([], [], color=color, marker=MARKERS[name], markersize=3, label=names.readable(name))
-        for name, color in style.QUANTITIES.items()
+        Line2D([], [], color=style.QUANTITIES[name], marker=marker, markersize=3, label=names.readable(name))
+        for name, marker in MARKERS.items()
         if name in drawn
     ]
     if handles:
@@ -92,9 +101,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
 
 def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
     values = {
-        name: runs[name] if name in ESTIMATES else statistics.final(runs, name)
-        for name in style.QUANTITIES
-        if name in runs
+        name: runs[name] if name in ESTIMATES else statistics.final(runs, name) for name in MARKERS if name in runs
     }
     return {name: value for name, value in values.items() if value.notnull().any()}
 

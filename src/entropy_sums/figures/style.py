@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,6 +70,8 @@ QUANTITIES = {
     "importance_weighted_bound": "#009E73",
     "forward_ais": "#CC79A7",
     "reverse_ais": "#882255",
+    "heldout_log_likelihood": "#BBBBBB",
+    "true_log_likelihood": "#E69F00",
 }
 SERIES = {
     "constant": "#E69F00",
@@ -339,10 +342,17 @@ def name_rows(figure: Figure, rows: Mapping[str, np.ndarray]) -> None:
         text.set_in_layout(False)
 
 
-def save(figure: Figure, path: Path | str, caption: str) -> None:
+NOTE = 0.14
+"""Inches for a line below all panels."""
+
+
+def save(figure: Figure, path: Path | str, caption: str, note: str | None = None) -> None:
     """Write `path` with .pdf, .svg and .png (300 dpi) appended, and .txt for the caption.
 
     The same figure gives the same bytes.
+
+    Args:
+        note: what is said below the panels, and at the end of the caption.
 
     Example:
         >>> import tempfile
@@ -354,6 +364,9 @@ def save(figure: Figure, path: Path | str, caption: str) -> None:
     # A date or a version in the metadata would make equal figures differ
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}
     with mpl.rc_context(RC):
+        if note:
+            _write_below(figure, note)
+            caption = f"{caption} {note}"
         # One layout for all formats: it is the slowest part of drawing
         if engine := figure.get_layout_engine():
             engine.execute(figure)
@@ -367,6 +380,18 @@ def save(figure: Figure, path: Path | str, caption: str) -> None:
                 figure.savefig(temporary, dpi=300, metadata=metadata)
     with atomic(Path(f"{path}.txt")) as temporary:
         temporary.write_text(caption + "\n", encoding="utf-8")
+
+
+def _write_below(figure: Figure, note: str) -> None:
+    """A line of small print, for which the figure grows."""
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(note, int(22 * width))
+    figure.set_size_inches(width, height + NOTE * len(lines))
+    share = NOTE * len(lines) / figure.get_figheight()
+    if engine := figure.get_layout_engine():
+        left, bottom, across, up = engine.get().get("rect", (0, 0, 1, 1))
+        figure.set_layout_engine("constrained", rect=(left, bottom + share, across, up - share))
+    figure.text(0.01, 0.02 / figure.get_figheight(), "\n".join(lines), fontsize=6, color="0.35", va="bottom")
 
 
 def _spread(names, fixed, further) -> dict:

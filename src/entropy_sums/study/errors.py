@@ -109,8 +109,8 @@ def _alternatives(messages: list[str]) -> str:
 
 
 def _fields(schema: type[BaseModel], path: tuple) -> set[str]:
-    """Names of the fields of the block that `path` leads to, list positions included."""
+    """Names of the fields of the block that `path` leads to, list positions and keys of mappings included."""
     for part in path:
-        if isinstance(part, str):
+        if part in schema.model_fields:
             schema = next(blocks(schema.model_fields[part].annotation))
     return set(schema.model_fields)

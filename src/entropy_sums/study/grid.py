@@ -18,7 +18,7 @@ from entropy_sums.data.settings import DatasetSettings
 from entropy_sums.models.settings import ModelSettings
 from entropy_sums.study import plugins
 from entropy_sums.study.errors import StudyError, nearest
-from entropy_sums.study.resolve import Resolver, matches
+from entropy_sums.study.resolve import Resolver, compatible, matches
 from entropy_sums.study.schema import Scalar, Study
 from entropy_sums.training.settings import PROTOCOL, TrainingSettings
 
@@ -256,7 +256,7 @@ class Grid:
             )
 
     def _kept_cells(self, model: str, dataset: str, axes: list[str]) -> Iterator[list[dict[str, Scalar]]]:
-        """The combinations of values that are not excluded, each with its seeds.
+        """The combinations of values that are not excluded, or that panels show, each with its seeds.
 
         A rule is asked as soon as all its axes have values: of the many combinations that a study of one condition at
         a time excludes, most are never formed.
@@ -267,7 +267,9 @@ class Grid:
 
         def extended(cells: list[dict[str, Scalar]], axis: str, values: Sequence[Scalar]) -> list[dict[str, Scalar]]:
             longer = [{**cell, axis: value} for cell in cells for value in values]
-            return [cell for cell in longer if not any(matches(rule, cell) for rule in decided[axis])]
+            left = [cell for cell in longer if not any(matches(rule, cell) for rule in decided[axis])]
+            panels = self._resolver.panels
+            return [cell for cell in left if not panels or any(compatible(panel.cells, cell) for panel in panels)]
 
         cells: list[dict[str, Scalar]] = [{}]
         for axis in order[:-1]:

@@ -13,7 +13,7 @@ from entropy_sums.data.settings import DATASETS, DatasetSettings
 from entropy_sums.models.settings import MODELS, ModelSettings
 from entropy_sums.settings import Settings
 from entropy_sums.study.errors import StudyError, blocks, explained, nearest
-from entropy_sums.study.schema import Scalar, Study
+from entropy_sums.study.schema import Panel, Scalar, Study
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 
 IDENTITY_AXES = ("model", "dataset", "seed")
@@ -92,7 +92,13 @@ class Resolver:
             for i, rule in enumerate(study.overrides)
         ]
         exclude = [self._rule(axes, f"exclude.{i}", rule) for i, rule in enumerate(study.exclude)]
-        self.study = study.model_copy(update={"axes": axes, "overrides": overrides, "exclude": exclude})
+        panels = {
+            figure: {name: self._panel(axes, f"panels.{figure}.{name}", panel) for name, panel in named.items()}
+            for figure, named in study.panels.items()
+        }
+        self.panels = [panel for named in panels.values() for panel in named.values()]
+        changed = {"axes": axes, "overrides": overrides, "exclude": exclude, "panels": panels}
+        self.study = study.model_copy(update=changed)
 
     def applicable(self, model: str, dataset: str) -> dict[str, Place]:
         """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
@@ -108,6 +114,7 @@ class Resolver:
         cell = {"model": model, "dataset": dataset, **chosen}
         layers = [self.study.settings]
         layers += [rule.set for rule in self.study.overrides if matches(rule.when, cell)]
+        layers += [panel.set for panel in self.panels if compatible(panel.cells, cell)]
         layers += [chosen]
         assigned: dict[Place, Any] = {}
         for name, value in (item for layer in layers for item in layer.items()):
@@ -180,6 +187,15 @@ class Resolver:
         with explained(f"{self.source}: {section}.{name}", value):
             return place.reader.dump_python(place.reader.validate_python(value), mode="json")
 
+    def _panel(self, axes: Mapping[str, list[Scalar]], section: str, panel: Panel) -> Panel:
+        """A panel whose cells have values on every axis."""
+        for name, value in panel.set.items():
+            self._read(f"{section}.set", name, value)
+        first = {axis: values if axis == "seed" else values[:1] for axis, values in axes.items()}
+        cells = {**first, **self._rule(axes, f"{section}.cells", panel.cells)}
+        cells["seed"] = _listed(cells["seed"])[: panel.runs]
+        return panel.model_copy(update={"cells": cells})
+
     def _check_axes_differ(self, axes: Iterable[str]) -> None:
         for pair in self._places:
             taken: dict[Place, str] = {}
@@ -218,6 +234,16 @@ def matches(rule: Mapping[str, Scalar | list[Scalar]], cell: Mapping[str, Scalar
         True
     """
     return all(axis in cell and cell[axis] in _listed(wanted) for axis, wanted in rule.items())
+
+
+def compatible(rule: Mapping[str, Scalar | list[Scalar]], cell: Mapping[str, Scalar]) -> bool:
+    """Whether a cell that has values on some of the axes may be one that `rule` names.
+
+    Example:
+        >>> compatible({"model": ["vae1"], "latent_dim": 2}, {"model": "vae1"})
+        True
+    """
+    return all(cell[axis] in _listed(wanted) for axis, wanted in rule.items() if axis in cell)
 
 
 def _follow(tree: Any, way: Iterable[Any]) -> Any:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 from yaml.composer import ComposerError
 
+from entropy_sums import figures
 from entropy_sums.data.settings import DATASETS
-from entropy_sums.figures import FIGURES
 from entropy_sums.models.settings import MODELS
 from entropy_sums.settings import Settings
 from entropy_sums.study import plugins
@@ -73,6 +81,32 @@ class Override(Settings):
     """Setting → value; where the setting is also an axis, it is the default of that axis."""
 
 
+PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+"""A name that files are called by."""
+
+
+class Panel(Settings):
+    """A panel of a published figure: which cells it shows, and what is different in them."""
+
+    cells: Rule
+    """Axis → value or values; an axis that is not named has its first value, and all seeds."""
+    runs: PositiveInt | None = None
+    """How many of the seeds; by default all that `cells` name."""
+    set: dict[str, Any] = Field(default={})
+    """Setting → value, for these cells."""
+    nats: tuple[float, float] | None = None
+    """Limits of the axis in nats, as published; by default those of the late curves."""
+    epochs: PositiveFloat | None = None
+    """How many epochs are shown; by default all."""
+    rows: list[Literal["error", "deviation"]] = Field(default=["error"])
+    """What is drawn below the curves: `error` is the absolute gap in percent of the final ELBO, `deviation` has its
+    sign, as mean and standard deviation over runs."""
+    percent: PositiveFloat = 4.0
+    """Limit of the axes in percent."""
+    smooth: NonNegativeFloat = 0.0
+    """Epochs over which deviations are averaged."""
+
+
 class PackSettings(Settings):
     """How runs are packed into jobs."""
 
@@ -83,7 +117,7 @@ class PackSettings(Settings):
 class Study(Settings):
     """A study: a grid of runs, what they have in common, and what is drawn of them."""
 
-    study: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    study: PathPart
     """Name of the study, and of its folder under `results`."""
     plugins: Plugins = Field(default={})
     """Python files with models of your own, as seen from the folder of the study file; read as file → digest."""
@@ -95,16 +129,20 @@ class Study(Settings):
     """Settings for some of the cells; later ones win."""
     exclude: list[Rule] = Field(default=[])
     """Cells to leave out, each as axis → value or list of values."""
+    panels: dict[PathPart, dict[PathPart, Panel]] = Field(default={})
+    """Figure → panel → its cells; where there are panels, the study has their cells and no others."""
+    note: str | None = None
+    """What every figure says of this study, such as that it is smaller than the published one."""
     training: TrainingSettings = TrainingSettings()
     """Phases, evaluation and precision of all runs."""
     pack: PackSettings = PackSettings()
     """How runs are packed into jobs."""
-    figures: list[str] = Field(default=list(FIGURES))
-    """Which figures to draw."""
-    size: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+$")
+    figures: list[str] = Field(default=list(figures.FIGURES))
+    """Which figures to draw: of a figure with a picture per dataset all, or single ones, such as `traces_digits`."""
+    size: PathPart | None = None
     """Which of `sizes` this study has; None is the study as it stands."""
     sizes: dict[str, dict[str, Any]] = Field(default={}, exclude=True)
-    """Size → what is different there: keys of a study, blocks key by key, all else replaced."""
+    """Size → what is different there: keys of a study, blocks key by key, all else replaced; null takes a key out."""
     results: Path = Path("results")
     """Folder of all results."""
     data_dir: Path = Path("data")
@@ -127,11 +165,14 @@ class Study(Settings):
 
     @field_validator("figures")
     @classmethod
-    def _known_figures(cls, figures: list[str]) -> list[str]:
-        for figure in figures:
-            if figure not in FIGURES:
-                raise ValueError(f"{figure!r} is unknown; {nearest(figure, FIGURES)}")
-        return figures
+    def _known_figures(cls, named: list[str], info: Any) -> list[str]:
+        axes, panels = (info.data.get(name, {}) for name in ("axes", "panels"))
+        parts = figures.parts(axes.get("dataset", ()), panels)
+        known = [*figures.FIGURES, *figures.names(list(figures.FIGURES), parts)]
+        for figure in named:
+            if figure not in known:
+                raise ValueError(f"{figure!r} is unknown; {nearest(figure, known)}")
+        return named
 
     @property
     def name(self) -> str:
@@ -205,12 +246,13 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _merged(whole: Any, different: Any) -> Any:
-    """Blocks merged key by key; anything else is replaced.
+    """Blocks merged key by key; null takes a key out, anything else replaces.
 
     Example:
-        >>> _merged({"a": {"b": 1, "c": 2}, "d": [3]}, {"a": {"b": 4}, "d": [5, 6]})
+        >>> _merged({"a": {"b": 1, "c": 2}, "d": [3], "e": 4}, {"a": {"b": 4}, "d": [5, 6], "e": None})
         {'a': {'b': 4, 'c': 2}, 'd': [5, 6]}
     """
     if isinstance(whole, Mapping) and isinstance(different, Mapping):
-        return {**whole, **{key: _merged(whole.get(key), value) for key, value in different.items()}}
+        both = {**whole, **{key: _merged(whole.get(key), value) for key, value in different.items()}}
+        return {key: value for key, value in both.items() if value is not None or key not in different}
     return different

@@ -27,6 +27,7 @@ PER_STEP: dict[str, tuple[str, str]] = {
     "directional_derivative": ("derivative of the ELBO along the direction of each factor's certificate", NATS),
     "stationary_gap": ("gap of each factor that a stationary point of the objective has, by its certificate", NATS),
     "wall_time": ("time of training of the pack", "s"),
+    "epoch": ("passes through the training points", "1"),
 }
 ESTIMATES = {
     "importance_weighted_bound": "importance-weighted bound on the log-likelihood",
@@ -39,8 +40,13 @@ LIKELIHOOD = {
     for name, meaning in ESTIMATES.items()
     for limit, bound in {"": "", "_low": ": lower limit, 95 %", "_high": ": upper limit, 95 %"}.items()
 }
+TRUTH = {"train": "true_log_likelihood", "test": "heldout_true_log_likelihood"}
+"""Part of the data → its mean log-likelihood under the distribution that they are drawn from, where that is known."""
+
 PER_RUN: dict[str, tuple[str, str]] = {
     **LIKELIHOOD,
+    TRUTH["train"]: ("log-likelihood of the distribution that the data are drawn from", NATS),
+    TRUTH["test"]: ("log-likelihood of the distribution that the data are drawn from, held-out data", NATS),
     "diverged_at": ("first recorded step at which the run was found diverged", "optimiser steps"),
     "observed_dim": ("number of data dimensions", "1"),
     "run": ("identity of the run", "1"),

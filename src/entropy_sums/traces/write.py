@@ -25,9 +25,9 @@ def versions() -> dict[str, str]:
 def to_dataset(
     job: Job,
     arrays: dict[str, np.ndarray],
-    likelihood: dict[str, np.ndarray],
+    at_end: dict[str, np.ndarray],
     steps: list[int],
-    wall_time: list[float],
+    per_step: dict[str, list[float]],
     diverged_at: np.ndarray,
     factors: list[str],
     observed_dim: int,
@@ -38,7 +38,8 @@ def to_dataset(
 
     Args:
         arrays: quantity → `(step, replica, …)`.
-        likelihood: estimate at the end of training → `(replica,)`.
+        at_end: quantity that there is one of, of each run → `(replica,)`.
+        per_step: quantity that all runs have in common → `(step,)`.
     """
     size = len(job.runs)
     variables = {}
@@ -46,13 +47,10 @@ def to_dataset(
         if name in arrays:
             dims = ["replica", *dimensions(name)]
             variables[name] = (dims, np.moveaxis(arrays[name], 0, 1), attributes(name))
-    for name, values in likelihood.items():
+    for name, values in at_end.items():
         variables[name] = (["replica"], values, attributes(name))
-    variables["wall_time"] = (
-        ["replica", "step"],
-        np.broadcast_to(wall_time, (size, len(steps))),
-        attributes("wall_time"),
-    )
+    for name, shared in per_step.items():
+        variables[name] = (["replica", "step"], np.broadcast_to(shared, (size, len(steps))), attributes(name))
     variables["diverged_at"] = (["replica"], diverged_at, attributes("diverged_at"))
     variables["observed_dim"] = (["replica"], np.full(size, float(observed_dim)), attributes("observed_dim"))
     variables["run"] = (["replica"], [run.identity(data_checksum) for run in job.runs], attributes("run"))
