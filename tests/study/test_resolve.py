@@ -103,6 +103,16 @@ MISTAKES = {
         "exclude.0.dataset: 'digits' is not on the axis; known are: pca",
     ),
     "exclude everything": ("", "exclude: [{model: vae1}]", "exclude: leaves no run at all; leave out fewer cells"),
+    "panel of a value off the axis": (
+        "",
+        "panels: {figure_1: {a: {cells: {dataset: digits}}}}",
+        "panels.figure_1.a.cells.dataset: 'digits' is not on the axis; known are: pca",
+    ),
+    "unknown setting of a panel": (
+        "",
+        "panels: {figure_1: {a: {cells: {model: vae1}, set: {stepz: 1}}}}",
+        "panels.figure_1.a.set: 'stepz' is no setting of these models, datasets or training; did you mean 'steps'?",
+    ),
     "overrides in a circle": (
         "latent_dim: [2, 4], encoder_width: [50, 80]",
         "overrides: [{when: {latent_dim: 4}, set: {encoder_width: 80}}, "

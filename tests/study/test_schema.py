@@ -170,6 +170,15 @@ MISTAKES = {
         "sizes.full: training.phase: unknown key; did you mean 'phases'?",
     ),
     "sizes that are no blocks": (GOOD + "sizes: [full]", "sizes: Input should be a valid dictionary (got ['full'])"),
+    "misspelt key of a panel": (
+        GOOD + "panels: {figure_1: {a: {cell: {model: vae1}}}}",
+        "panels.figure_1.a.cells: is missing; add it\n{file}: panels.figure_1.a.cell: unknown key; did you mean 'cells'?",
+    ),
+    "panels of a figure without": (GOOD + "figures: [panels_figure_1]", "figures: 'panels_figure_1' is unknown"),
+    "picture of an unknown dataset": (
+        GOOD + "figures: [traces_pcb]",
+        "figures: 'traces_pcb' is unknown; did you mean 'traces_pca'?",
+    ),
     "number as a key": (GOOD + "1: 2", "Keys should be strings"),
 }
 
@@ -190,6 +199,17 @@ def test_every_mistake_is_told_at_once(tmp_path):
     path.write_text(GOOD + "pack: {size: 0}\nfigures: [trace]\n")
     with pytest.raises(StudyError, match=r"pack\.size.*\n.*figures"):
         read(path)
+
+
+def test_a_size_takes_a_key_out(tmp_path):
+    path = tmp_path / "study.yaml"
+    panels = "panels: {figure_1: {a: {cells: {model: vae1}}, b: {cells: {model: vae1}, nats: [0, 1]}}}\n"
+    path.write_text(GOOD + panels + "sizes: {small: {panels: {figure_1: {b: null}}}, large: {panels: null}}\n")
+    assert {size: [*read(path, size).panels.get("figure_1", {})] for size in (None, "small", "large")} == {
+        None: ["a", "b"],
+        "small": ["a"],
+        "large": [],
+    }
 
 
 def test_files_that_cannot_be_read(tmp_path):

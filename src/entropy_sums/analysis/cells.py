@@ -154,7 +154,8 @@ def panels(tree: xr.DataTree, figure: str) -> xr.DataTree:
         for model, cell, runs in walk(tree):
             named = {"model": model, **cell}
             rule = {**wanted, "model": [group_name(known) for known in wanted["model"]]}
-            if all(named[axis] in values for axis, values in rule.items() if axis in named):
+            # As text: a file has an axis with words and numbers as words
+            if all(str(named[axis]) in map(str, values) for axis, values in rule.items() if axis in named):
                 seeds = [seed for seed in runs["seed"].values.tolist() if seed in rule.get("seed", [seed])]
                 shown = _in_epochs(runs.sel(seed=seeds))
                 said = {"panel": name, "model": model, "cell": json.dumps(cell), "settings": json.dumps(panel)}

@@ -1,0 +1,66 @@
+"""Panels of published figures: which cells a study with them has, and what is different in them."""
+
+from entropy_sums.study.grid import Grid
+from entropy_sums.study.schema import Study
+
+AXES = {
+    "model": ["vae1", "vae3"],
+    "dataset": ["pca", "digits"],
+    "learning_rate": [1e-3, 5e-3],
+    "batch_size": [50, 10],
+    "seed": [0, 1, 2],
+}
+PANELS = {
+    "figure_1": {
+        "a": {"cells": {"dataset": "digits"}, "runs": 2, "set": {"steps": 7}},
+        "b": {"cells": {"model": "vae3"}, "nats": [0, 1]},
+    },
+    "figure_9": {
+        "a": {"cells": {"model": "vae3"}, "set": {"steps": 9}},
+        "b": {"cells": {"model": "vae3", "batch_size": "10", "learning_rate": [1e-3, 5e-3]}},
+    },
+}
+
+
+def grid(axes=AXES, panels=PANELS, **others):
+    return Grid(Study.model_validate({"study": "a", "axes": axes, "panels": panels, **others}))
+
+
+def test_a_study_with_panels_has_their_cells_and_no_others():
+    """What a panel does not name has its first value; a cell that two figures show is trained once."""
+    found = {
+        (run.model, run.dataset, run.coordinates["learning_rate"], run.coordinates["batch_size"], run.seed): [
+            phase.steps for phase in run.training.phases
+        ]
+        for run in grid().runs
+    }
+    assert found == {
+        **{("vae1", "digits", 1e-3, 50, seed): [7] for seed in (0, 1)},
+        **{("vae3", "pca", 1e-3, 50, seed): [9] for seed in (0, 1, 2)},
+        **{("vae3", "pca", rate, 10, seed): [2000] for rate in (1e-3, 5e-3) for seed in (0, 1, 2)},
+    }
+
+
+def test_panels_and_exclusions_go_together():
+    left = grid(exclude=[{"batch_size": 10}, {"model": "vae3", "seed": 2}]).runs
+    assert {(run.model, run.seed) for run in left} == {("vae1", 0), ("vae1", 1), ("vae3", 0), ("vae3", 1)}
+
+
+def test_a_panel_has_no_more_runs_than_there_are_seeds():
+    assert {run.seed for run in grid(panels={"f": {"a": {"cells": {"model": "vae1"}, "runs": 9}}}).runs} == {0, 1, 2}
+
+
+def test_an_axis_that_a_model_lacks_keeps_no_panel_from_it():
+    """The linear VAE has no decoder width."""
+    axes = {"model": ["linear_vae", "vae1"], "dataset": ["pca"], "decoder_width": [5, 6], "seed": [0]}
+    cells = {"decoder_width": 6, "model": ["linear_vae", "vae1"]}
+    found = grid(axes, {"f": {"a": {"cells": cells, "set": {"steps": 3}}}}).runs
+    assert [(run.model, run.coordinates.get("decoder_width"), run.training.steps) for run in found] == [
+        ("linear_vae", None, 3),
+        ("vae1", 6, 3),
+    ]
+
+
+def test_names_of_jobs_are_those_of_the_study_without_panels():
+    """So that a panel more trains only its own cells."""
+    assert set(grid(panels={"f": {"a": {"cells": {"model": "vae3"}}}}).jobs) <= set(grid(panels={}).jobs)
