@@ -4,12 +4,13 @@ import errno
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from entropy_sums import reference
 from entropy_sums.analysis.example import example_tree
 from entropy_sums.cli import main
-from entropy_sums.tables import final_table
+from entropy_sums.tables import final_table, rounded
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +120,46 @@ def test_command(tmp_path, monkeypatch, capsys, tree, table):
     moved = table.assign(**{f"gap{end}": table[f"gap{end}"] + 1e3 for end in ("", "_low", "_high")})
     reference.keep(moved, {}, path)
     assert main(["compare", "a.yaml"]) == 1
+
+
+ROWS = """study,table,where,quantity,value,std,source
+example,final,"{""model"": ""vae1"", ""dataset"": ""pca"", ""latent_dim"": 4}",elbo,-6.5,0.25,somebody (2020)
+example,batches,"{""segment"": 2}",elbo,-9.21,0.731,somebody (2020)
+example,final,"{""model"": ""vae7""}",elbo,1.0,,somebody (2020)
+example,none,{},elbo,1.0,,somebody (2020)
+other,final,{},elbo,1.0,,somebody (2020)
+"""
+
+
+def test_published_numbers_stand_beside_those_of_the_tables(tmp_path, table):
+    table.to_csv(tmp_path / "final.csv")
+    (tmp_path / "batches.csv").write_text("segment,elbo,elbo_std\n1,-1,1\n2,-9.18642,0.0521\n")
+    (tmp_path / "published.csv").write_text(ROWS)
+    rows = reference.published("example", tmp_path, tmp_path / "published.csv")
+    row = table[(table["model"] == "vae1") & (table["dataset"] == "pca") & (table["latent_dim"] == 4)].iloc[0]
+    assert rows["published"].tolist() == ["-6.5 ± 0.25", "-9.21 ± 0.731", "1.0", "1.0"]
+    assert rows["found"].tolist() == [
+        rounded(*(row[f"elbo{end}"] for end in ("", "_low", "_high"))),
+        "-9.186 ± 0.052",
+        "missing",
+        "missing",
+    ]
+    assert rows.loc[0, "cell"] == "model vae1, dataset pca, latent_dim 4"
+    assert set(rows["source"]) == {"somebody (2020)"}
+
+
+def test_a_file_of_published_numbers_without_a_source_is_refused(tmp_path):
+    (tmp_path / "published.csv").write_text(ROWS.replace("source", "paper"))
+    with pytest.raises(ValueError, match=r"published\.csv: the column source is missing"):
+        reference.published("example", tmp_path, tmp_path / "published.csv")
+
+
+def test_the_published_numbers_that_come_with_the_project_can_be_looked_up():
+    """Every study is there, every condition can be read, every number is one and has a source."""
+    root = Path(__file__).parents[1]
+    rows = pd.read_csv(root / reference.PUBLISHED, dtype=str, keep_default_na=False)
+    assert set(rows["study"]) <= {path.stem for path in (root / "config" / "studies").glob("*.yaml")}
+    assert rows["source"].str.contains(r"\d{4}").all()
+    assert rows["value"].astype(float).notna().all()
+    for study in set(rows["study"]):
+        assert (reference.published(study, root, root / reference.PUBLISHED)["found"] == "missing").all()

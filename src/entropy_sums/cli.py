@@ -257,7 +257,8 @@ def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
     from entropy_sums.tables import final_table
 
-    folder = _grid(options).study.folder
+    study = _grid(options).study
+    folder = study.folder
     tree = _tree(folder / "traces.nc")
     table, path = final_table(tree), options.reference or reference.FOLDER / f"{folder.name}.csv"
     if options.keep:
@@ -269,6 +270,9 @@ def _compare(options: argparse.Namespace) -> int:
     print(rows.to_string(index=False))
     counts = rows["agrees"].value_counts()
     print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()))
+    in_print = reference.published(study.study, folder / "tables")
+    if len(in_print):
+        print(f"\nPublished numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
     return int("no" in rows["agrees"].tolist())
 
 

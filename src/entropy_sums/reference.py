@@ -18,6 +18,12 @@ from entropy_sums.tables import COLUMNS, rounded
 FOLDER = Path("results/reference")
 """Where they are, as seen from the folder of the project."""
 
+PUBLISHED = FOLDER / "published.csv"
+"""Numbers of papers, each with its source."""
+
+IN_PRINT = ("study", "table", "where", "quantity", "value", "std", "source")
+"""Columns of the file of published numbers."""
+
 VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "missing": "missing"}
 """What `compare` says, and in words."""
 
@@ -104,6 +110,65 @@ def compare(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
             texts = {"reference": rounded(*kept), "found": rounded(*found)}
             rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": _agree(kept, found)})
     return pd.DataFrame(rows)
+
+
+def published(study: str, tables: Path, path: Path = PUBLISHED) -> pd.DataFrame:
+    """What papers have for a study, beside what its tables have: a row per number.
+
+    A row of the file names a `study`, one of its `table`s, `where` in it the number is (JSON: column → value), the
+    `quantity`, a column of that table, its published `value` and standard deviation (`std`) where there is one, and the
+    `source`. Without the file there are no rows.
+
+    Args:
+        study: name without a size.
+        tables: folder of the tables of the study.
+
+    Raises:
+        ValueError: the file lacks a column.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> line = 'a,final,"{""model"": ""vae1""}",elbo,-1.5,,somebody (2020)'
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "published.csv").write_text(",".join(IN_PRINT) + "\\n" + line)
+        ...     _ = Path(folder, "final.csv").write_text("model,elbo\\nvae1,-1.4375")
+        ...     published("a", Path(folder), Path(folder, "published.csv")).loc[0, ["published", "found"]].tolist()
+        ['-1.5', '-1.438']
+    """
+    empty = pd.DataFrame(columns=list(IN_PRINT))
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else empty
+    lacking = [column for column in IN_PRINT if column not in rows.columns]
+    if lacking:
+        raise ValueError(f"{path}: the column {lacking[0]} is missing; it has to have {', '.join(IN_PRINT)}")
+    found = []
+    for row in (row for row in rows.to_dict("records") if row["study"] == study):
+        where = json.loads(row["where"])
+        said = {
+            "table": row["table"],
+            "cell": ", ".join(f"{axis} {value}" for axis, value in where.items()),
+            "quantity": row["quantity"],
+            "published": row["value"] + (f" ± {row['std']}" if row["std"] else ""),
+        }
+        ours = _looked_up(tables / f"{row['table']}.csv", where, row["quantity"])
+        found.append({**said, "found": ours, "source": row["source"]})
+    return pd.DataFrame(found, columns=["table", "cell", "quantity", "published", "found", "source"])
+
+
+def _looked_up(path: Path, where: Mapping[str, object], quantity: str) -> str:
+    """A number of a table, with its interval or standard deviation if it has one."""
+    rows = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+    lacking = {quantity, *where} - {*rows.columns}
+    matching = [] if lacking else [row for row in rows.to_dict("records") if _is(row, where)]
+    if not matching or pd.isna(matching[0][quantity]):
+        return VERDICTS["missing"]
+    row = matching[0]
+    if f"{quantity}_std" in row:
+        return f"{row[quantity]:.4g} ± {row[f'{quantity}_std']:.2g}"
+    return rounded(row[quantity], *(row.get(f"{quantity}{end}", math.nan) for end in ("_low", "_high")))
+
+
+def _is(row: Mapping, where: Mapping[str, object]) -> bool:
+    return all(str(row[column]) == str(value) for column, value in where.items())
 
 
 def _axes(table: pd.DataFrame) -> list[str]:

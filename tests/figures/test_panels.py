@@ -34,7 +34,7 @@ def line(ax, color):
 
 def test_a_column_per_panel_with_curves_error_and_deviation(figure):
     assert [ax.get_title() for ax in figure.axes[:2]] == ["a  linear VAE, PCA", "b  VAE-1, PCA"]
-    assert [ax.get_ylabel() for ax in figure.axes[::2]] == ["nats", "error (%)", "deviation (%)"]
+    assert [ax.get_ylabel() for ax in figure.axes[::2]] == ["nats", "error (%)", "signed (%)"]
     assert figure.get_supxlabel() == "epoch"
 
 

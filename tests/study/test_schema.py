@@ -172,7 +172,8 @@ MISTAKES = {
     "sizes that are no blocks": (GOOD + "sizes: [full]", "sizes: Input should be a valid dictionary (got ['full'])"),
     "misspelt key of a panel": (
         GOOD + "panels: {figure_1: {a: {cell: {model: vae1}}}}",
-        "panels.figure_1.a.cells: is missing; add it\n{file}: panels.figure_1.a.cell: unknown key; did you mean 'cells'?",
+        "panels.figure_1.a.cells: is missing; add it\n"
+        "{file}: panels.figure_1.a.cell: unknown key; did you mean 'cells'?",
     ),
     "panels of a figure without": (GOOD + "figures: [panels_figure_1]", "figures: 'panels_figure_1' is unknown"),
     "picture of an unknown dataset": (

@@ -164,7 +164,7 @@ def panels(tree: xr.DataTree, figure: str) -> xr.DataTree:
 
 
 def _in_epochs(runs: xr.Dataset) -> xr.Dataset:
-    epochs = runs["epoch"].max("seed")
+    epochs = runs["epoch"].median("seed")
     recorded = np.flatnonzero(epochs.notnull().values)
     return runs.isel(step=recorded).assign_coords(step=epochs.values[recorded])
 

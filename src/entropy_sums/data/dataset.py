@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -90,7 +91,8 @@ class Dataset:
         if self.truth.keys() != {"weights", "offset", "noise"} or not self.truth["noise"]:
             return {}
         weights, offset, noise = (self.truth[name] for name in ("weights", "offset", "noise"))
-        density = multivariate_normal(offset, weights @ weights.T + noise**2 * np.eye(len(offset)))
+        covariance: Any = weights @ weights.T + noise**2 * np.eye(len(offset))
+        density = multivariate_normal(offset, covariance)
         return {part: float(density.logpdf(getattr(self, part)).mean()) for part in ("train", "test")}
 
     def write(self, path: Path) -> None:

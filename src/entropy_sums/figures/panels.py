@@ -29,10 +29,10 @@ LINES: dict[str, Any] = {
 COLUMNS = 4
 """Panels beside each other at most."""
 
-HEIGHTS = {"curves": 1.3, "error": 0.7, "deviation": 0.7}
+HEIGHTS = {"curves": 1.3, "error": 0.75, "deviation": 0.8}
 """Inches."""
 
-LABELS = {"curves": "nats", "error": "error (%)", "deviation": "deviation (%)"}
+LABELS = {"curves": "nats", "error": "error (%)", "deviation": "signed (%)"}
 
 
 @style.styled
@@ -110,7 +110,7 @@ def caption(tree: xr.DataTree) -> str:
     smoothed = max((_settings(ds)["smooth"] for ds in panels), default=0)
     explained = {
         "error": "Error: distance of ELBO and entropy sum in percent of the final ELBO of a run, median, quartiles.",
-        "deviation": "Deviation: the same with its sign (ELBO minus entropy sum), mean and standard deviation over "
+        "deviation": "Signed: the same with its sign (ELBO minus entropy sum), mean and standard deviation over "
         "runs" + (f", moving average over {smoothed:g} epochs." if smoothed else "."),
     }
     return " ".join(
@@ -163,6 +163,7 @@ def _curves(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> set[str]:
 
 def _error(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> None:
     ax.set_ylim(0, settings["percent"])
+    ax.set_yticks(np.linspace(0, settings["percent"], 3))
     errors = statistics.relative_gap(ds) if ds.sizes["step"] else ds["gap"]
     if not errors.notnull().any():
         return
@@ -175,6 +176,7 @@ def _error(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> None:
 
 def _deviation(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> None:
     ax.set_ylim(-settings["percent"], settings["percent"])
+    ax.set_yticks(np.linspace(-settings["percent"], settings["percent"], 3))
     ax.axhline(0, **style.GUIDE)
     if not ds.sizes["step"] or not ds["gap"].notnull().any():
         return
