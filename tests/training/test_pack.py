@@ -53,6 +53,19 @@ def test_alone_is_as_in_a_pack(size, model):
             np.testing.assert_allclose(packed[name][:, position], alone[name][:, 0], rtol=2e-4, atol=2e-4, err_msg=name)
 
 
+@pytest.mark.parametrize("model", ["linear_vae", "sparse_coding"])
+def test_points_in_the_order_given_are_learned_in_that_order(model):
+    """400 steps do not come to the second half of the points, which lies far from the first."""
+    phases = [{"steps": 400, "learning_rate": 0.05, "batch_size": 30, "order": "given"}]
+    training = TrainingSettings(phases=phases, evaluation={"every": 400, "samples": 2})
+    first, last = POINTS[:30] + 5, POINTS[30:60] - 5
+    replicas = [replica(seed, training, model, latent_dim=1) for seed in (0, 1)]
+    train = np.concatenate([first] * 400 + [last] * 400)
+    ends = {name: Pack(replicas, train, test).run().arrays() for name, test in {"first": first, "last": last}.items()}
+    equal({"elbo": ends["first"]["elbo"]}, {"elbo": ends["last"]["elbo"]})
+    assert (ends["first"]["heldout_elbo"][-1] > ends["last"]["heldout_elbo"][-1] + 10).all()
+
+
 def test_the_same_seed_gives_the_same_trace_and_another_seed_another():
     equal(arrays([replica(1), replica(2)]), arrays([replica(1), replica(2)]))
     both = arrays([replica(1), replica(2)])["elbo"]

@@ -276,6 +276,66 @@ class SwissRoll(GeneratedSettings):
     coordinates = 3
 
 
+class Cosine(GeneratedSettings):
+    """One and a half periods of a cosine, uniform along the axis; 2 dimensions."""
+
+    name = "cosine"
+    loader = "entropy_sums.data.generated:cosine"
+    source = "generated; Damm et al. (AISTATS 2023), toy data"
+
+
+class Spiral(GeneratedSettings):
+    """One turn of a helix whose axis lies between two axes of the data; 3 dimensions."""
+
+    name = "spiral"
+    loader = "entropy_sums.data.generated:spiral"
+    source = "generated; Damm et al. (AISTATS 2023), toy data"
+    coordinates = 3
+
+
+class GridOfGaussians(GeneratedSettings):
+    """Gaussians of equal weight on a square grid over [-1, 1]², of standard deviation `noise`; 2 dimensions."""
+
+    name = "grid_of_gaussians"
+    loader = "entropy_sums.data.generated:grid_of_gaussians"
+    source = "generated"
+
+    side: Annotated[int, Field(ge=2)] = 5
+    """Gaussians in a row; there are as many rows."""
+
+
+class Stream(DatasetSettings):
+    """Gaussian segments of 6, 2 and 4 latents one after the other, for phases with `order: given`.
+
+    Held-out points are of the last segment, which a model that goes through the stream ends with. With fewer `segments`
+    the stream ends sooner, its points until there stay: `segments: [1, 2, 3]` looks at the end of each.
+
+    Example:
+        >>> Stream(segment=1000).shape
+        (3000, 10)
+    """
+
+    name = "stream"
+    loader = "entropy_sums.data.generated:stream"
+    source = "generated; Damm et al. (AISTATS 2023), streaming model selection"
+    true_latent_dims: ClassVar[tuple[int, ...]] = (6, 2, 4)
+
+    segment: PointCount = 100_000
+    """Points of a segment."""
+    segments: Literal[1, 2, 3] = 3
+    """Number of segments."""
+    test: PointCount = 10_000
+    """Number of held-out points, all of the last segment."""
+    dim: Annotated[int, Field(ge=6)] = 10
+    """Number D of data dimensions."""
+    noise: StandardDeviation = 0.1
+    """Standard deviation of the Gaussian noise on every coordinate."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.segment * self.segments, self.dim
+
+
 class MeasuredSettings(DatasetSettings):
     """Data that were not drawn from a density, so that learned variances may shrink without end."""
 
@@ -457,6 +517,10 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         Circle,
         Eight,
         SwissRoll,
+        Cosine,
+        Spiral,
+        GridOfGaussians,
+        Stream,
         Digits,
         MNIST5k,
         MNIST,
