@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
+from entropy_sums.data import places
 from entropy_sums.settings import Settings
 
 PointCount = Annotated[int, Field(ge=2)]
@@ -48,6 +49,16 @@ class DatasetSettings(Settings):
     def files(self) -> list[Path]:
         """Files of the user's that the data are read from; when one changes, they are read again."""
         return []
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        """Why the data cannot be had from this machine: which file is looked for where, and where to get it; or None.
+
+        Example:
+            >>> PCA.missing(Path("data")) is None
+            True
+        """
+        return None
 
 
 class DrawnSettings(DatasetSettings):
@@ -444,6 +455,19 @@ class IdxSettings(CountedImageSettings):
     """Number of training images, of the 60,000 in the training file."""
     test: Annotated[int, Field(ge=2, le=10_000)] = 10_000
     """Number of held-out images, of the 10,000 in the test file."""
+
+    names: ClassVar[tuple[str, str]] = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        own, system = places.folders(cls.name, data_dir)
+        absent = [name for name in cls.names if places.find(name, own, system) is None]
+        if not absent:
+            return None
+        return (
+            f"{absent[0]}(.gz) is neither in {own} nor in {system}; put it into the first folder, or leave "
+            "skip_missing out and it is downloaded"
+        )
 
 
 class MNIST(IdxSettings):
