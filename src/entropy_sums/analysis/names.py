@@ -8,6 +8,7 @@ from typing import Any
 
 NAMES = {
     "linearvae": "linear VAE",
+    "convvae": "convolutional VAE",
     "bernoullivae": "Bernoulli VAE",
     "poissonvae": "Poisson VAE",
     "gaussianmixture": "Gaussian mixture",
