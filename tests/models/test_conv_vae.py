@@ -1,10 +1,14 @@
 """The convolutional VAE: its layers against convolutions of torch, images in and out, the cost of a pass."""
 
+import numpy as np
 import pytest
 import torch
+import xarray as xr
+import yaml
 from torch import nn
 from torch.nn.utils import skip_init
 
+from entropy_sums.cli import main
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.settings import KERNEL
 
@@ -96,3 +100,18 @@ def test_forecast_counts_the_multiplications_of_a_pass():
 def test_deep_networks_for_celeba_can_be_built():
     model = made(depth=5, side=64, replicas=1, activation="leaky_relu", output="sigmoid")
     assert model.observation(torch.zeros(1, 2, 2)).mean.shape == (1, 2, 64 * 64 * 3)
+
+
+def test_trained_by_the_command_on_digits_it_improves(tmp_path):
+    axes = {"model": ["conv_vae"], "dataset": ["digits"], "seed": {"count": 2}}
+    settings = {"train": 200, "test": 50, "width": 4, "initial_std": 0.3}
+    phases = [{"steps": 100, "learning_rate": 1e-2, "batch_size": 50}]
+    training = {"phases": phases, "evaluation": {"every": 100, "samples": 2}}
+    study = {"study": "a", "axes": axes, "settings": settings, "training": training, "results": str(tmp_path)}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    assert main(["train", str(tmp_path / "study.yaml"), "conv_vae/digits/seed=0-1"]) == 0
+    trace = xr.load_dataset(tmp_path / "a/runs/conv_vae/digits/seed=0-1.nc")
+    for elbo in (trace["elbo"], trace["heldout_elbo"]):
+        assert (elbo.isel(step=-1) > elbo.isel(step=0) + 10).all()
+    gap, along = trace["gap"], trace["directional_derivative"].sum("factor")
+    np.testing.assert_allclose(along, gap, atol=1e-3)

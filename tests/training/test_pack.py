@@ -18,7 +18,7 @@ PHASES = [
     {"steps": 10, "learning_rate": 1e-3, "schedule": "linear", "batch_size": "full"},
 ]
 TRAINING = TrainingSettings(phases=PHASES, evaluation={"every": 8, "samples": 2})
-SMALL = {"encoder_width": 5, "decoder_width": 5, "encoder_depth": 1, "decoder_depth": 1}
+SMALL = {"encoder_width": 5, "decoder_width": 5, "encoder_depth": 1, "decoder_depth": 1, "width": 3, "depth": 1}
 
 
 def replica(seed, training=TRAINING, model="vae1", **settings):
@@ -41,7 +41,7 @@ def equal(a, b):
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
-@pytest.mark.parametrize("model", ["linear_vae", "vae2", "vae3"])
+@pytest.mark.parametrize("model", ["linear_vae", "vae2", "vae3", "conv_vae"])
 @pytest.mark.parametrize("size", [1, 7, 32])
 def test_alone_is_as_in_a_pack(size, model):
     rates = [1e-2, 3e-3, 3e-3]
