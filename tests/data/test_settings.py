@@ -18,7 +18,7 @@ def test_names_of_all_datasets():
         *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll", "counts"),
         *("cosine", "spiral", "grid_of_gaussians", "stream"),
         *("bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"),
-        *("digits", "mnist5k", "mnist", "fashion_mnist", "array"),
+        *("digits", "mnist5k", "mnist", "fashion_mnist", "celeba", "susy", "array"),
     }
 
 

@@ -92,6 +92,14 @@ def test_a_dataset_with_a_data_file_is_at_hand(load, tmp_path):
     assert identities(load(SKIPPING)) == wanted
 
 
+@pytest.mark.parametrize(("dataset", "file"), [("susy", r"SUSY\.csv\(\.gz\)"), ("celeba", "img_align_celeba")])
+def test_data_that_cannot_be_downloaded(load, dataset, file):
+    with pytest.raises(
+        StudyError, match=rf"(?=.*data/{dataset}){dataset} is left out: .*{file}.*; get .* from https://"
+    ):
+        load(f"study: a\naxes: {{model: [vae1], dataset: [{dataset}], seed: [0]}}\nskip_missing: true\n")
+
+
 def test_an_axis_that_only_a_missing_dataset_has(load):
     text = SKIPPING.replace("digits", "pca").replace("seed: {", "binarise: [none, threshold], seed: {")
     grid = load(text.replace("set: {binarise: threshold}", "set: {dequantise: true}"))

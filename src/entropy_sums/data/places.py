@@ -27,3 +27,18 @@ def find(name: str, *folders: Path) -> Path | None:
     """
     paths = (folder / f"{name}{suffix}" for folder in folders for suffix in ("", ".gz"))
     return next((path for path in paths if path.is_file()), None)
+
+
+PICTURES = "img_align_celeba"
+"""Folder, or archive without its suffix, of the aligned pictures of CelebA."""
+
+
+def pictures(folder: Path) -> Path | None:
+    """The folder or else the .zip archive of the pictures of CelebA, if one of them is there.
+
+    Example:
+        >>> pictures(Path("no such folder")) is None
+        True
+    """
+    plain, archive = folder / PICTURES, folder / f"{PICTURES}.zip"
+    return plain if plain.is_dir() else archive if archive.is_file() else None

@@ -486,6 +486,72 @@ class FashionMNIST(IdxSettings):
     source = "Fashion-MNIST; Xiao et al. (arXiv 1708.07747)"
 
 
+class CelebA(CountedImageSettings):
+    """Faces in colour, of the published aligned pictures the square in the middle; fewer are drawn by `data_seed`.
+
+    Training points are of the published training part, held-out points of the test part; without the published
+    partition the parts lie in the order of the file names. Red, green and blue of a pixel are side by side.
+
+    Example:
+        >>> CelebA(train=100, side=32).shape
+        (100, 3072)
+    """
+
+    name = "celeba"
+    loader = "entropy_sums.data.celeba:images"
+    source = "CelebA; Liu et al. (ICCV 2015)"
+
+    train: Annotated[int, Field(ge=2, le=162_770)] = 10_000
+    """Number of training images, of the 162,770 in the training part; each takes 12 bytes per pixel."""
+    test: Annotated[int, Field(ge=2, le=19_962)] = 2_000
+    """Number of held-out images, of the 19,962 in the test part."""
+    crop: Annotated[int, Field(ge=1, le=178)] = 148
+    """Side of the square that is cut out of the middle of the published 178×218 pixels."""
+    side: PositiveInt = 64
+    """Pixels of a side to which the square is scaled."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, 3 * self.side**2
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        folder = data_dir / cls.name
+        if places.pictures(folder) is not None:
+            return None
+        return (
+            f"{folder} holds neither a folder {places.PICTURES} nor {places.PICTURES}.zip; get the aligned and cropped "
+            "images, and list_eval_partition.txt, from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+        )
+
+
+class SUSY(MeasuredSettings):
+    """Simulated collisions of particles, 18 features with mean 0 and standard deviation 1 on the training points.
+
+    Held-out points are of the last 500,000 rows, as published; labels are left out.
+    """
+
+    name = "susy"
+    loader = "entropy_sums.data.susy:features"
+    source = "SUSY, UCI Machine Learning Repository; Baldi et al. (Nature Communications 2014)"
+
+    train: Annotated[int, Field(ge=2, le=4_500_000)] = 100_000
+    """Number of training points, the first of the file."""
+    test: Annotated[int, Field(ge=2, le=500_000)] = 10_000
+    """Number of held-out points, the first of the last 500,000 rows."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, 18
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        folder = data_dir / cls.name
+        if places.find("SUSY.csv", folder) is not None:
+            return None
+        return f"SUSY.csv(.gz) is not in {folder}; get it from https://archive.ics.uci.edu/dataset/279/susy"
+
+
 class Array(MeasuredSettings):
     """A user's own real array of shape (points, dimensions).
 
@@ -549,6 +615,8 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         MNIST5k,
         MNIST,
         FashionMNIST,
+        CelebA,
+        SUSY,
         Array,
     )
 }
