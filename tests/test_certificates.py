@@ -23,7 +23,9 @@ from entropy_sums.models import MODELS, build
 pytestmark = pytest.mark.usefixtures("float64")
 
 DIM = 5
-SMALL = {"encoder_width": 6, "encoder_depth": 1, "decoder_width": 6, "decoder_depth": 1}
+DIMS = {"conv_vae": 16}
+"""Data dimensions of models that are not for any number of them."""
+SMALL = {"encoder_width": 6, "encoder_depth": 1, "decoder_width": 6, "decoder_depth": 1, "width": 2}
 
 # Rates are exponentials of what the network says: spread any wider, they differ by a factor of a million.
 SMALL_RATES = (("initial_scale", 0.3),)
@@ -45,6 +47,11 @@ PROVEN = {
         "c(Θ) · shift of decoder.spread",
     ),
     ("vae3", ()): (f"{ENCODER}, -1/2 · decoder.trunk.layers.0.weight", "-1 · shift of decoder.spread.bias"),
+    ("conv_vae", ()): (f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight", "-1 · shift of decoder.spread"),
+    ("conv_vae", (("channels", 4), ("depth", 1), ("output", "sigmoid"))): (
+        f"{ENCODER}, -1/2 · decoder.mean.0.layers.0.weight",
+        "-1 · shift of decoder.spread",
+    ),
     ("bernoulli_vae", ()): (
         f"{ENCODER}, -1/2 · decoder.network.0.layers.0.weight",
         "1 · decoder.network.1.weight, 1 · decoder.network.1.bias",
@@ -97,6 +104,7 @@ UNPROVEN = {
     ("sparse_coding", (("prior", "fixed"), ("posterior", "full"))): ["prior"],
     ("vae1", (("variance_head", "softplus"),)): ["prior"],
     ("vae3", (("variance_head", "softplus"),)): ["prior", "observation"],
+    ("conv_vae", (("variance_head", "softplus"),)): ["prior"],
     ("vae1", (("variance_head", "leaky_relu"),)): ["prior"],
     ("vae3", (("variance_head", "leaky_relu"),)): ["prior", "observation"],
     ("poisson_vae", (*SMALL_RATES, ("observation_entropy", "true"))): ["observation"],
@@ -123,11 +131,11 @@ SUPPORTS = {
 def made(name, settings=(), replicas=2, seed=0):
     chosen = {k: v for k, v in {**SMALL, **dict(settings)}.items() if k in MODELS[name].model_fields}
     source = torch.Generator().manual_seed(seed)
-    return build([MODELS[name](**chosen)] * replicas, DIM, [source] * replicas)
+    return build([MODELS[name](**chosen)] * replicas, DIMS.get(name, DIM), [source] * replicas)
 
 
 def points(name, seed=1):
-    x = torch.randn(120, DIM, generator=torch.Generator().manual_seed(seed)) + 0.5
+    x = torch.randn(120, DIMS.get(name, DIM), generator=torch.Generator().manual_seed(seed)) + 0.5
     return SUPPORTS.get(name, lambda x: x)(x)
 
 
@@ -168,7 +176,7 @@ def detached_gradient(bound):
 
 
 @pytest.mark.parametrize("mistake", [wrong_sign, missing_factor, detached_gradient])
-@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "bernoulli_vae", "poisson_vae"])
+@pytest.mark.parametrize("name", ["linear_vae", "vae1", "vae2", "vae3", "conv_vae", "bernoulli_vae", "poisson_vae"])
 def test_a_broken_model_is_caught(name, mistake):
     model = made(name)
 

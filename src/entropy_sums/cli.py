@@ -149,6 +149,8 @@ def _plan(options: argparse.Namespace) -> None:
     from entropy_sums.study.plan import describe
 
     grid = _grid(options)
+    for line in grid.left_out:
+        print(line, file=sys.stderr)
     if options.only:
         print(json.dumps([run.configuration for run in grid.find(options.only).runs], indent=2))
     else:

@@ -12,7 +12,10 @@ from scipy.stats import chisquare, kstest
 from entropy_sums.data import generated
 from entropy_sums.data.settings import DATASETS
 
-GENERATED = ["pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll"]
+GENERATED = [
+    *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll"),
+    *("cosine", "spiral", "grid_of_gaussians"),
+]
 MANY = 50_000
 
 
@@ -126,6 +129,50 @@ def test_swiss_roll_is_that_of_scikit_learn():
         np.testing.assert_allclose(4.5 * np.pi * points[:, 0], radius * np.cos(radius), atol=1e-9)
     for dimension in range(3):
         assert kstest(ours[:, dimension], theirs[:, dimension]).pvalue > 1e-4
+
+
+def test_cosine_has_one_and_a_half_periods():
+    x, y = draw("cosine", train=MANY, noise=0.0)["train"].T
+    np.testing.assert_allclose(y, np.cos(x))
+    assert kstest(x, "uniform", (0, 3 * np.pi)).pvalue > 1e-4
+
+
+def test_spiral_is_a_turn_of_a_helix():
+    """Turned back, $(x - z, y, x + z) \\to (x, y, z)$: a circle of radius 2.5, of which z = 3t is the angle."""
+    first, y, last = draw("spiral", train=MANY, noise=0.0)["train"].T
+    x, z = (last + first) / 2, (last - first) / 2
+    np.testing.assert_allclose(np.hypot(x, y), 2.5)
+    np.testing.assert_allclose(np.arctan2(x, y) % (2 * np.pi), 2 * np.pi * z / 3, atol=1e-9)
+    assert kstest(z, "uniform", (0, 3)).pvalue > 1e-4
+
+
+def test_grid_of_gaussians_has_equally_many_points_of_the_asked_noise_at_each_centre():
+    points = draw("grid_of_gaussians", train=MANY, side=3, noise=0.05)["train"]
+    nearest = points.round()
+    assert {*nearest.ravel()} == {-1, 0, 1}
+    assert chisquare(np.unique(nearest, axis=0, return_counts=True)[1]).pvalue > 1e-4
+    assert kstest((points - nearest).ravel(), "norm", (0, 0.05)).pvalue > 1e-4
+
+
+def test_stream_is_published_segments_in_their_order():
+    arrays = draw("stream", segment=MANY, test=MANY)
+    transform, scales, noise = (arrays["truth"][name] for name in ("transform", "scales", "noise"))
+    np.testing.assert_allclose(transform @ transform.T, np.eye(10), atol=1e-12)
+    assert noise == 0.1
+    segments = [*arrays["train"].reshape(3, MANY, 10), arrays["test"]]
+    for latents, points in zip((6, 2, 4, 4), segments, strict=True):
+        expected = np.linspace(1, 5, 10) * (np.arange(10) < latents)
+        # Each direction of the transform has its own scale, and none goes with another
+        along = points @ transform / np.hypot(expected, 0.1)
+        assert kstest(along.ravel(), "norm").pvalue > 1e-4
+        assert np.abs(np.cov(along.T) - np.eye(10)).max() < 6 / np.sqrt(MANY / 2)
+    np.testing.assert_array_equal(scales[1] > 0, np.arange(10) < 2)
+
+
+def test_a_shorter_stream_is_the_beginning_of_a_longer_one():
+    short, long = draw("stream", segment=20, segments=2), draw("stream", segment=20)
+    np.testing.assert_array_equal(short["train"], long["train"][:40])
+    assert not np.isin(long["test"], long["train"]).any()
 
 
 @pytest.mark.parametrize("name", GENERATED)

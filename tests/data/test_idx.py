@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from entropy_sums.data import idx, load
-from entropy_sums.data.settings import MNIST, FashionMNIST
+from entropy_sums.data import idx, load, places
+from entropy_sums.data.settings import DATASETS, MNIST, FashionMNIST
 
 IMAGES = {
     "train": np.random.default_rng(0).integers(256, size=(6, 3, 2), dtype=np.uint8),
@@ -40,7 +40,7 @@ def compressed(part):
 def tiny_files(monkeypatch, tmp_path):
     """Publishes the tiny images at an address where nothing answers, and empties the system's folder."""
     publish(monkeypatch, "http://127.0.0.1:9")
-    monkeypatch.setattr(idx, "SYSTEM_DIR", tmp_path / "system")
+    monkeypatch.setattr(places, "SYSTEM_DIR", tmp_path / "system")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
@@ -99,6 +99,26 @@ def test_own_folder_then_system_folder(tmp_path, plain):
     for path in (tmp_path / "system" / "fashion-mnist").iterdir():
         path.write_bytes(b"not read where the own folder has the file")
     assert_all_images(load(settings(FashionMNIST), tmp_path))
+
+
+def test_settings_name_the_published_files():
+    for dataset, files in idx.FILES.items():
+        assert DATASETS[dataset].names == tuple(published.name for published in files.values())
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_is_missing_is_named_with_its_places(tmp_path, plain):
+    system = tmp_path / "system" / "fashion-mnist"
+    message = (
+        f"{NAMES['test']}(.gz) is neither in {tmp_path / 'fashion_mnist'} nor in {system}; put it into the first "
+        "folder, or leave skip_missing out and it is downloaded"
+    )
+    put(system, plain)
+    assert FashionMNIST.missing(tmp_path) is None
+    next(system.glob(f"{NAMES['test']}*")).rename(tmp_path / "elsewhere")
+    assert FashionMNIST.missing(tmp_path) == message
+    put(tmp_path / "fashion_mnist", plain)
+    assert FashionMNIST.missing(tmp_path) is None
 
 
 def test_missing_files_are_downloaded_once(tmp_path, server, monkeypatch):

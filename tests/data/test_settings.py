@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 import pytest
 from pydantic import ValidationError
 
-from entropy_sums.data.settings import DATASETS, PCA, Array, Digits, Manifold, MNIST5k
+from entropy_sums.data.settings import DATASETS, PCA, Array, Digits, Manifold, MNIST5k, Stream
 
 REQUIRED = {"array": {"path": "x.npy"}}
 EVERY = [pytest.param(cls(**REQUIRED.get(name, {})), id=name) for name, cls in DATASETS.items()]
@@ -16,8 +16,9 @@ EVERY = [pytest.param(cls(**REQUIRED.get(name, {})), id=name) for name, cls in D
 def test_names_of_all_datasets():
     assert set(DATASETS) == {
         *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll", "counts"),
+        *("cosine", "spiral", "grid_of_gaussians", "stream"),
         *("bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"),
-        *("digits", "mnist5k", "mnist", "fashion_mnist", "array"),
+        *("digits", "mnist5k", "mnist", "fashion_mnist", "celeba", "susy", "array"),
     }
 
 
@@ -69,6 +70,7 @@ def test_binary_images_are_not_dequantised_unless_asked_which_is_an_error(binari
         (PCA, {"noise": float("inf")}, "finite"),
         (PCA, {"true_latent_dim": 11}, "true_latent_dim: 11 is more than dim: 10"),
         (Manifold, {"dim": 9}, "true_latent_dim: 10 is more than dim: 9"),
+        (Stream, {"segments": 4}, "1, 2 or 3"),
         (Digits, {"train": 1438}, "train: 1438 and test: 360 together exceed the 1797 images"),
         (MNIST5k, {"test": 1001}, "exceed the 5000 images"),
         (DATASETS["mnist"], {"train": 60_001}, "less than or equal to 60000"),

@@ -13,8 +13,10 @@ from entropy_sums.models import MODELS, build
 
 pytestmark = pytest.mark.usefixtures("float64")
 
-SMALL = {"encoder_width": 6, "encoder_depth": 2, "decoder_width": 5, "decoder_depth": 2}
+SMALL = {"encoder_width": 6, "encoder_depth": 2, "decoder_width": 5, "decoder_depth": 2, "width": 2, "depth": 2}
 REPLICAS, POINTS, DIM, LATENTS = 3, 17, 4, 2
+DIMS = {"conv_vae": 16}
+"""Data dimensions of models that are not for any number of them."""
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Case:
 SUPPORTS = {"bernoulli_vae": lambda x: (x > 0).to(x.dtype), "poisson_vae": lambda x: (2 * x).abs().floor()}
 """Which data a model is for, made from any."""
 
-NETWORKS = ["vae1", "vae2", "vae3", "bernoulli_vae", "poisson_vae"]
+NETWORKS = ["vae1", "vae2", "vae3", "conv_vae", "bernoulli_vae", "poisson_vae"]
 PROVEN = ["linear_vae", *NETWORKS]
 
 
@@ -56,13 +58,14 @@ def case(name, seed=0, **settings):
     accepted = MODELS[name].model_fields
     chosen = {k: v for k, v in {**SMALL, "latent_dim": LATENTS, **settings}.items() if k in accepted}
     each = [{k: v[r] if isinstance(v, tuple) else v for k, v in chosen.items()} for r in range(REPLICAS)]
-    model = build([MODELS[name](**own) for own in each], DIM, [source] * REPLICAS)
+    dim = DIMS.get(name, DIM)
+    model = build([MODELS[name](**own) for own in each], dim, [source] * REPLICAS)
     with torch.no_grad():
         for part in (model.encoder, model.latent_prior, model.decoder):
             for parameter in part.parameters():
                 parameter += 0.25 * torch.randn(parameter.shape, generator=source)
         model.constrain()
-    x = torch.randn(POINTS, DIM, generator=source)
+    x = torch.randn(POINTS, dim, generator=source)
     noise = torch.randn(REPLICAS, POINTS, LATENTS, generator=source)
     return Case(model, SUPPORTS.get(name, lambda x: x)(x), noise)
 
@@ -76,7 +79,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", ["linear_vae", "vae0", "vae1", "vae2"])
+@pytest.mark.parametrize("name", ["linear_vae", "vae0", "vae1", "vae2", "conv_vae"])
 def test_observation_gap_with_one_variance(name, seed):
     """(D/2)(1 − MSE/σ²)."""
     c = case(name, seed)
@@ -84,12 +87,12 @@ def test_observation_gap_with_one_variance(name, seed):
     mse = (c.x - c.model.observation(z).mean).square().mean((1, 2))
     variance = (2 * log_std(c.model.decoder.spread, c.model.decoder.kind)).exp().flatten()
     torch.testing.assert_close(
-        c.bound().factors["observation"].gap, DIM / 2 * (1 - mse / variance), rtol=1e-10, atol=1e-10
+        c.bound().factors["observation"].gap, c.x.shape[1] / 2 * (1 - mse / variance), rtol=1e-10, atol=1e-10
     )
 
 
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", ["linear_vae", "vae0", "vae1", "vae3", "bernoulli_vae", "poisson_vae"])
+@pytest.mark.parametrize("name", ["linear_vae", "vae0", "vae1", "vae3", "conv_vae", "bernoulli_vae", "poisson_vae"])
 def test_prior_gap_of_a_standard_normal(name, seed):
     """½ Σ_h (1 − m_h) with m_h = mean(ν_h² + τ_h²)."""
     c = case(name, seed)
@@ -141,6 +144,7 @@ LAST_LAYER = {
 FIRST_WEIGHT = {
     "vae1": "decoder.mean.0.layers.0.weight",
     "vae3": "decoder.trunk.layers.0.weight",
+    "conv_vae": "decoder.mean.0.layers.0.weight",
     "bernoulli_vae": "decoder.network.0.layers.0.weight",
     "poisson_vae": "decoder.network.0.layers.0.weight",
     "linear_vae": "decoder.mean.weight",
@@ -159,7 +163,7 @@ def direction(name):
 
 
 @given(seed=SEEDS)
-@pytest.mark.parametrize("name", ["vae1", "vae2", "vae3"])
+@pytest.mark.parametrize("name", ["vae1", "vae2", "vae3", "conv_vae"])
 def test_a_squashed_mean_keeps_the_direction(name, seed):
     c = case(name, seed, output="sigmoid")
     bound, mean = c.bound(), c.model.observation(c.noise).mean

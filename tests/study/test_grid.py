@@ -253,10 +253,10 @@ def alternative(annotation, value):
     """Another value of the same type, near the given one."""
     if isinstance(value, bool):
         return not value
-    if isinstance(value, int | float):
-        return value / 2 if isinstance(value, float) and value else value + 1 if value < 100 else value - 1
     if get_origin(annotation) is Literal:
         return next((other for other in get_args(annotation) if other != value), None)
+    if isinstance(value, int | float):
+        return value / 2 if isinstance(value, float) and value else value + 1 if value < 100 else value - 1
     if get_origin(annotation) in (Union, UnionType):
         return alternative(next(a for a in get_args(annotation) if a is not type(None)), value)
     return f"other-{value}"

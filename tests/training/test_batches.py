@@ -27,6 +27,14 @@ def test_an_incomplete_batch_is_left_out():
     assert len(epoch.unique()) == 16
 
 
+def test_points_in_the_order_given_come_pass_after_pass_to_all_replicas():
+    source, shuffled = batches([0, 1], batch_size=8, order="given"), batches([0, 1], batch_size=8)
+    for step, first in enumerate([0, 8, 0, 8]):
+        x, noise = source(step)
+        assert x.equal(DATA[first : first + 8])
+        assert noise.equal(shuffled(step)[1])
+
+
 @pytest.mark.parametrize("size", [5, "full"])
 def test_every_sample_of_a_point_has_noise_of_its_own(size):
     x, noise = batches([0, 1], batch_size=size, samples=3)(0)

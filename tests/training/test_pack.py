@@ -18,7 +18,7 @@ PHASES = [
     {"steps": 10, "learning_rate": 1e-3, "schedule": "linear", "batch_size": "full"},
 ]
 TRAINING = TrainingSettings(phases=PHASES, evaluation={"every": 8, "samples": 2})
-SMALL = {"encoder_width": 5, "decoder_width": 5, "encoder_depth": 1, "decoder_depth": 1}
+SMALL = {"encoder_width": 5, "decoder_width": 5, "encoder_depth": 1, "decoder_depth": 1, "width": 3, "depth": 1}
 
 
 def replica(seed, training=TRAINING, model="vae1", **settings):
@@ -41,7 +41,7 @@ def equal(a, b):
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
-@pytest.mark.parametrize("model", ["linear_vae", "vae2", "vae3"])
+@pytest.mark.parametrize("model", ["linear_vae", "vae2", "vae3", "conv_vae"])
 @pytest.mark.parametrize("size", [1, 7, 32])
 def test_alone_is_as_in_a_pack(size, model):
     rates = [1e-2, 3e-3, 3e-3]
@@ -51,6 +51,19 @@ def test_alone_is_as_in_a_pack(size, model):
         alone = arrays(pack[position : position + 1])
         for name in ("elbo", "gap", "heldout_elbo", "latent_entropy", "entropy"):
             np.testing.assert_allclose(packed[name][:, position], alone[name][:, 0], rtol=2e-4, atol=2e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("model", ["linear_vae", "sparse_coding"])
+def test_points_in_the_order_given_are_learned_in_that_order(model):
+    """400 steps do not come to the second half of the points, which lies far from the first."""
+    phases = [{"steps": 400, "learning_rate": 0.05, "batch_size": 30, "order": "given"}]
+    training = TrainingSettings(phases=phases, evaluation={"every": 400, "samples": 2})
+    first, last = POINTS[:30] + 5, POINTS[30:60] - 5
+    replicas = [replica(seed, training, model, latent_dim=1) for seed in (0, 1)]
+    train = np.concatenate([first] * 400 + [last] * 400)
+    ends = {name: Pack(replicas, train, test).run().arrays() for name, test in {"first": first, "last": last}.items()}
+    equal({"elbo": ends["first"]["elbo"]}, {"elbo": ends["last"]["elbo"]})
+    assert (ends["first"]["heldout_elbo"][-1] > ends["last"]["heldout_elbo"][-1] + 10).all()
 
 
 def test_the_same_seed_gives_the_same_trace_and_another_seed_another():

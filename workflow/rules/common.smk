@@ -2,6 +2,7 @@
 import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 from entropy_sums import figures
@@ -30,6 +31,9 @@ try:
     GRID = Grid(read(Path(STUDY_FILE), SIZE), STUDY_FILE)
 except StudyError as error:
     raise WorkflowError(error)
+if workflow.is_main_process:
+    for line in GRID.left_out:
+        print(line, file=sys.stderr)
 # Of every command: which study
 STUDY = shlex.join([*(["--size", SIZE] if SIZE else []), STUDY_FILE])
 

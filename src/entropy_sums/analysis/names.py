@@ -8,6 +8,7 @@ from typing import Any
 
 NAMES = {
     "linearvae": "linear VAE",
+    "convvae": "convolutional VAE",
     "bernoullivae": "Bernoulli VAE",
     "poissonvae": "Poisson VAE",
     "gaussianmixture": "Gaussian mixture",
@@ -29,6 +30,8 @@ NAMES = {
     "mnist": "MNIST",
     "mnist5k": "MNIST-5k",
     "fashion_mnist": "Fashion-MNIST",
+    "celeba": "CelebA",
+    "susy": "SUSY",
     "swiss_roll": "Swiss roll",
     "latent_dim": "latent size",
     "gibbs_steps": "Gibbs steps",

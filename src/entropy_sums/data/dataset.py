@@ -24,6 +24,8 @@ _DIMENSIONS = {
     "scale": (),
     "means": ("true_component", "pixel"),
     "shape": (),
+    "transform": ("pixel", "direction"),
+    "scales": ("segment", "direction"),
 }
 _LONG_NAMES = {
     "train": "training points",
@@ -34,6 +36,8 @@ _LONG_NAMES = {
     "scale": "true scale of the latents",
     "means": "true means of the components",
     "shape": "true shape of the components",
+    "transform": "true orthogonal transform of the latents",
+    "scales": "true standard deviations of the latents of each segment",
 }
 
 

@@ -10,18 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import ortho_group
 
 from entropy_sums.data.preparation import add_noise
 from entropy_sums.data.settings import PCA as PCASettings
 from entropy_sums.data.settings import (
     Circle,
+    Cosine,
     Counts,
     Eight,
     EmbeddedSettings,
     GeneratedSettings,
+    GridOfGaussians,
     Manifold,
     PCARing,
     RingOfGaussians,
+    Spiral,
+    Stream,
     SwissRoll,
 )
 
@@ -192,6 +197,86 @@ def swiss_roll(settings: SwissRoll, data_dir: Path, generator: np.random.Generat
         return np.stack([x, 21 * width, z], axis=1) / (4.5 * np.pi)
 
     return _noisy(settings, generator, shape)
+
+
+def cosine(settings: Cosine, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""One and a half periods of a cosine, $(t, \cos t)$ with $t \sim U(0, 3\pi)$.
+
+    Source: Damm et al. (AISTATS 2023), official code, `ToyDataset`, which then scales both axes to [0, 1].
+
+    Example:
+        >>> x, y = cosine(Cosine(train=9, test=5, noise=0.0), Path(), np.random.default_rng(0))["train"].T
+        >>> bool(np.allclose(y, np.cos(x)))
+        True
+    """
+
+    def shape(count: int, part: np.random.Generator) -> np.ndarray:
+        along = part.uniform(0, 3 * np.pi, count)
+        return np.stack([along, np.cos(along)], axis=1)
+
+    return _noisy(settings, generator, shape)
+
+
+def spiral(settings: Spiral, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""A turn of a helix, $(x - z, y, x + z)$, $(x, y, z) = 2.5 (\sin 2\pi t, \cos 2\pi t, 1.2 t)$, $t \sim U(0, 1)$.
+
+    Source: Damm et al. (AISTATS 2023), official code, `ToyDataset`, which then scales all axes to [0, 1].
+
+    Example:
+        >>> spiral(Spiral(train=9, test=5), Path(), np.random.default_rng(0))["train"].shape
+        (9, 3)
+    """
+
+    def shape(count: int, part: np.random.Generator) -> np.ndarray:
+        along = part.random(count)
+        y, x = 2.5 * _on_circle(2 * np.pi * along).T
+        z = 3 * along
+        return np.stack([x - z, y, x + z], axis=1)
+
+    return _noisy(settings, generator, shape)
+
+
+def grid_of_gaussians(settings: GridOfGaussians, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Gaussians of equal weight at the K × K points of a grid with corners $(\pm 1, \pm 1)$.
+
+    Example:
+        >>> settings = GridOfGaussians(side=2, noise=0.0, train=40, test=5)
+        >>> arrays = grid_of_gaussians(settings, Path(), np.random.default_rng(0))
+        >>> np.unique(arrays["train"], axis=0).tolist()
+        [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]
+    """
+    ticks = np.linspace(-1, 1, settings.side)
+    return _noisy(settings, generator, lambda count, part: ticks[part.integers(settings.side, size=(count, 2))])
+
+
+def stream(settings: Stream, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Segments $x = U \mathrm{diag}(s_k)\varepsilon + \sigma\varepsilon'$ with one orthogonal U.
+
+    The scales $s_{kd}$ of segment k go from 1 to 5 in D equal steps and are 0 from entry $H_k$ on: it has $H_k$ latents
+    and the covariance $U \mathrm{diag}(s_k^2) U^\top + \sigma^2 I$. The truth is `transform` U (D, D), `scales`
+    (segments, D) and `noise` σ; the training points are the segments in their order.
+    Source: Damm et al. (AISTATS 2023), official code, `experiment_online_model_selection`.
+
+    Example:
+        >>> arrays = stream(Stream(segment=10, test=5), Path(), np.random.default_rng(0))
+        >>> arrays["train"].shape, arrays["test"].shape, (arrays["truth"]["scales"] > 0).sum(axis=1).tolist()
+        ((30, 10), (5, 10), [6, 2, 4])
+    """
+    truth, points, held_out = generator.spawn(3)
+    transform = ortho_group.rvs(settings.dim, random_state=truth)
+    kept = np.arange(settings.dim) < np.array(settings.true_latent_dims[: settings.segments])[:, None]
+    scales = np.where(kept, np.linspace(1, 5, settings.dim), 0)
+
+    def drawn(count: int, scale: np.ndarray, part: np.random.Generator) -> np.ndarray:
+        latents, noise = part.spawn(2)
+        return add_noise(latents.standard_normal((count, settings.dim)) * scale @ transform.T, settings.noise, noise)
+
+    parts = points.spawn(len(scales))
+    return {
+        "train": np.concatenate([drawn(settings.segment, *pair) for pair in zip(scales, parts, strict=True)]),
+        "test": drawn(settings.test, scales[-1], held_out),
+        "truth": {"transform": transform, "scales": scales, "noise": np.array(settings.noise)},
+    }
 
 
 def _on_circle(angle: np.ndarray) -> np.ndarray:

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from entropy_sums.data import places
 from entropy_sums.data.preparation import prepare_images, split
 from entropy_sums.data.settings import IdxSettings
-
-SYSTEM_DIR = Path("/usr/share/datasets")
-"""Where Debian's data packages (dataset-fashion-mnist) put their files."""
 
 _MAGIC = bytes([0, 0, 8, 3])  # unsigned bytes, 3 axes
 
@@ -94,12 +92,9 @@ def find(published: Published, dataset: str, data_dir: Path) -> Path:
 
     Raises FileNotFoundError, naming the three places, where none has it.
     """
-    own = data_dir / dataset
-    system = SYSTEM_DIR / dataset.replace("_", "-")
-    for folder in (own, system):
-        for name in (published.name, f"{published.name}.gz"):
-            if (folder / name).is_file():
-                return folder / name
+    own, system = places.folders(dataset, data_dir)
+    if found := places.find(published.name, own, system):
+        return found
     import pooch
 
     try:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
+from entropy_sums.data import places
 from entropy_sums.settings import Settings
 
 PointCount = Annotated[int, Field(ge=2)]
@@ -48,6 +49,16 @@ class DatasetSettings(Settings):
     def files(self) -> list[Path]:
         """Files of the user's that the data are read from; when one changes, they are read again."""
         return []
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        """Why the data cannot be had from this machine: which file is looked for where, and where to get it; or None.
+
+        Example:
+            >>> PCA.missing(Path("data")) is None
+            True
+        """
+        return None
 
 
 class DrawnSettings(DatasetSettings):
@@ -276,6 +287,66 @@ class SwissRoll(GeneratedSettings):
     coordinates = 3
 
 
+class Cosine(GeneratedSettings):
+    """One and a half periods of a cosine, uniform along the axis; 2 dimensions."""
+
+    name = "cosine"
+    loader = "entropy_sums.data.generated:cosine"
+    source = "generated; Damm et al. (AISTATS 2023), toy data"
+
+
+class Spiral(GeneratedSettings):
+    """One turn of a helix whose axis lies between two axes of the data; 3 dimensions."""
+
+    name = "spiral"
+    loader = "entropy_sums.data.generated:spiral"
+    source = "generated; Damm et al. (AISTATS 2023), toy data"
+    coordinates = 3
+
+
+class GridOfGaussians(GeneratedSettings):
+    """Gaussians of equal weight on a square grid over [-1, 1]², of standard deviation `noise`; 2 dimensions."""
+
+    name = "grid_of_gaussians"
+    loader = "entropy_sums.data.generated:grid_of_gaussians"
+    source = "generated"
+
+    side: Annotated[int, Field(ge=2)] = 5
+    """Gaussians in a row; there are as many rows."""
+
+
+class Stream(DatasetSettings):
+    """Gaussian segments of 6, 2 and 4 latents one after the other, for phases with `order: given`.
+
+    Held-out points are of the last segment, which a model that goes through the stream ends with. With fewer `segments`
+    the stream ends sooner, its points until there stay: `segments: [1, 2, 3]` looks at the end of each.
+
+    Example:
+        >>> Stream(segment=1000).shape
+        (3000, 10)
+    """
+
+    name = "stream"
+    loader = "entropy_sums.data.generated:stream"
+    source = "generated; Damm et al. (AISTATS 2023), streaming model selection"
+    true_latent_dims: ClassVar[tuple[int, ...]] = (6, 2, 4)
+
+    segment: PointCount = 100_000
+    """Points of a segment."""
+    segments: Literal[1, 2, 3] = 3
+    """Number of segments."""
+    test: PointCount = 10_000
+    """Number of held-out points, all of the last segment."""
+    dim: Annotated[int, Field(ge=6)] = 10
+    """Number D of data dimensions."""
+    noise: StandardDeviation = 0.1
+    """Standard deviation of the Gaussian noise on every coordinate."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.segment * self.segments, self.dim
+
+
 class MeasuredSettings(DatasetSettings):
     """Data that were not drawn from a density, so that learned variances may shrink without end."""
 
@@ -385,6 +456,19 @@ class IdxSettings(CountedImageSettings):
     test: Annotated[int, Field(ge=2, le=10_000)] = 10_000
     """Number of held-out images, of the 10,000 in the test file."""
 
+    names: ClassVar[tuple[str, str]] = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        own, system = places.folders(cls.name, data_dir)
+        absent = [name for name in cls.names if places.find(name, own, system) is None]
+        if not absent:
+            return None
+        return (
+            f"{absent[0]}(.gz) is neither in {own} nor in {system}; put it into the first folder, or leave "
+            "skip_missing out and it is downloaded"
+        )
+
 
 class MNIST(IdxSettings):
     """Handwritten digits, 28×28 pixels of 256 grey levels."""
@@ -400,6 +484,72 @@ class FashionMNIST(IdxSettings):
     name = "fashion_mnist"
     loader = "entropy_sums.data.idx:images"
     source = "Fashion-MNIST; Xiao et al. (arXiv 1708.07747)"
+
+
+class CelebA(CountedImageSettings):
+    """Faces in colour, of the published aligned pictures the square in the middle; fewer are drawn by `data_seed`.
+
+    Training points are of the published training part, held-out points of the test part; without the published
+    partition the parts lie in the order of the file names. Red, green and blue of a pixel are side by side.
+
+    Example:
+        >>> CelebA(train=100, side=32).shape
+        (100, 3072)
+    """
+
+    name = "celeba"
+    loader = "entropy_sums.data.celeba:images"
+    source = "CelebA; Liu et al. (ICCV 2015)"
+
+    train: Annotated[int, Field(ge=2, le=162_770)] = 10_000
+    """Number of training images, of the 162,770 in the training part; each takes 12 bytes per pixel."""
+    test: Annotated[int, Field(ge=2, le=19_962)] = 2_000
+    """Number of held-out images, of the 19,962 in the test part."""
+    crop: Annotated[int, Field(ge=1, le=178)] = 148
+    """Side of the square that is cut out of the middle of the published 178×218 pixels."""
+    side: PositiveInt = 64
+    """Pixels of a side to which the square is scaled."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, 3 * self.side**2
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        folder = data_dir / cls.name
+        if places.pictures(folder) is not None:
+            return None
+        return (
+            f"{folder} holds neither a folder {places.PICTURES} nor {places.PICTURES}.zip; get the aligned and cropped "
+            "images, and list_eval_partition.txt, from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+        )
+
+
+class SUSY(MeasuredSettings):
+    """Simulated collisions of particles, 18 features with mean 0 and standard deviation 1 on the training points.
+
+    Held-out points are of the last 500,000 rows, as published; labels are left out.
+    """
+
+    name = "susy"
+    loader = "entropy_sums.data.susy:features"
+    source = "SUSY, UCI Machine Learning Repository; Baldi et al. (Nature Communications 2014)"
+
+    train: Annotated[int, Field(ge=2, le=4_500_000)] = 100_000
+    """Number of training points, the first of the file."""
+    test: Annotated[int, Field(ge=2, le=500_000)] = 10_000
+    """Number of held-out points, the first of the last 500,000 rows."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, 18
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        folder = data_dir / cls.name
+        if places.find("SUSY.csv", folder) is not None:
+            return None
+        return f"SUSY.csv(.gz) is not in {folder}; get it from https://archive.ics.uci.edu/dataset/279/susy"
 
 
 class Array(MeasuredSettings):
@@ -457,10 +607,16 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         Circle,
         Eight,
         SwissRoll,
+        Cosine,
+        Spiral,
+        GridOfGaussians,
+        Stream,
         Digits,
         MNIST5k,
         MNIST,
         FashionMNIST,
+        CelebA,
+        SUSY,
         Array,
     )
 }

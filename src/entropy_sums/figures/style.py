@@ -91,6 +91,7 @@ MODELS = {
     "vae1": Look("#0072B2", "o"),
     "vae2": Look("#009E73", "s"),
     "vae3": Look("#D55E00", "^"),
+    "convvae": Look("#E69F00", "s"),
     "bernoullivae": Look("#CC79A7", "v"),
     "gaussianmixture": Look("#0072B2", "*"),
     "poissonmixture": Look("#E69F00", "*"),

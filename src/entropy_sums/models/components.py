@@ -78,7 +78,9 @@ class Blueprint:
 class NormalHeads(nn.Module):
     """A normal with mean and standard deviation per coordinate, each from a linear head on the last hidden layer."""
 
-    def __init__(self, blueprint: Blueprint, trunk: Trunk, inputs: int, outputs: int, output: str = "linear") -> None:
+    def __init__(
+        self, blueprint: Blueprint, trunk: nn.Module, inputs: int, outputs: int, output: str = "linear"
+    ) -> None:
         super().__init__()
         self.trunk, self.kind, self.output = trunk, blueprint.shared.variance_head, OUTPUTS[output]
         self.mean = blueprint.linear(inputs, outputs)

@@ -144,6 +144,48 @@ class VAE3Settings(GaussianSettings):
     implementation = "entropy_sums.models.gaussian_vae:vae3"
 
 
+KERNEL = 4
+"""Pixels of a side of a kernel that halves or doubles the side of images exactly."""
+
+
+class ConvVAESettings(VAESettings):
+    """VAE-1 with convolutional encoder and decoder, for square images."""
+
+    implementation = "entropy_sums.models.conv_vae:conv_vae"
+
+    channels: PositiveInt = 1
+    """Colours of a pixel: 1 for grey images, 3 for CelebA."""
+    width: PositiveInt = 32
+    """Feature maps after the first convolution; each further one doubles their number."""
+    depth: PositiveInt = 2
+    """Convolutions of the encoder, each of which halves the side of the images, and as many of the decoder."""
+    activation: Activation = "relu"
+    """Nonlinearity of all hidden layers."""
+    variance_head: VarianceHead = "log_variance"
+    """How variance outputs and free parameters become standard deviations."""
+    output: Literal["linear", "sigmoid"] = "linear"
+    """What the mean of the observation is of the last layer; `sigmoid` keeps it between 0 and 1."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Decoder standard deviation σ at the start."""
+
+    @property
+    def maps(self) -> list[int]:
+        """Feature maps after each convolution.
+
+        Example:
+            >>> ConvVAESettings(width=8, depth=3).maps
+            [8, 16, 32]
+        """
+        return [self.width * 2**layer for layer in range(self.depth)]
+
+    def weights(self, observed_dim: int) -> int:
+        """Multiplications of one pass: a weight of a convolution serves many pixels."""
+        pixels = [observed_dim / self.channels / 4**layer for layer in range(self.depth + 1)]
+        sizes = pairwise([self.channels, *self.maps])
+        convolutions = sum(KERNEL**2 * a * b * after for (a, b), after in zip(sizes, pixels[1:], strict=True))
+        return round(2 * convolutions + 3 * self.latent_dim * self.maps[-1] * pixels[-1])
+
+
 class BernoulliVAESettings(NetworkSettings):
     """Standard normal prior, Bernoulli decoder for binary data."""
 
@@ -450,6 +492,7 @@ MODELS: dict[str, type[ModelSettings]] = {
     "vae1": VAE1Settings,
     "vae2": VAE2Settings,
     "vae3": VAE3Settings,
+    "conv_vae": ConvVAESettings,
     "bernoulli_vae": BernoulliVAESettings,
     "poisson_vae": PoissonVAESettings,
     "gaussian_mixture": GaussianMixtureSettings,

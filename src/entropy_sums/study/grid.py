@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from entropy_sums.data.settings import DatasetSettings
+from entropy_sums.data.settings import DATASETS, DatasetSettings
 from entropy_sums.models.settings import ModelSettings
 from entropy_sums.study import plugins
 from entropy_sums.study.errors import StudyError, nearest
@@ -24,6 +24,9 @@ from entropy_sums.training.settings import PROTOCOL, TrainingSettings
 
 LONGEST_NAME = 120
 """Bytes of a folder or file name: file systems take 255, and suffixes are still to come."""
+
+DIGITS = 8
+"""Of the digest in the name of a data file."""
 
 T = TypeVar("T")
 
@@ -86,7 +89,7 @@ class Job:
 
 def data_name(run: Run) -> str:
     """Name of the data file of a run, without suffix."""
-    return f"{run.dataset}-{digest(run.dataset_settings.model_dump(mode='json'))[:8]}"
+    return f"{run.dataset}-{digest(run.dataset_settings.model_dump(mode='json'))[:DIGITS]}"
 
 
 def digest(value: Any) -> str:
@@ -123,10 +126,12 @@ class Grid:
         source: where it comes from, for error messages.
 
     Attributes:
-        study: the study with its values as their settings read them.
+        whole: the study with its values as their settings read them.
+        study: the same with those datasets only that are at hand.
+        missing: dataset that is left out → why; empty without `skip_missing`.
 
     Raises:
-        StudyError: a setting or a value that no model, dataset or training accepts.
+        StudyError: a setting or a value that no model, dataset or training accepts, or no dataset at hand.
 
     Example:
         >>> grid = Grid(Study(study="a", axes={"model": ["vae1"], "dataset": ["pca"], "seed": [0, 1, 2]}))
@@ -137,7 +142,9 @@ class Grid:
     def __init__(self, study: Study, source: Path | str = "study") -> None:
         self.source = str(source)
         self._resolver = Resolver(study, self.source)
-        self.study = self._resolver.study
+        self.missing = _missing(study) if study.skip_missing else {}
+        self.whole = self._resolver.study
+        self.study = self._at_hand(self.whole)
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -169,6 +176,11 @@ class Grid:
                         )
                     jobs[name] = Job(name, tuple(run for run, _ in pack))
         return jobs
+
+    @property
+    def left_out(self) -> list[str]:
+        """A line about each dataset that is left out."""
+        return [f"{self.source}: skip_missing: {dataset} is left out: {why}" for dataset, why in self.missing.items()]
 
     def dimensions(self, model: str) -> dict[str, list[Scalar]]:
         """The axes of a model with the values that its runs have, both in the order of the study."""
@@ -209,6 +221,14 @@ class Grid:
         if name not in self._datasets:
             raise StudyError(f"{self.source}: no data file {name!r}; {nearest(name, self._datasets)}")
         return self._datasets[name]
+
+    def _at_hand(self, study: Study) -> Study:
+        """The study without the datasets that are missing, once its rules have been read with them."""
+        datasets = [dataset for dataset in study.axes["dataset"] if dataset not in self.missing]
+        if not datasets:
+            lines = "\n".join(self.left_out)
+            raise StudyError(f"{lines}\n{self.source}: axes.dataset: none is at hand; add one that needs no file")
+        return study.model_copy(update={"axes": {**study.axes, "dataset": datasets}})
 
     @cached_property
     def _datasets(self) -> dict[str, DatasetSettings]:
@@ -285,6 +305,19 @@ class Grid:
         runs = [(run, column.further) for column in columns for run in column.runs]
         runs.sort(key=lambda pair: order[pair[0].seed])
         return _cut(runs, self.study.pack.size // len(columns) * len(columns))
+
+
+def _missing(study: Study) -> dict[str, str]:
+    """Dataset → why it is not at hand.
+
+    One of which the study has a data file is: other nodes of a cluster see that file, but maybe not what it is from.
+    """
+    reasons = {
+        dataset: DATASETS[dataset].missing(study.data_dir)
+        for dataset in map(str, study.axes["dataset"])
+        if not any((study.folder / "data").glob(f"{dataset}-{'?' * DIGITS}.nc"))
+    }
+    return {dataset: why for dataset, why in reasons.items() if why is not None}
 
 
 def _grouped(values: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:

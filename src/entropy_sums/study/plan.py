@@ -248,7 +248,7 @@ def _too_short(grid: Grid, costs: Sequence[Cost]) -> Iterator[str]:
     if max(forecast.replicas for forecast in costs) > current / 2:
         size = _fitting(costs, _power_of_two(_median([forecast.replicas_to_target for forecast in costs])))
         if size > current:
-            larger = Grid(grid.study.model_copy(update={"pack": PackSettings(size=size)}), grid.source)
+            larger = Grid(grid.whole.model_copy(update={"pack": PackSettings(size=size)}), grid.source)
     if len(larger.jobs) == len(costs):
         yield f"{said}no pack size does it, as the runs of one shape are too few, or memory is short"
         return

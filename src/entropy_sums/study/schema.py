@@ -147,6 +147,9 @@ class Study(Settings):
     """Folder of all results."""
     data_dir: Path = Path("data")
     """Folder of the user's and of downloaded data files."""
+    skip_missing: bool = False
+    """Whether datasets whose files are not at hand are left out, with a line that says so; nothing is downloaded for
+    them. Otherwise a file that is not there is an error."""
 
     @field_validator("axes")
     @classmethod

@@ -16,9 +16,9 @@ NOISE_PER_BLOCK = 2**18
 class Batches:
     """The minibatch and the noise of any step of a phase.
 
-    Each replica goes through its own shuffled order of the points in every epoch (an incomplete last batch
-    is left out) and has its own noise. The size of a block depends on batch, samples and latent size only,
-    never on the pack, so that a replica sees the same numbers in any company.
+    Each replica goes through its own shuffled order of the points in every epoch, or all through the order that they
+    are given in (an incomplete last batch is left out), and has its own noise. The size of a block depends on batch,
+    samples and latent size only, never on the pack, so that a replica sees the same numbers in any company.
 
     Args:
         data: `(N, D)`.
@@ -29,7 +29,7 @@ class Batches:
 
     def __init__(self, data: Tensor, seeds: Sequence[int], noise_dim: int, phase: int, settings: PhaseSettings) -> None:
         self.data, self.seeds, self.noise_dim, self.phase = data, seeds, noise_dim, phase
-        self.full = settings.batch_size == "full"
+        self.full, self.given = settings.batch_size == "full", settings.order == "given"
         self.points = len(data) if self.full else int(settings.batch_size)
         self.steps_per_epoch = len(data) // self.points
         self.rows = self.points * settings.samples
@@ -39,7 +39,7 @@ class Batches:
         self._block = self._epoch = -1
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """x `(replica, B, D)`, or `(N, D)` for full batches, and noise `(replica, S·B, H)` of a step."""
+        """x `(replica, B, D)`, or `(B, D)` where all see the same points, and noise `(replica, S·B, H)` of a step."""
         block, within = divmod(step, self.block_steps)
         if block != self._block:
             self._draw_noise(block)
@@ -49,9 +49,12 @@ class Batches:
         if self.full:
             return self.data
         epoch, position = divmod(step, self.steps_per_epoch)
+        part = slice(position * self.points, (position + 1) * self.points)
+        if self.given:
+            return self.data[part]
         if epoch != self._epoch:
             self._shuffle(epoch)
-        chosen = self._order[:, position * self.points : (position + 1) * self.points]
+        chosen = self._order[:, part]
         return self.data.index_select(0, chosen.flatten()).view(*chosen.shape, -1)
 
     def _draw_noise(self, block: int) -> None:

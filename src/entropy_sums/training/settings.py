@@ -25,6 +25,8 @@ class PhaseSettings(Settings):
     """How the learning rate goes on: `constant`, or to zero as a `cosine` or `linear` function."""
     batch_size: PositiveInt | Literal["full"] = 100
     """Points per step; `full` takes the whole training set at every step."""
+    order: Literal["shuffled", "given"] = "shuffled"
+    """Each replica shuffles the points anew in every epoch, or all go through them as the data have them."""
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
     optimizer: Optimizer = "adam"

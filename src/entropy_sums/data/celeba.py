@@ -1,0 +1,105 @@
+"""CelebA: aligned pictures of faces in a folder or an archive."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+from zipfile import Path as ZipPath
+
+import numpy as np
+from PIL import Image
+
+from entropy_sums.data import places
+from entropy_sums.data.preparation import prepare_images, split
+from entropy_sums.data.settings import CelebA
+
+PARTITION = "list_eval_partition.txt"
+PARTS = {"train": "0", "test": "2"}
+"""Part → its number in the partition; 1 is the validation part."""
+
+SIZES = {"train": slice(None, 162_770), "test": slice(162_770 + 19_867, None)}
+"""The same in the order of the file names: the validation part lies between the two."""
+
+
+def images(settings: CelebA, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Pictures of the published training and test part; where fewer are asked for, a random choice of them.
+
+    Pictures are `img_align_celeba/*.jpg` in `data_dir`/celeba, or in `img_align_celeba.zip` there.
+    Raises FileNotFoundError, saying where to get them, where none are there, and ValueError for a damaged archive or
+    picture and for fewer pictures than are asked for.
+    """
+    folder = data_dir / settings.name
+    source = places.pictures(folder)
+    if source is None:
+        raise FileNotFoundError(settings.missing(data_dir))
+    arrays = {}
+    with _opened(source) as found:
+        parts = partition(found, folder / PARTITION)
+        for (part, names), part_generator in zip(parts.items(), generator.spawn(2), strict=True):
+            order, noise = part_generator.spawn(2)
+            wanted = getattr(settings, part)
+            if wanted > len(names):
+                raise ValueError(f"{source}: {len(names)} pictures of the {part} part, not {part}: {wanted}; lower it")
+            chosen, _ = split(np.array(names), wanted, 0, order)
+            pixels = np.stack([square(found[str(name)], settings.crop, settings.side) for name in chosen])
+            arrays[part] = prepare_images(pixels.reshape(len(pixels), -1), 255, settings, noise)
+    return arrays
+
+
+def partition(names: Iterable[str], listed: Path) -> dict[str, list[str]]:
+    """Names of the pictures of the training and of the test part, as listed, or in their order where nothing is.
+
+    Raises ValueError where the list is not one of names and numbers.
+
+    Example:
+        >>> {part: len(names) for part, names in partition(map(str, range(202_599)), Path("no such file")).items()}
+        {'train': 162770, 'test': 19962}
+    """
+    names = sorted(names)
+    if not listed.is_file():
+        return {part: names[where] for part, where in SIZES.items()}
+    lines = [line.split() for line in listed.read_text().splitlines()]
+    if any(len(line) != 2 for line in lines):
+        raise ValueError(f"{listed}: not a list of file names and numbers; replace it")
+    numbers = dict(lines)
+    return {part: [name for name in names if numbers.get(name) == number] for part, number in PARTS.items()}
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[dict[str, Path | ZipPath]]:
+    """Name → picture, of a folder or an archive."""
+    if source.is_dir():
+        yield _pictures(source)
+        return
+    try:
+        archive = ZipFile(source)
+    except BadZipFile as error:
+        raise ValueError(f"{source}: damaged or no archive ({error}); delete it or replace it") from error
+    with archive:
+        whole = ZipPath(archive)
+        inner = whole / places.PICTURES
+        yield _pictures(inner if inner.is_dir() else whole)
+
+
+def _pictures(folder: Path | ZipPath) -> dict[str, Path | ZipPath]:
+    return {path.name: path for path in folder.iterdir() if path.name.endswith(".jpg")}
+
+
+def square(picture: Path | ZipPath, crop: int, side: int) -> np.ndarray:
+    """The middle of a picture, `crop` × `crop` pixels, scaled to (side, side, 3) unsigned bytes.
+
+    Raises ValueError, naming the picture, where it is damaged or smaller than `crop`.
+    """
+    try:
+        with Image.open(BytesIO(picture.read_bytes())) as opened:
+            whole = opened.convert("RGB")
+    except (OSError, BadZipFile, zlib.error) as error:
+        raise ValueError(f"{picture}: damaged or no picture ({error}); replace it") from error
+    if min(whole.size) < crop:
+        raise ValueError(f"{picture}: {whole.width}×{whole.height} pixels, and crop: {crop} is more; lower it")
+    left, top = (whole.width - crop) // 2, (whole.height - crop) // 2
+    return np.asarray(whole.crop((left, top, left + crop, top + crop)).resize((side, side), Image.Resampling.BILINEAR))

@@ -1,0 +1,60 @@
+"""SUSY: simulated collisions of particles in one compressed table."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from entropy_sums.data import places
+from entropy_sums.data.preparation import add_noise
+from entropy_sums.data.settings import SUSY
+
+FIRST_HELD_OUT = 4_500_000
+"""Row with which the published test set begins."""
+
+COLUMNS = 19
+"""The label and 18 features."""
+
+
+def features(settings: SUSY, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """The 18 features of the first training and the first held-out rows, standardised by the training points.
+
+    Raises FileNotFoundError, saying where to get it, where the file is not in `data_dir`/susy, and ValueError where
+    it is damaged, too short or another table.
+    Source: Baldi, Sadowski & Whiteson (Nature Communications 2014).
+    """
+    from sklearn.preprocessing import StandardScaler
+
+    path = places.find("SUSY.csv", data_dir / settings.name)
+    if path is None:
+        raise FileNotFoundError(settings.missing(data_dir))
+    rows = {"train": read_rows(path, 0, settings.train), "test": read_rows(path, FIRST_HELD_OUT, settings.test)}
+    scaler = StandardScaler().fit(rows["train"])
+    noises = dict(zip(rows, generator.spawn(2), strict=True))
+    scaled = {part: np.asarray(scaler.transform(points)) for part, points in rows.items()}
+    return {part: add_noise(points, settings.noise, noises[part]) for part, points in scaled.items()}
+
+
+def read_rows(path: Path, start: int, count: int) -> np.ndarray:
+    """`count` rows of features from row `start` on, shape (count, 18), without the label in the first column.
+
+    Raises ValueError, naming the file, where it is damaged, has other columns or fewer rows.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, header=None, skiprows=start, nrows=count, dtype=np.float64)
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame(columns=range(COLUMNS))
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ValueError(f"{path}: damaged or no table of numbers ({error}); delete it or replace it") from error
+    if table.shape[1] != COLUMNS:
+        raise ValueError(f"{path}: {table.shape[1]} columns instead of {COLUMNS}; delete it or replace it")
+    if len(table) < count:
+        raise ValueError(
+            f"{path}: {start + len(table)} rows, but rows {start} to {start + count} are wanted; replace it by the "
+            "whole file"
+        )
+    return table.to_numpy()[:, 1:]
