@@ -82,17 +82,16 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def title(ds: xr.Dataset) -> str:
-    """Name of the panel, model and dataset; where the panel has more than one cell or a name that tells, all of it.
+    """Letter of the panel where it has one, model and dataset.
 
     Example:
         >>> cell = '{"dataset": "pca_ring", "latent_dim": 2}'
         >>> title(xr.Dataset(attrs={"panel": "c", "model": "vae3", "cell": cell}))
         'c  VAE-3, PCA-ring'
     """
+    letter = f"{ds.attrs['panel']}  " if len(ds.attrs["panel"]) == 1 else ""
     dataset = json.loads(ds.attrs["cell"])["dataset"]
-    panel = ds.attrs["panel"]
-    name = f"{names.readable(panel)}  " if panel != dataset else ""
-    return f"{name}{names.readable(ds.attrs['model'])}, {names.readable(dataset)}"
+    return f"{letter}{names.readable(ds.attrs['model'])}, {names.readable(dataset)}"
 
 
 def caption(tree: xr.DataTree) -> str:
