@@ -71,7 +71,7 @@ def train(
         to_dataset(
             job,
             arrays,
-            trace.likelihood,
+            {**trace.likelihood, **trace.ends, **trace.batches},
             trace.steps,
             trace.wall_time,
             trace.diverged_at,
