@@ -20,6 +20,9 @@ FIGURES: dict[str, bool] = {
     "convergence": True,
     "gap_scaling": True,
     "elbo_scaling": True,
+    "latent_scatter": True,
+    "variance_reduction": True,
+    "model_selection": True,
 }
 """Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
 

@@ -134,6 +134,24 @@ class Study(Settings):
         return figures
 
     @property
+    def tables(self) -> list[str]:
+        """Names of the tables of its runs, as `entropy_sums.tables` has them.
+
+        Example:
+            >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0]}
+            >>> Study(study="a", axes=axes, training={"evaluation": {"subset_sizes": [10, 100]}}).tables
+            ['final', 'subsets']
+        """
+        evaluation = self.training.evaluation
+        in_segments = any("segment" in DATASETS[str(name)].model_fields for name in self.axes["dataset"])
+        asked = {
+            "final": True,
+            "subsets": bool(evaluation.subset_sizes),
+            "model_selection": evaluation.batches and in_segments,
+        }
+        return [name for name, wanted in asked.items() if wanted]
+
+    @property
     def name(self) -> str:
         """Name of the study, and of its size where it has one."""
         return f"{self.study}-{self.size}" if self.size else self.study
