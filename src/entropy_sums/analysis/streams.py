@@ -154,17 +154,17 @@ def segments(ds: xr.Dataset, found: Stream) -> xr.Dataset:
         >>> from entropy_sums.analysis.example import streaming
         >>> ds = streaming()["linearvae"].to_dataset()
         >>> segments(ds, stream(ds))["std_ratio"].median("seed").dims
-        ('segment', 'dataset', 'latent_dim')
+        ('dataset', 'latent_dim', 'segment')
     """
     whole = ds.sizes["batch"] // found.segment
     numbers: dict[str, xr.DataArray] = {}
     for name in ESTIMATES:
         batches = {name: ds[f"batch_{name}"], f"bic_{name}": criterion(ds, name, found.batch_size)}
         for kind, values in batches.items():
-            ends = [values.isel(batch=slice(end - found.last, end)) for end in found.segment * np.arange(1, whole + 1)]
-            for suffix, moment in {"": xr.DataArray.mean, "_std": xr.DataArray.std}.items():
-                each = [moment(part, "batch", skipna=False, **({"ddof": 1} if suffix else {})) for part in ends]
-                numbers[f"{kind}{suffix}"] = xr.concat(each, "segment")
+            parts = values.isel(batch=slice(whole * found.segment)).coarsen(batch=found.segment)
+            ends = parts.construct(batch=("segment", "within")).isel(within=slice(-found.last, None))
+            numbers[kind] = ends.mean("within", skipna=False)
+            numbers[f"{kind}_std"] = ends.std("within", ddof=1, skipna=False)
     numbers["relative_gap"] = 100 * abs(numbers["elbo"] - numbers["entropy_sum"]) / abs(numbers["elbo"])
     numbers["std_ratio"] = numbers["elbo_std"] / numbers["entropy_sum_std"]
     return xr.Dataset(numbers).assign_coords(segment=np.arange(1, whole + 1))

@@ -81,4 +81,5 @@ def _dots(ax: Axes, ds: xr.Dataset) -> None:
     ax.plot([0, 1], [1, 0], zorder=0, **style.GUIDE)
     ax.set_xlim(-0.06 * top, 1.1 * top)
     ax.set_ylim(-0.06 * top, 1.1 * top)
+    ax.locator_params(nbins=3)
     ax.set_aspect("equal", adjustable="box")
