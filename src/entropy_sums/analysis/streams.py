@@ -68,8 +68,10 @@ def stream(ds: xr.Dataset) -> Stream | None:
     segment = json.loads(ds.attrs.get("data", "{}")).get(dataset, {}).get("segment")
     if segment is None or "latent_dim" not in ds.dims or "batch" not in ds.dims:
         return None
-    size, *others = {phase["batch_size"] for phase in json.loads(ds.attrs["training"])[dataset]["phases"]}
-    if others or {segment, size} & {"varied", "full"} or segment // size > ds.sizes["batch"]:
+    phases = json.loads(ds.attrs["training"])[dataset]["phases"]
+    size, *others = {phase["batch_size"] for phase in phases}
+    in_order = all(phase.get("order", "given") == "given" for phase in phases)
+    if others or not in_order or {segment, size} & {"varied", "full"} or segment // size > ds.sizes["batch"]:
         return None
     return Stream(size, segment // size)
 
