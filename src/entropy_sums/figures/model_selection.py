@@ -45,9 +45,9 @@ def draw(tree: xr.DataTree) -> Figure:
             _lines(ax, streams.criterion(ds, estimate, found.batch_size), found, colors)
             _segments(ax, lowest[estimate], found)
         axes[0].set_ylabel("BIC (nats per batch)")
-    style.name_rows(figure, {label: grid[row, -1:] for row, label in enumerate(rows)})
     figure.supxlabel("minibatch", fontsize="medium")
     if rows:
+        style.name_rows(figure, {label: grid[row, -1:] for row, label in enumerate(rows)})
         style.legend(figure, [Line2D([], [], color=c, label=f"latent size {size}") for size, c in colors.items()])
     return figure
 

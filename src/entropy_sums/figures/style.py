@@ -138,7 +138,7 @@ def shades(values: Sequence[T]) -> dict[T, str]:
         >>> shades([2, 4, 6])
         {2: '#440154', 4: '#23898e', 6: '#d8e219'}
     """
-    places = np.linspace(0, 0.94, len(values)) if len(values) > 1 else [0.0]
+    places = np.linspace(0, 0.94, len(values))
     return {value: to_hex(mpl.colormaps["viridis"](x)) for value, x in zip(values, places, strict=True)}
 
 
