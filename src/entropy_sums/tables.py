@@ -138,7 +138,7 @@ def subsets_table(tree: xr.DataTree) -> pd.DataFrame:
         kept = statistics.usable(runs)
         if subsets.recorded(kept):
             terms = subsets.terms(kept)
-            spreads = terms.std("estimate", ddof=1).rename({name: f"{name}_std" for name in terms})
+            spreads = subsets.deviation(terms).rename({name: f"{name}_std" for name in terms})
             moments = xr.merge([terms.mean("estimate"), spreads]).median("seed")
             number = int(statistics.final(kept, "elbo").notnull().sum())
             rows += [

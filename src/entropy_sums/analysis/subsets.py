@@ -8,6 +8,9 @@ QUANTITIES = ("elbo", "entropy_sum")
 
 PRIOR = "prior"
 
+ROUNDING = 1e-9
+"""Of a value: estimates that differ by less are the same, summed up in another order."""
+
 
 def recorded(ds: xr.Dataset) -> bool:
     """Whether any of these runs has estimates from subsets.
@@ -56,4 +59,15 @@ def spread(ds: xr.Dataset) -> xr.Dataset:
         >>> bool((found["elbo"] > found["entropy_sum"]).mean() > 0.9)
         True
     """
-    return xr.Dataset({name: ds[f"subset_{name}"].std("estimate", ddof=1, skipna=False) for name in QUANTITIES})
+    return deviation(xr.Dataset({name: ds[f"subset_{name}"] for name in QUANTITIES}))
+
+
+def deviation(estimates: xr.Dataset) -> xr.Dataset:
+    """Standard deviation over `estimate`, exactly 0 where no more than rounding is left.
+
+    Example:
+        >>> deviation(xr.Dataset({"elbo": ("estimate", [-1.0, -1.0 - 1e-15])}))["elbo"].item()
+        0.0
+    """
+    found = estimates.std("estimate", ddof=1, skipna=False)
+    return found.where(~(found < ROUNDING * abs(estimates.mean("estimate"))), 0.0)

@@ -33,15 +33,14 @@ def draw(tree: xr.DataTree) -> Figure:
         runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
         for row, combination in enumerate(combinations):
             _dots(grid[row, column], cells.select(runs, combination))
-    for ax in grid[:, 0]:
-        ax.set_ylabel(r"$\nu_h^2$, mean over points")
     style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
     figure.supxlabel(r"$\tau_h^2$, mean over points", fontsize="medium")
+    figure.supylabel(r"$\nu_h^2$, mean over points", fontsize="medium")
     active, collapsed = (
         Line2D([], [], color=color, marker="o", markersize=3.5, ls="", markerfacecolor=face, label=label)
         for color, face, label in ((ACTIVE, ACTIVE, "active"), (COLLAPSED, "none", "collapsed"))
     )
-    style.legend(figure, [active, collapsed, Line2D([], [], label=r"$\nu_h^2 + \tau_h^2 = 1$", **style.GUIDE)])
+    style.legend(figure, [active, collapsed, Line2D([], [], label="sum of 1", **style.GUIDE)])
     return figure
 
 

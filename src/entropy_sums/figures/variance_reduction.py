@@ -41,7 +41,7 @@ def draw(tree: xr.DataTree) -> Figure:
         figure,
         [
             *(Line2D([], [], color=c, marker="o", markersize=3, label=names.readable(n)) for n, c in colors.items()),
-            Line2D([], [], label="one over root of points", **style.GUIDE),
+            Line2D([], [], label="slope −½", **style.GUIDE),
         ],
     )
     return figure
@@ -61,7 +61,8 @@ def caption(tree: xr.DataTree) -> str:
         f"Standard deviation of estimates of ELBO and entropy sum on {names.readable(dataset)} from random subsets of "
         "the held-out points at the end of training (nats per data point).",
         "Lines: median over seeds; bands: 25 to 75 %. Dashed: falling with the root of the number of points, from the "
-        "ELBO of the smallest subsets on. Subsets that have most of the held-out points vary less than that.",
+        "ELBO of the smallest subsets on. Subsets that have most of the held-out points vary less than that; and an "
+        "entropy sum whose variances are the same for all points, as of a linear VAE, does not vary at all.",
         captions.facets(tree, "Rows"),
     )
 
@@ -73,11 +74,15 @@ def _lines(ax: Axes, ds: xr.Dataset) -> None:
         style.say(ax, "no estimates\nfrom subsets")
         return
     spread = subsets.spread(ds)
-    # The smallest that is left of rounding has no place on a logarithmic axis
+    # What does not vary has no place on a logarithmic axis
     bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in spread.items()}
+    if still := [names.readable(str(name)) for name, band in bands.items() if not band.sizes["subset"]]:
+        style.say(ax, f"{', '.join(still)}: no spread", y=0.08)
     for name, band in bands.items():
         color = style.QUANTITIES[str(name)]
         ax.fill_between(band["subset"], band["low"], band["high"], color=color, alpha=0.25, linewidth=0)
         ax.plot(band["subset"], band["median"], color=color, marker="o", markersize=3)
     highest = bands["elbo"]["median"]
+    if not highest.size:
+        return
     ax.plot(highest["subset"], highest[0] * (highest["subset"][0] / highest["subset"]) ** 0.5, zorder=0, **style.GUIDE)
