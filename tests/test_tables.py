@@ -5,7 +5,7 @@ import xarray as xr
 from scipy import stats
 
 from entropy_sums import tables
-from entropy_sums.analysis.example import AXES, example_tree
+from entropy_sums.analysis.example import AXES, example_tree, streaming
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,73 @@ def test_a_setting_that_a_model_lacks_is_empty():
     frame = tables.final_table(tree)
     assert frame["learning_rate"].tolist() == [pytest.approx(np.nan, nan_ok=True), 0.001, 0.01]
     assert tables.display(frame)["learning rate"].tolist() == ["–", "0.001", "0.01"]
+
+
+def test_estimates_from_subsets(tree):
+    table = tables.subsets_table(tree)
+    runs = tree["vae1"].to_dataset().sel(dataset="digits", latent_dim=4)
+    got = row(table, model="vae1", dataset="digits", latent_dim=4, subset=100)
+    for name in ("elbo", "entropy_sum"):
+        estimates = runs[f"subset_{name}"].sel(subset=100).transpose("seed", "estimate").values
+        assert got[name] == pytest.approx(np.median(estimates.mean(1)))
+        assert got[f"{name}_std"] == pytest.approx(np.median(estimates.std(1, ddof=1)))
+    assert set(tables.SUBSETS) <= set(table.columns)
+    assert (row(table, model="vae0", dataset="pca", latent_dim=2, subset=10)["runs"], len(table)) == (7, 14 * 3)
+    text = tables.latex(table)
+    assert "held-out points" in text
+    assert " (" in text
+
+
+def test_model_selection():
+    table = tables.selection_table(streaming())
+    assert set(tables.SELECTION) <= set(table.columns)
+    assert table["runs"].tolist() == [4] * 9
+    assert table.loc[table["lowest"] == "both", ["segment", "latent_dim"]].values.tolist() == [[1, 6], [2, 2], [3, 4]]
+    assert set(table["lowest"]) == {"both", "neither"}
+    assert table["std_ratio"].between(8, 25).all()
+    ds = streaming()["linearvae"].to_dataset()
+    end = ds["batch_elbo"].sel(dataset="stream", latent_dim=2).isel(batch=slice(200, 400))
+    got = row(table, segment=1, latent_dim=2)
+    assert got["elbo"] == pytest.approx(end.mean("batch").median("seed").item())
+    assert got["bic_elbo_std"] == pytest.approx(20 * end.std("batch", ddof=1).median("seed").item())
+    assert "BIC by entropy sum (nats)" in tables.latex(table)
+
+
+def test_the_lowest_of_each_estimate():
+    tree = streaming()
+    ds = tree["linearvae"].to_dataset().copy(deep=True)
+    ds["batch_entropy_sum"][{"latent_dim": 0}] += 50
+    table = tables.selection_table(type(tree).from_dict({"/": tree.to_dataset(), "linearvae": ds}))
+    assert row(table, segment=1, latent_dim=2)["lowest"] == "entropy_sum"
+    assert row(table, segment=1, latent_dim=6)["lowest"] == "elbo"
+    assert row(table, segment=2, latent_dim=2)["lowest"] == "both"
+
+
+def test_tables_without_rows_have_columns(tmp_path):
+    groups = {"vae1": example_tree({"dataset": ["pca"], "latent_dim": [2], "seed": [0]}, ["vae1"])["vae1"].to_dataset()}
+    groups["vae1"] = groups["vae1"].drop_vars([name for name in groups["vae1"] if name.startswith("subset_")])
+    plain = xr.DataTree.from_dict({"/": example_tree().to_dataset(), **groups})
+    for make, columns in ((tables.subsets_table, tables.SUBSETS), (tables.selection_table, tables.SELECTION)):
+        empty = make(plain)
+        assert len(empty) == 0
+        tables.write(empty, tmp_path / "empty")
+        assert pd.read_csv(tmp_path / "empty.csv").columns.tolist() == ["model", "dataset", *columns]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((-9.2103, 0.0523), "-9.210 (0.052)"),
+        ((324.66, 14.63), "325 (15)"),
+        ((1234.5, 321.0), "1234 (321)"),
+        ((-0.001, 0.3), "0.00 (0.30)"),
+        ((2.0, 0.0), "2 (0)"),
+        ((2.0, np.nan), "2 (nan)"),
+        ((np.nan, 1.0), "–"),
+    ],
+)
+def test_with_a_standard_deviation(numbers, text):
+    assert tables.with_spread(*numbers) == text
 
 
 def test_csv_keeps_every_digit(frame, tmp_path):

@@ -96,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
 
     tables = command("tables", _tables, "write the tables of a collected file", "results/quickstart/traces.nc")
     tables.add_argument("traces", type=Path, help="collected file")
-    tables.add_argument("--output", type=Path, help="path without suffix (default: tables/final beside the traces)")
+    tables.add_argument("names", nargs="*", help="which tables (default: all that have rows)")
+    tables.add_argument("--output", type=Path, help="folder to write to (default: tables beside the traces)")
 
     report = command("report", _report, "write report.html of a study", "config/config.yaml")
     _study(report)
@@ -249,10 +250,15 @@ def _figure(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from entropy_sums.tables import final_table, write
+    from entropy_sums.tables import TABLES, write
 
-    output = options.output or options.traces.parent / "tables" / "final"
-    write(final_table(_tree(options.traces)), output)
+    if unknown := [name for name in options.names if name not in TABLES]:
+        raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(TABLES)}")
+    tree, output = _tree(options.traces), options.output or options.traces.parent / "tables"
+    for name in options.names or TABLES:
+        table = TABLES[name](tree)
+        if options.names or len(table):
+            write(table, output / name)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.analysis import cells, names, statistics, streams, subsets
 from entropy_sums.files import atomic
 
 QUANTITIES = {
@@ -47,6 +49,35 @@ COLUMNS = {
 }
 """What each column holds and its unit; columns beside these are axes of the study."""
 
+SUBSETS = {
+    "subset": "number of held-out points of an estimate",
+    "entropy_sum": "sum of entropies, nats per data point",
+    "elbo": "ELBO, nats per data point",
+    "posterior_minus_prior": "entropy of the posterior minus that of the prior, nats per data point",
+    "negative_kl": "negative KL divergence of the posterior from the prior, nats per data point",
+    "negative_observation_entropy": "negative entropy of the observation, nats per data point",
+    "expected_log_observation": "expected log-probability of the observation, nats per data point",
+}
+"""Columns of the table of estimates from few held-out points: the mean over the estimates of a run, median over runs,
+and `…_std`, in the same way their standard deviation."""
+
+SELECTION = {
+    "segment": "segment of the data, from 1",
+    "latent_dim": "latent size of the model",
+    "runs": "runs that the statistics rest on",
+    "elbo": "ELBO of a minibatch, nats per data point",
+    "entropy_sum": "sum of entropies of a minibatch, nats per data point",
+    "bic_elbo": "BIC of a minibatch by its ELBO, nats per batch",
+    "bic_entropy_sum": "BIC of a minibatch by its entropy sum, nats per batch",
+    "relative_gap": "absolute difference of the mean ELBO and entropy sum in percent of the absolute ELBO",
+    "std_ratio": "standard deviation of the ELBO divided by that of the entropy sum",
+    "lowest": "whether this latent size has the lowest BIC of the segment: by ELBO, entropy sum, both or neither",
+}
+"""Columns of the table of model selection: means over the last minibatches of the segment, medians over runs, and
+`…_std`, in the same way the standard deviation over these minibatches."""
+
+LOWEST = {(): "neither", ("elbo",): "elbo", ("entropy_sum",): "entropy_sum", streams.ESTIMATES: "both"}
+
 HEADINGS = {
     "elbo": "ELBO (nats)",
     "heldout_elbo": "held-out ELBO (nats)",
@@ -59,8 +90,14 @@ HEADINGS = {
     "heldout_log_likelihood": "held-out log-likelihood (nats)",
     "gap_standard_error": "standard error of the gap (nats)",
     "predicted_gap": "predicted gap (nats)",
+    "posterior_minus_prior": "posterior minus prior entropy (nats)",
+    "negative_kl": "negative KL (nats)",
+    "negative_observation_entropy": "negative observation entropy (nats)",
+    "expected_log_observation": "expected log-observation (nats)",
+    "bic_elbo": "BIC by ELBO (nats)",
+    "bic_entropy_sum": "BIC by entropy sum (nats)",
+    "std_ratio": "ratio of standard deviations",
 }
-
 
 SMALL = 1e-3
 """Below this a value and its interval share a power of ten."""
@@ -81,6 +118,68 @@ def final_table(tree: xr.DataTree) -> pd.DataFrame:
         1  linearvae     pca           4     8         0
     """
     return pd.DataFrame([_row(model, cell, runs) for model, cell, runs in cells.walk(tree.load())])
+
+
+def subsets_table(tree: xr.DataTree) -> pd.DataFrame:
+    """Estimates from few held-out points, a row per cell and number of points; columns as in `SUBSETS`.
+
+    No rows where no run has any. Source: Damm et al. (AISTATS 2023), table 1.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> table = subsets_table(example_tree())
+        >>> table.loc[:1, ["model", "dataset", "latent_dim", "subset"]]
+               model dataset  latent_dim  subset
+        0  linearvae     pca           2      10
+        1  linearvae     pca           2     100
+    """
+    rows: list[dict[str, Any]] = []
+    for model, cell, runs in cells.walk(tree):
+        kept = statistics.usable(runs)
+        if subsets.recorded(kept):
+            terms = subsets.terms(kept)
+            spreads = subsets.deviation(terms).rename({name: f"{name}_std" for name in terms})
+            moments = xr.merge([terms.mean("estimate"), spreads]).median("seed")
+            number = int(statistics.final(kept, "elbo").notnull().sum())
+            rows += [
+                {"model": model, **cell, "runs": number, "subset": size} | _numbers(moments.sel(subset=size), SUBSETS)
+                for size in moments["subset"].values.tolist()
+            ]
+    return pd.DataFrame(rows, columns=None if rows else ["model", "dataset", *SUBSETS])
+
+
+def selection_table(tree: xr.DataTree) -> pd.DataFrame:
+    """Model selection in data in segments, a row per cell, segment and latent size; columns as in `SELECTION`.
+
+    No rows where there are no such data. Source: Damm et al. (AISTATS 2023).
+
+    Example:
+        >>> from entropy_sums.analysis.example import streaming
+        >>> table = selection_table(streaming())
+        >>> table.loc[table["lowest"] == "both", ["segment", "latent_dim"]].values.tolist()
+        [[1, 6], [2, 2], [3, 4]]
+    """
+    rows: list[dict[str, Any]] = []
+    for dataset in cells.datasets(tree):
+        for model, cell, runs, found in streams.walk(cells.narrow(tree, dataset)):
+            segments = streams.segments(runs, found)
+            lowest, medians = streams.lowest(segments), segments.median("seed")
+            axes = [segments[name].values.tolist() for name in ("segment", "latent_dim")]
+            for segment, size in product(*axes):
+                place = {"segment": segment, "latent_dim": size}
+                own = segments["elbo"].sel(place).notnull().sum().item()
+                by = tuple(name for name in streams.ESTIMATES if lowest[name].sel(segment=segment) == size)
+                row = {"model": model, "dataset": dataset, **cell, **place, "runs": own}
+                rows.append(row | _numbers(medians.sel(place), SELECTION) | {"lowest": LOWEST[by]})
+    return pd.DataFrame(rows, columns=None if rows else ["model", "dataset", *SELECTION])
+
+
+TABLES: dict[str, Callable[[xr.DataTree], pd.DataFrame]] = {
+    "final": final_table,
+    "subsets": subsets_table,
+    "model_selection": selection_table,
+}
+"""Name of every table of a study → what makes it; `Study.tables` says which a study has."""
 
 
 def write(frame: pd.DataFrame, path: Path | str) -> None:
@@ -126,18 +225,35 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
         '-7.02 [-7.20, -6.88]'
     """
     text = {}
-    with_interval = [*QUANTITIES, *LIKELIHOODS]
     for column in frame.columns:
-        if column in with_interval:
+        if f"{column}_low" in frame:
             limits = frame[[column, f"{column}_low", f"{column}_high"]]
             text[HEADINGS[column]] = [rounded(*row) for row in limits.itertuples(index=False)]
+        elif f"{column}_std" in frame:
+            pairs = frame[[column, f"{column}_std"]].itertuples(index=False)
+            text[HEADINGS[column]] = [with_spread(*row) for row in pairs]
         elif column in HEADINGS:
             text[HEADINGS[column]] = [f"{value:.2g}" if math.isfinite(value) else "–" for value in frame[column]]
-        elif column.removesuffix("_low").removesuffix("_high") not in with_interval:
+        elif re.sub("_(low|high|std)$", "", column) not in HEADINGS:
             text[names.readable(column)] = [
                 "–" if pd.isna(value) else _label(value) for value in frame[column].tolist()
             ]
     return pd.DataFrame(text)
+
+
+def with_spread(value: float, std: float) -> str:
+    """A value and its standard deviation to the second digit of the latter; a dash without a value.
+
+    Example:
+        >>> with_spread(-9.21034, 0.0523), with_spread(324.66, 14.6), with_spread(2.0, 0.0)
+        ('-9.210 (0.052)', '325 (15)', '2 (0)')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if not math.isfinite(std) or std == 0:
+        return f"{value:.4g} ({std:.4g})"
+    decimals = max(0, 1 - math.floor(math.log10(std)))
+    return f"{round(value, decimals) + 0.0:.{decimals}f} ({std:.{decimals}f})"
 
 
 def rounded(value: float, low: float, high: float) -> str:
@@ -179,6 +295,12 @@ def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
         row["certified"] = "yes" if statistics.certified(kept) else "no"
         row["predicted_gap"] = statistics.predicted_gap(kept).median("seed").item()
     return row
+
+
+def _numbers(moments: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
+    """Those of the columns that the moments have, each followed by its standard deviation where it has one."""
+    wanted = [name for column in columns for name in (column, f"{column}_std")]
+    return {name: moments[name].item() for name in wanted if name in moments.data_vars}
 
 
 def _with_interval(name: str, values: xr.DataArray) -> dict[str, float]:

@@ -1,3 +1,4 @@
+from math import prod
 from pathlib import Path
 from zlib import crc32
 
@@ -6,7 +7,7 @@ import pytest
 
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Study
-from entropy_sums.traces.schema import dimensions
+from entropy_sums.traces.schema import BATCHES, LATENTS, SUBSETS, dimensions
 from entropy_sums.traces.write import to_dataset, write
 
 FACTORS = ["prior", "observation"]
@@ -25,16 +26,20 @@ def steps_of(run: Run) -> list[int]:
 def synthetic(job: Job, **changed):
     """A trace of `job` as training would write it, without training."""
     first = job.runs[0]
+    asked = first.training.evaluation
     steps, sizes = steps_of(first), {"factor": len(FACTORS), "latent": first.model_settings.latent_dim}
+    sizes |= {"subset": len(asked.subset_sizes), "estimate": asked.subset_estimates, "batch": first.training.steps}
 
-    def entry(run, name, step):
-        further = dimensions(name)[1:]
-        return [value(run, name, step, i) for i in range(sizes[further[0]])] if further else value(run, name, step)
+    def entry(run, name, step=0):
+        shape = [sizes[dimension] for dimension in dimensions(name) if dimension != "step"]
+        return np.reshape([value(run, name, step, i) for i in range(prod(shape))], shape)
 
     arrays = {
         name: np.array([[entry(run, name, step) for run in job.runs] for step in steps])
         for name in ("elbo", "cross_entropy", "latent_entropy", "gap")
     }
+    names = [*LATENTS, *(SUBSETS if asked.subset_sizes else ()), *(BATCHES if asked.batches else ())]
+    once = {name: np.array([entry(run, name) for run in job.runs]) for name in names}
     others = {
         "per_step": {"wall_time": [0.1 * step for step in steps]},
         "diverged_at": np.full(len(job.runs), np.nan),
@@ -43,7 +48,7 @@ def synthetic(job: Job, **changed):
         "data_checksum": "0123",
         "device": "cpu",
     }
-    return to_dataset(job, arrays, {}, steps, **{**others, **changed})
+    return to_dataset(job, arrays, once, steps, **{**others, **changed})
 
 
 class Written:

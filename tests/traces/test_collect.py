@@ -56,6 +56,34 @@ def check(study, tree):
         assert cell["latent_entropy"].notnull().sum() == len(steps) * size
 
 
+def test_what_is_recorded_once_stands_in_its_cell(written, tmp_path):
+    """Batches of runs of different lengths, estimates from subsets, moments of latents of different numbers."""
+    axes = {**AXES, "dataset": ["pca"], "steps": [25, 60]}
+    evaluation = {"batches": True, "subset_sizes": [10, 100], "subset_estimates": 3}
+    study = written(axes, training={"evaluation": evaluation})
+    tree = collected(study, tmp_path / "traces.nc")
+    check(study, tree)
+    group = tree["vae1"].to_dataset()
+    assert group["subset"].values.tolist() == [10, 100]
+    assert group["subset_entropy"].dims[-3:] == ("subset", "estimate", "factor")
+    for run in study.grid.runs:
+        cell, latents = group.sel(run.coordinates), run.model_settings.latent_dim
+        sizes = {"batch_elbo": run.training.steps, "latent_spread": latents, "subset_elbo": 6, "subset_entropy": 12}
+        for name, size in sizes.items():
+            numbers = cell[name].values.ravel()
+            assert numbers[:size].tolist() == [study.value(run, name, 0, i) for i in range(size)]
+            assert np.isnan(numbers[size:]).all()
+    assert group.sizes["batch"] == 60
+
+
+def test_settings_of_data_and_training_go_along(written, tmp_path):
+    tree = collected(written({**AXES, "noise": [0.1, 0.2], "steps": [20, 30]}), tmp_path / "traces.nc")
+    data, training = (json.loads(tree["vae1"].attrs[name]) for name in ("data", "training"))
+    assert (data["pca"]["noise"], data["pca"]["dim"]) == ("varied", 10)
+    assert training["digits"]["phases"][0]["steps"] == "varied"
+    assert data["digits"]["data_seed"] == 0
+
+
 STUDIES = {
     "one run": ({"model": ["vae1"], "dataset": ["pca"], "seed": [7]}, {}),
     "several packs per cell": ({**AXES, "seed": {"count": 7}}, {"pack": {"size": 3}}),

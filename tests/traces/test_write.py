@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums.models.settings import MODELS
-from entropy_sums.traces.schema import PER_RUN, PER_STEP, attributes, dimensions, group_name
+from entropy_sums.traces.schema import COUNTED, LABELS, PER_RUN, PER_STEP, attributes, dimensions, group_name
 from entropy_sums.traces.write import FORMAT, write
 from entropy_sums.training.settings import PROTOCOL
 
@@ -57,7 +57,7 @@ def test_everything_has_a_meaning_a_unit_and_its_origin(written):
 def test_every_quantity_has_a_meaning_and_dimensions():
     for name in [*PER_STEP, *PER_RUN]:
         assert all(attributes(name).values())
-        assert set(dimensions(name)) <= {"step", "factor", "latent"}
+        assert set(dimensions(name)) <= {"factor", *LABELS, *COUNTED}
     assert not PER_STEP.keys() & PER_RUN.keys()
     assert {name for name in PER_STEP if attributes(name)["units"] == "s"} == {"wall_time"}
 

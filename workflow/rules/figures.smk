@@ -32,12 +32,15 @@ rule tables:
     input:
         f"{FOLDER}/traces.nc",
     output:
-        report(
-            f"{FOLDER}/tables/final.csv",
-            caption="../report/table.rst",
-            category="Tables",
-        ),
-        f"{FOLDER}/tables/final.tex",
+        [
+            report(
+                f"{FOLDER}/tables/{name}.csv",
+                caption=f"../report/{name}.rst",
+                category="Tables",
+            )
+            for name in GRID.study.tables
+        ],
+        expand(f"{FOLDER}/tables/{{name}}.tex", name=GRID.study.tables),
     log:
         f"{FOLDER}/logs/tables.log",
     benchmark:
@@ -45,7 +48,8 @@ rule tables:
     conda:
         ENVIRONMENT
     params:
-        path=subpath(output[0], strip_suffix=".csv"),
+        path=subpath(output[0], parent=True),
+        names=GRID.study.tables,
         code=source_digest("figures", "analysis", "tables.py"),
     shell:
-        "entropy-sums tables {input:q} --output {params.path:q} 2> {log:q}"
+        "entropy-sums tables {input:q} {params.names:q} --output {params.path:q} 2> {log:q}"

@@ -10,9 +10,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from entropy_sums.traces.schema import LATENTS, SUBSETS
+
 AXES: Mapping[str, Sequence[Any]] = {"dataset": ["pca", "digits"], "latent_dim": [2, 4], "seed": range(8)}
 MODELS = ("linearvae", "vae0", "vae1", "vae3")
-OBSERVED_DIM = {"pca": 10, "digits": 64}
+OBSERVED_DIM = {"pca": 10, "digits": 64, "stream": 10}
+SIZES = [10, 100, 1000]
+ESTIMATES = 10
+FACTOR_NOISE = (("prior", 0.5), ("observation", 3.0))
+TRUE_LATENT_DIMS = (6, 2, 4)
+"""Of the segments of `stream`."""
+
 STEPS = np.array([0, *2 ** np.arange(9), *range(512, 8192, 256)])
 
 
@@ -26,7 +34,8 @@ def example_tree(
     diverged, one ended early, one cell is missing.
 
     Args:
-        axes: axis → values, in the order of the dimensions; needs `dataset` (pca, digits), `latent_dim`, `seed`.
+        axes: axis → values, in the order of the dimensions; needs `dataset` (pca, digits, stream), `latent_dim`,
+            `seed`.
         models: names of the groups.
         flaws: whether to add the irregularities.
         seed: of the invented noise.
@@ -60,6 +69,35 @@ def example_tree(
         "versions": json.dumps({"entropy_sums": "0.1.0"}),
     }
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
+
+
+def streaming(seeds: int = 4, segment: int = 400) -> xr.DataTree:
+    """The invented tree of a linear VAE of several sizes on data in segments, with the bound of every minibatch.
+
+    A model adapts within the first batches of a segment; with too few latents it has a lower ELBO.
+
+    Args:
+        segment: batches of a segment, 10 points each.
+
+    Example:
+        >>> dict(streaming()["linearvae"].sizes)["batch"]
+        1200
+    """
+    sizes = [2, 4, 6]
+    tree = example_tree({"dataset": ["stream"], "latent_dim": sizes, "seed": range(seeds)}, ["linearvae"], flaws=False)
+    ds = tree["linearvae"].to_dataset()
+    batch = xr.DataArray(np.arange(segment * len(TRUE_LATENT_DIMS)), dims="batch")
+    truth = xr.DataArray(np.repeat(TRUE_LATENT_DIMS, segment), dims="batch")
+    shape = xr.zeros_like(ds["diverged_at"]).fillna(0) + 0.0 * batch
+    missing = (truth - ds["latent_dim"]).clip(min=0)
+    level = 8 - 3 * truth - 2.0 * missing - 5 * xr.ufuncs.exp(-(batch % segment) / (segment / 20)) + shape
+    noise = np.random.default_rng(0).standard_normal((2, *shape.shape))
+    level = level.transpose(*shape.dims)
+    batches = {"batch_elbo": level + 0.7 * noise[0], "batch_entropy_sum": level + 0.05 * noise[1]}
+    training = {"stream": {"phases": [{"steps": batch.size, "batch_size": 10, "samples": 100}]}}
+    attributes = {"training": json.dumps(training), "data": json.dumps({"stream": {"segment": 10 * segment}})}
+    group = ds.assign(batches).assign_attrs(attributes)
+    return xr.DataTree.from_dict({"/": tree.to_dataset(), "linearvae": group})
 
 
 def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generator) -> xr.Dataset:
@@ -108,6 +146,28 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
     errors = {f"{name}_standard_error": 0.002 + abs(noise(0.0005)) for name in ("elbo", "entropy_sum", "gap")}
     exact = elbo + 0.5 * decay
     weighted = elbo.isel(step=-1, drop=True) + 0.3
+    # A latent that is collapsed has the moments of the prior
+    entropy = share.isel(step=-1, drop=True).where(latent < latent_dim)
+    variance = xr.ufuncs.exp(2 * entropy - math.log(2 * math.pi * math.e))
+    latents = {"square": 1.02 - variance, "variance": variance, "spread": 1.02 - variance}
+    size = xr.DataArray([float(n) for n in SIZES], {"subset": SIZES}, ["subset"])
+
+    def drawn(scale: float) -> xr.DataArray:
+        values = rng.standard_normal((*shape[:-1], len(SIZES), ESTIMATES))
+        return scale * xr.DataArray(values, dims=[*axes, "subset", "estimate"]) / size**0.5
+
+    # Entropies vary little from subset to subset, cross-entropies much
+    last = {name: array.isel(step=-1, drop=True) for name, array in (("q", posterior_entropy), ("ce", cross_entropy))}
+    own = last["q"] + drawn(0.2)
+    entropies = last["ce"] + gap.isel(step=-1, drop=True) + 0 * own
+    crosses = xr.concat([last["ce"].sel(factor=f, drop=True) + drawn(s) for f, s in FACTOR_NOISE], gap["factor"])
+    subsets = {
+        "elbo": own - crosses.sum("factor"),
+        "entropy_sum": own - entropies.sum("factor"),
+        "posterior_entropy": own,
+        "cross_entropy": crosses,
+        "entropy": entropies,
+    }
     likelihoods = {
         "linearvae": {"log_likelihood": exact, "heldout_log_likelihood": exact - 0.01 * dims},
         "vae1": {
@@ -119,6 +179,8 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
         | heldout
         | errors
         | likelihoods
+        | {f"latent_{name}": values for name, values in latents.items()}
+        | {f"subset_{name}": values for name, values in subsets.items()}
         | {
             "latent_entropy": share.where(latent < latent_dim).transpose(*names, "latent"),
             "gradient_norm": gradient_norm,
@@ -131,12 +193,13 @@ def _group(model: str, axes: Mapping[str, Sequence[Any]], rng: np.random.Generat
             "run": xr.full_like(per_run(0, 1), "", dtype="<U8"),
             "planned": xr.full_like(per_run(0, 1), 1.0),
         }
-    ).transpose(*names, "factor", "latent")
+    ).transpose(*names, "subset", "estimate", "factor", "latent")
     training = {"batch_size": 128, "phases": [{"optimizer": "adam", "learning_rate": 1e-3, "steps": 7936}]}
     ds.attrs = {
         "model": model,
         "axes": json.dumps(list(axes)),
         "training": json.dumps({name: training for name in axes["dataset"]}),
+        "data": json.dumps({name: {"data_seed": 0} for name in axes["dataset"]}),
     }
     return ds
 
@@ -154,3 +217,5 @@ def _spoil(ds: xr.Dataset) -> None:
         array[{**cells[0], "seed": 2, **late}] = np.nan
         array[cells[1]] = np.nan
     ds["diverged_at"][{**cells[0], "seed": 1}] = STEPS[30]
+    for name in [*LATENTS, *SUBSETS]:
+        ds[name][cells[1]] = np.nan

@@ -44,6 +44,8 @@ NAMES = {
     "importance_weighted_bound": "importance-weighted bound",
     "forward_ais": "forward AIS",
     "reverse_ais": "reverse AIS",
+    "subset": "held-out points",
+    "lowest": "lowest BIC",
     "likelihood_by": "log-likelihood by",
 }
 

@@ -24,6 +24,9 @@ FIGURES: dict[str, str] = {
     "gap_scaling": "dataset",
     "elbo_scaling": "dataset",
     "panels": "panels",
+    "latent_scatter": "dataset",
+    "variance_reduction": "dataset",
+    "model_selection": "dataset",
 }
 """Name of every figure → what it has a picture of each of (then called `<name>_<part>`): the datasets of a study, the
 published figures that the study has `panels` of, or nothing, where one picture shows all."""
@@ -60,8 +63,10 @@ def names(figures: list[str], parts: Mapping[str, list[str]]) -> list[str]:
 
 
 def of_study(study: Study) -> list[str]:
-    """Names of all pictures of a study."""
-    return names(study.figures, parts(study.axes["dataset"], study.panels))
+    """Names of all pictures of a study; single ones of a dataset that is not at hand are left out."""
+    present = parts(study.axes["dataset"], study.panels)
+    known = {*FIGURES, *names(list(FIGURES), present)}
+    return names([figure for figure in study.figures if figure in known], present)
 
 
 def parts(datasets: Iterable[Any], panels: Mapping[str, Mapping[str, Panel]]) -> dict[str, list[str]]:

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.analysis import cells, latents, names, statistics
 from entropy_sums.figures import captions, style
-
-COLLAPSED = 1.0
-"""Nats; a latent of at least this mean posterior entropy counts as collapsed in Damm et al. (AISTATS 2023)."""
-
-PRIOR = 0.5 * math.log(2 * math.pi * math.e)
-"""Nats; entropy of a standard normal prior, reached by a latent that ignores the data."""
 
 LINE: dict[str, Any] = {"color": "black", "linewidth": 0.6}
 
-COLUMNS = 3
-"""Panels beside each other."""
+TITLES = ("while learning", "active latents", "at the end, by rank")
 
 
 @style.styled
 def draw(tree: xr.DataTree) -> Figure:
-    """A panel per combination of facet axes: latents by rank, a mark per model with its quartiles over seeds.
+    """A row per combination of facet axes: entropies while learning, how many latents are active, bars at the end.
 
-    The latents of each run are sorted by their entropy before the median over seeds is taken, since their
+    The latents of each run are ranked by their entropy at the end before the median over seeds is taken, since their
     order within a model means nothing.
 
     Args:
@@ -39,21 +30,39 @@ def draw(tree: xr.DataTree) -> Figure:
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(cells.narrow(example_tree(), "pca")).axes]
-        ['latent size 2', 'latent size 4']
+        >>> [ax.get_title() for ax in draw(cells.narrow(example_tree(), "pca")).axes[:3]]
+        ['while learning', 'active latents', 'at the end, by rank']
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
-    width = style.TEXT_WIDTH if len(combinations) > 1 else style.COLUMN_WIDTH
-    figure, grid, used = style.tiles(len(combinations), COLUMNS, width, 1.5, sharey="all")
+    figure, grid = style.facets(len(combinations), 3, style.TEXT_WIDTH, [1.35] * len(combinations))
     looks = style.model_looks(models)
-    for ax, combination in zip(used, combinations, strict=True):
-        _ranks(
-            ax, {model: cells.select(tree[model].to_dataset().isel(dataset=0), combination) for model in models}, looks
-        )
-        ax.set_title(names.describe(combination))
-    for ax in grid[:, 0]:
-        ax.set_ylabel("entropy (nats)")
-    figure.supxlabel("latent, by rank of its entropy", fontsize="medium")
+    last = max(node["step"].max().item() for node in tree.children.values())
+    for ax, title in zip(grid[0], TITLES, strict=True):
+        ax.set_title(title)
+    for row, combination in enumerate(combinations):
+        chosen = {model: cells.select(tree[model].to_dataset().isel(dataset=0), combination) for model in models}
+        runs = {model: statistics.usable(ds) for model, ds in chosen.items()}
+        finished = {model: ds for model, ds in runs.items() if statistics.final(ds, "latent_entropy").notnull().any()}
+        curves, numbers, bars = grid[row]
+        for ax in (curves, numbers):
+            style.step_axis(ax, last)
+        for ax in (curves, bars):
+            ax.axhline(latents.PRIOR, zorder=0, **LINE)
+            ax.axhline(latents.COLLAPSED, zorder=0, **style.GUIDE)
+            ax.set_ylabel("entropy (nats)")
+        for model, ds in finished.items():
+            _curves(curves, ds, looks[model])
+            _numbers(numbers, ds, looks[model])
+        _bars(bars, finished, looks)
+        numbers.set_ylabel("number")
+        numbers.set_ylim(bottom=0)
+        for axis in (numbers.yaxis, bars.xaxis):
+            axis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        if unfinished := [names.readable(model) for model in models if model not in finished]:
+            style.say(bars, f"no finished run: {', '.join(unfinished)}", y=0.06)
+    for ax, label in zip(grid[-1], ("optimiser step", "optimiser step", "latent"), strict=True):
+        ax.set_xlabel(label)
+    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
     handles = [style.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
     handles.append(Line2D([], [], label="prior", **LINE))
     handles.append(Line2D([], [], label="collapse (1 nat)", **style.GUIDE))
@@ -66,39 +75,52 @@ def caption(tree: xr.DataTree) -> str:
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:59]
-        'Mean posterior entropy of each latent at the end of trainin'
+        >>> caption(cells.narrow(example_tree(), "pca"))[:65]
+        'Mean posterior entropy of each latent on PCA (nats), ranked withi'
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        f"Mean posterior entropy of each latent at the end of training on {names.readable(dataset)} (nats), "
-        "sorted within each run.",
-        "Marks: median over seeds; bars: 25 to 75 %. "
-        f"Solid line: entropy {PRIOR:.3f} of the standard normal prior; dashed: {COLLAPSED:.1f}, from which on "
-        "Damm et al. (2023) call a latent collapsed; both are for a standard normal prior and say nothing of VAE-2, "
-        "which learns its prior variances.",
-        captions.facets(tree, "Panels"),
+        f"Mean posterior entropy of each latent on {names.readable(dataset)} (nats), ranked within each run by the "
+        "end of training: while learning (left), and at the end (right, whiskers: 25 to 75 %).",
+        f"Solid line: entropy {latents.PRIOR:.3f} of the standard normal prior; dashed: {latents.COLLAPSED:.1f}, from "
+        "which on Damm et al. (2023) call a latent collapsed; both are for a standard normal prior and say nothing of "
+        "VAE-2, which learns its prior variances.",
+        "Middle: number of latents below the dashed line, with quartiles, and as a mark at the end the number whose "
+        f"posterior mean varies by more than {latents.ACTIVE_SPREAD:g} over the training points (Burda et al. 2016), "
+        "for models with a normal posterior.",
+        "Everywhere the median over seeds.",
+        captions.facets(tree, "Rows"),
     )
 
 
-def _ranks(ax: Axes, groups: dict[str, xr.Dataset], looks: dict[str, style.Look]) -> None:
-    ax.axhline(PRIOR, zorder=0, **LINE)
-    ax.axhline(COLLAPSED, zorder=0, **style.GUIDE)
-    offsets = np.linspace(-0.3, 0.3, len(groups)) if len(groups) > 1 else [0.0]
-    largest, unfinished = 0, []
-    for (model, ds), offset in zip(groups.items(), offsets, strict=True):
-        # numpy sorts NaN, the latents beyond the latent size of the run, to the end
-        entropies = -np.sort(-statistics.final(statistics.usable(ds), "latent_entropy").transpose("seed", "latent"))
-        band = statistics.band(xr.DataArray(entropies, dims=("seed", "rank"))).dropna("rank")
-        if not band.sizes["rank"]:
-            unfinished.append(names.readable(model))
-            continue
+def _curves(ax: Axes, ds: xr.Dataset, look: style.Look) -> None:
+    medians = statistics.band(latents.ranked(ds["latent_entropy"], ds))["median"]
+    for line in medians.dropna("rank", how="all").transpose("rank", "step"):
+        kept = line.dropna("step")
+        ax.plot(kept["step"], kept, color=look.color, linewidth=0.9)
+
+
+def _numbers(ax: Axes, ds: xr.Dataset, look: style.Look) -> None:
+    entropy = ds["latent_entropy"]
+    style.draw_band(ax, statistics.band(latents.number(latents.active_by_entropy(entropy), entropy)), look.color)
+    if "latent_spread" in ds and ds["latent_spread"].notnull().any():
+        spread = ds["latent_spread"]
+        active = latents.number(latents.active_by_spread(spread), spread).median("seed").item()
+        options: dict[str, Any] = {"color": look.color, "markersize": 4, "clip_on": False, "zorder": 3}
+        ax.plot([ax.get_xlim()[1]], [active], look.marker, **options)
+
+
+def _bars(ax: Axes, groups: dict[str, xr.Dataset], looks: dict[str, style.Look]) -> None:
+    width, largest = 0.8 / max(len(groups), 1), 1
+    for place, (model, ds) in enumerate(groups.items()):
+        end = statistics.final(ds, "latent_entropy")
+        band = statistics.band(latents.ranked(end, ds)).dropna("rank")
         largest = max(largest, band.sizes["rank"])
-        x = np.arange(1, band.sizes["rank"] + 1) + offset
-        ax.vlines(x, band["low"], band["high"], color=looks[model].color, linewidth=1)
-        ax.plot(x, band["median"], color=looks[model].color, marker=looks[model].marker, markersize=3.5, ls="")
-    if unfinished:
-        style.say(ax, f"no finished run: {', '.join(unfinished)}", y=0.06)
-    ax.set_xlim(0.4, max(largest, 1) + 0.6)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        x = band["rank"] + (place - (len(groups) - 1) / 2) * width
+        ax.bar(x, band["median"], 0.9 * width, color=looks[model].color, alpha=0.75, linewidth=0)
+        ax.vlines(x, band["low"], band["high"], color="black", linewidth=0.7)
+        ax.plot(x, band["median"], color=looks[model].color, marker=looks[model].marker, markersize=2.5, ls="")
+    # Differential entropies may be negative: bars then hang from zero
+    ax.axhline(0, color="black", linewidth=0.4)
+    ax.set_xlim(0.4, largest + 0.6)

@@ -8,13 +8,14 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -23,6 +24,8 @@ from entropy_sums.files import atomic
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.25, 6.75
 """Inches, as in the style files of AISTATS, NeurIPS and ICML."""
+
+T = TypeVar("T")
 
 RC: dict[Any, Any] = {
     "font.size": 7.5,
@@ -130,6 +133,17 @@ def factor_colors(factors: Iterable[str]) -> dict[str, str]:
         {'prior': '#CC79A7', 'observation': '#009E73'}
     """
     return _spread(factors, FACTORS, _FURTHER_COLORS)
+
+
+def shades(values: Sequence[T]) -> dict[T, str]:
+    """Colours of the values of a setting, from dark to light.
+
+    Example:
+        >>> shades([2, 4, 6])
+        {2: '#440154', 4: '#23898e', 6: '#d8e219'}
+    """
+    places = np.linspace(0, 0.94, len(values))
+    return {value: to_hex(mpl.colormaps["viridis"](x)) for value, x in zip(values, places, strict=True)}
 
 
 def width(columns: int) -> float:

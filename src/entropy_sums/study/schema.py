@@ -178,6 +178,30 @@ class Study(Settings):
         return named
 
     @property
+    def tables(self) -> list[str]:
+        """Names of the tables of its runs, as `entropy_sums.tables` has them.
+
+        Example:
+            >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0]}
+            >>> Study(study="a", axes=axes, training={"evaluation": {"subset_sizes": [10, 100]}}).tables
+            ['final', 'subsets']
+        """
+        in_segments = any("segment" in DATASETS[str(name)].model_fields for name in self.axes["dataset"])
+        asked = {
+            "final": True,
+            "subsets": self._asks("subset_sizes"),
+            "model_selection": self._asks("batches") and in_segments,
+        }
+        return [name for name, wanted in asked.items() if wanted]
+
+    def _asks(self, name: str) -> bool:
+        """Whether some of the runs may have this setting of evaluation on."""
+        panels = [panel for named in self.panels.values() for panel in named.values()]
+        given = [self.settings, *(rule.set for rule in self.overrides), *(panel.set for panel in panels)]
+        values = [value for settings in given for key, value in settings.items() if key.split(".")[-1] == name]
+        return any([getattr(self.training.evaluation, name), *values, *self.axes.get(name, ())])
+
+    @property
     def name(self) -> str:
         """Name of the study, and of its size where it has one."""
         return f"{self.study}-{self.size}" if self.size else self.study

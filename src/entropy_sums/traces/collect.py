@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from joblib import Parallel, cpu_count, delayed
 from rich.console import Console
 from rich.progress import track
 
 from entropy_sums.files import atomic
+from entropy_sums.settings import Settings
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Scalar
 from entropy_sums.traces.read import Trace, TraceError, check, load
-from entropy_sums.traces.schema import PER_RUN, PER_STEP, STEP, attributes, dimensions, group_name
+from entropy_sums.traces.schema import LABELS, PER_RUN, PER_STEP, attributes, dimensions, group_name
 from entropy_sums.training.settings import PROTOCOL
 
 FILES_PER_PROCESS = 200
@@ -105,22 +108,13 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
     axes = grid.dimensions(model)
     runs = [run for job, _ in traces for run in job.runs]
     rows = _rows(axes, runs)
-    steps = np.unique(np.concatenate([trace.step for _, trace in traces]))
-    factors = list(dict.fromkeys(factor for _, trace in traces for factor in trace.factor))
-    sizes = {"step": len(steps), "factor": len(factors), "latent": max(trace.latents for _, trace in traces)}
-    places = [
-        {
-            "step": np.searchsorted(steps, trace.step),
-            "factor": np.array([factors.index(factor) for factor in trace.factor]),
-            "latent": np.arange(trace.latents),
-        }
-        for _, trace in traces
-    ]
+    labels = _labels([trace for _, trace in traces])
+    places = [{d: labels[d].get_indexer(own) for d, own in trace.labels.items()} for _, trace in traces]
     present = {name for _, trace in traces for name in trace.quantities}
     variables = {}
     for name in (name for name in (*PER_STEP, *PER_RUN) if name in present):
         further = dimensions(name)
-        shape = (len(runs) + 1, *(sizes[d] for d in further))
+        shape = (len(runs) + 1, *(len(labels[d]) for d in further))
         # The last row is that of cells without a run
         table = np.full(shape, "", object) if name == "run" else np.full(shape, np.nan)
         end = 0
@@ -136,11 +130,28 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
         variables,
         coords={
             **{axis: [str(v) for v in vs] if any(isinstance(v, str) for v in vs) else vs for axis, vs in axes.items()},
-            "step": ("step", steps, STEP),
-            "factor": factors,
+            **{name: (name, labels[name], meaning) for name, meaning in LABELS.items() if name in labels},
+            "factor": list(labels["factor"]),
         },
-        attrs={"model": model, "axes": json.dumps(list(axes)), "training": _training(runs)},
+        attrs={
+            "model": model,
+            "axes": json.dumps(list(axes)),
+            "training": _settings(runs, lambda run: run.training),
+            "data": _settings(runs, lambda run: run.dataset_settings),
+        },
     )
+
+
+def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:
+    """What stands along each dimension of all traces: numbers in increasing order, factors as they come."""
+    own: dict[str, list[np.ndarray]] = {}
+    for trace in traces:
+        for dimension, values in trace.labels.items():
+            own.setdefault(dimension, []).append(values)
+    return {
+        d: pd.Index(pd.unique(np.concatenate(found)) if d == "factor" else reduce(np.union1d, found))
+        for d, found in own.items()
+    }
 
 
 def _rows(axes: Mapping[str, Sequence[Scalar]], runs: Sequence[Run]) -> np.ndarray:
@@ -154,12 +165,12 @@ def _rows(axes: Mapping[str, Sequence[Scalar]], runs: Sequence[Run]) -> np.ndarr
     return rows
 
 
-def _training(runs: Iterable[Run]) -> str:
-    """Training settings of the runs of each dataset, as JSON; where they differ, the value is `varied`."""
+def _settings(runs: Iterable[Run], of: Callable[[Run], Settings]) -> str:
+    """Settings of the runs of each dataset, as JSON; where they differ, the value is `varied`."""
     settings: dict[str, Any] = {}
     # Many runs share their settings: each is looked at once
-    for dataset, training in {(run.dataset, id(run.training)): (run.dataset, run.training) for run in runs}.values():
-        own = training.model_dump(mode="json")
+    for dataset, block in {(run.dataset, id(of(run))): (run.dataset, of(run)) for run in runs}.values():
+        own = block.model_dump(mode="json")
         settings[dataset] = _common(settings.get(dataset, own), own)
     return json.dumps(settings)
 

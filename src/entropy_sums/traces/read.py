@@ -12,7 +12,7 @@ from h5py import h5a, h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from entropy_sums.files import checksum
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import FORMAT, PER_RUN, PER_STEP, dimensions
+from entropy_sums.traces.schema import COUNTED, FORMAT, LABELS, PER_RUN, PER_STEP, dimensions
 
 ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device", "checksum")
 
@@ -27,16 +27,12 @@ class Trace:
 
     Attributes:
         attributes: those of `ATTRIBUTES`, as in docs/results-format.md.
-        step: `(step,)`, optimiser steps.
-        factor: names of the factors.
-        latents: size of the dimension `latent`.
+        labels: dimension → what stands along it: steps, names of factors, numbers of points, else counted from 0.
         quantities: name → `(replica, …)` with the further dimensions that `schema.dimensions` gives.
     """
 
     attributes: Mapping[str, str]
-    step: np.ndarray
-    factor: tuple[str, ...]
-    latents: int
+    labels: Mapping[str, np.ndarray]
     quantities: Mapping[str, np.ndarray]
 
 
@@ -52,17 +48,20 @@ def load(path: Path) -> Trace:
             if found != FORMAT:
                 raise TraceError(f"{path}: not a trace of this software (format {found!r}); move it away")
             attributes = {name: _text(file, name) for name in ATTRIBUTES}
-            step, factor, run = _numbers(file, "step"), _words(file, "factor"), _words(file, "run")
-            latents = h5d.open(file.id, b"latent").shape[0]
-            sizes = {"step": step.size, "factor": factor.size, "latent": latents}
+            factor, run = _words(file, "factor"), _words(file, "run")
+            labels = {name: _numbers(file, name) for name in LABELS if file.id.links.exists(name.encode())}
+            written = {"factor": factor, **labels}
+            counted = {name for name in COUNTED if file.id.links.exists(name.encode())}
+            labels = written | {name: np.arange(h5d.open(file.id, name.encode()).shape[0]) for name in counted}
+            sizes = {name: values.size for name, values in labels.items()}
             quantities = {"run": run}
             for name in (*PER_STEP, *PER_RUN):
                 if name not in quantities and file.id.links.exists(name.encode()):
                     shape = (run.size, *(sizes[dimension] for dimension in dimensions(name)))
                     quantities[name] = _numbers(file, name, shape)
-            if checksum({"step": step, "factor": factor, **quantities}) != attributes["checksum"]:
+            if checksum({**written, **quantities}) != attributes["checksum"]:
                 raise ValueError("its values differ from its checksum")
-            return Trace(attributes, step, tuple(factor), latents, quantities)
+            return Trace(attributes, labels, quantities)
     except TraceError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:

@@ -43,31 +43,58 @@ LIKELIHOOD = {
 TRUTH = {"train": "true_log_likelihood", "test": "heldout_true_log_likelihood"}
 """Part of the data → its mean log-likelihood under the distribution that they are drawn from, where that is known."""
 
+LATENTS = {
+    "latent_square": ("square of the posterior mean of each latent at the end of training, mean over points", "1"),
+    "latent_variance": ("posterior variance of each latent at the end of training, mean over points", "1"),
+    "latent_spread": ("variance over points of the posterior mean of each latent at the end of training", "1"),
+}
+SUBSETS = {
+    f"subset_{name}": (f"{QUANTITIES[name][0]}, estimated from few held-out points at the end of training", NATS)
+    for name in ("elbo", "entropy_sum", "posterior_entropy", "cross_entropy", "entropy")
+}
+BATCHES = {
+    f"batch_{name}": (f"{QUANTITIES[name][0]} of the minibatch of each step, before its update", NATS)
+    for name in ("elbo", "entropy_sum")
+}
 PER_RUN: dict[str, tuple[str, str]] = {
     **LIKELIHOOD,
     TRUTH["train"]: ("log-likelihood of the distribution that the data are drawn from", NATS),
     TRUTH["test"]: ("log-likelihood of the distribution that the data are drawn from, held-out data", NATS),
+    **LATENTS,
+    **SUBSETS,
+    **BATCHES,
     "diverged_at": ("first recorded step at which the run was found diverged", "optimiser steps"),
     "observed_dim": ("number of data dimensions", "1"),
     "run": ("identity of the run", "1"),
     "planned": ("1 for a run that the study has, 0 for a combination that it excludes", "1"),
 }
-FURTHER_DIMENSION = {
-    "cross_entropy": "factor",
-    "entropy": "factor",
-    "directional_derivative": "factor",
-    "stationary_gap": "factor",
-    "heldout_cross_entropy": "factor",
-    "heldout_entropy": "factor",
-    "latent_entropy": "latent",
+FURTHER_DIMENSIONS = {
+    "cross_entropy": ("factor",),
+    "entropy": ("factor",),
+    "directional_derivative": ("factor",),
+    "stationary_gap": ("factor",),
+    "heldout_cross_entropy": ("factor",),
+    "heldout_entropy": ("factor",),
+    "latent_entropy": ("latent",),
+    **dict.fromkeys(LATENTS, ("latent",)),
+    **dict.fromkeys(SUBSETS, ("subset", "estimate")),
+    "subset_cross_entropy": ("subset", "estimate", "factor"),
+    "subset_entropy": ("subset", "estimate", "factor"),
+    **dict.fromkeys(BATCHES, ("batch",)),
 }
-CHECKED = ("step", "factor", *PER_STEP, *PER_RUN)
+LABELS = {
+    "step": {"long_name": "optimiser steps", "units": "1"},
+    "subset": {"long_name": "number of held-out points of an estimate", "units": "1"},
+}
+"""What the numbers that stand along a dimension mean; `factor` has names, those of `COUNTED` are counted from 0."""
+
+COUNTED = ("latent", "estimate", "batch")
+
+CHECKED = ("factor", *LABELS, *PER_STEP, *PER_RUN)
 """What the checksum of a trace file covers, of what it has."""
 
 WORDS = ("factor", "run")
 """What holds text."""
-
-STEP = {"long_name": "optimiser steps", "units": "1"}
 
 
 def dimensions(name: str) -> tuple[str, ...]:
@@ -77,9 +104,7 @@ def dimensions(name: str) -> tuple[str, ...]:
         >>> dimensions("entropy"), dimensions("gap"), dimensions("observed_dim")
         (('step', 'factor'), ('step',), ())
     """
-    if name in PER_RUN:
-        return ()
-    return ("step", FURTHER_DIMENSION[name]) if name in FURTHER_DIMENSION else ("step",)
+    return (*(("step",) if name in PER_STEP else ()), *FURTHER_DIMENSIONS.get(name, ()))
 
 
 def attributes(name: str) -> dict[str, str]:

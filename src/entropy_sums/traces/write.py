@@ -12,7 +12,7 @@ import xarray as xr
 
 from entropy_sums.files import atomic, checksum
 from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import CHECKED, FORMAT, PER_STEP, STEP, WORDS, attributes, dimensions
+from entropy_sums.traces.schema import CHECKED, FORMAT, LABELS, PER_STEP, WORDS, attributes, dimensions
 from entropy_sums.training.settings import PROTOCOL
 
 
@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
 def to_dataset(
     job: Job,
     arrays: dict[str, np.ndarray],
-    at_end: dict[str, np.ndarray],
+    once: dict[str, np.ndarray],
     steps: list[int],
     per_step: dict[str, list[float]],
     diverged_at: np.ndarray,
@@ -34,11 +34,11 @@ def to_dataset(
     data_checksum: str,
     device: str,
 ) -> xr.Dataset:
-    """A trace as a labelled dataset with the dimensions replica, step, factor, latent.
+    """A trace as a labelled dataset with the dimension replica and those that `schema.dimensions` gives.
 
     Args:
         arrays: quantity → `(step, replica, …)`.
-        at_end: quantity that there is one of, of each run → `(replica,)`.
+        once: quantity that does not depend on the step → `(replica, …)`.
         per_step: quantity that all runs have in common → `(step,)`.
     """
     size = len(job.runs)
@@ -47,15 +47,17 @@ def to_dataset(
         if name in arrays:
             dims = ["replica", *dimensions(name)]
             variables[name] = (dims, np.moveaxis(arrays[name], 0, 1), attributes(name))
-    for name, values in at_end.items():
-        variables[name] = (["replica"], values, attributes(name))
+    for name, values in once.items():
+        variables[name] = (["replica", *dimensions(name)], values, attributes(name))
     for name, shared in per_step.items():
         variables[name] = (["replica", "step"], np.broadcast_to(shared, (size, len(steps))), attributes(name))
     variables["diverged_at"] = (["replica"], diverged_at, attributes("diverged_at"))
     variables["observed_dim"] = (["replica"], np.full(size, float(observed_dim)), attributes("observed_dim"))
     variables["run"] = (["replica"], [run.identity(data_checksum) for run in job.runs], attributes("run"))
     coordinates = {axis: ("replica", [run.coordinates[axis] for run in job.runs]) for axis in job.runs[0].coordinates}
-    coordinates |= {"step": ("step", steps, STEP), "factor": factors}
+    labels = {"step": steps, "subset": list(job.runs[0].training.evaluation.subset_sizes)}
+    coordinates |= {name: (name, values, LABELS[name]) for name, values in labels.items() if values}
+    coordinates |= {"factor": factors}
     return xr.Dataset(
         variables,
         coords=coordinates,

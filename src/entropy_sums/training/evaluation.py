@@ -33,6 +33,7 @@ class Evaluation:
         certificate: of the model; with a gradient, the derivative along its direction is recorded.
         closing: the model with the entropies that its objective meets at stationary points, and its certificate; None
             where the model has them already.
+        chosen: `(replica, M)`, which points each replica has, where it does not have all; only for `estimates`.
     """
 
     def __init__(
@@ -43,9 +44,10 @@ class Evaluation:
         stream: Stream,
         certificate: Certificate | None = None,
         closing: tuple[Model, Certificate] | None = None,
+        chosen: Tensor | None = None,
     ) -> None:
         self.data, self.seeds, self.samples, self.stream = data, seeds, samples, stream
-        self.certificate, self.closing = certificate, closing
+        self.certificate, self.closing, self.chosen = certificate, closing, chosen
 
     def __call__(self, model: Model, step: int, gradient: bool = False, penalties: np.ndarray | None = None) -> Record:
         """The record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
@@ -59,16 +61,16 @@ class Evaluation:
         for parameter in model.parameters():
             parameter.grad = None
         with torch.set_grad_enabled(gradient):
-            estimates = self._estimates(model, step, gradient)
+            estimates = self.estimates(model, step, gradient=gradient)
         record = _summarise(estimates)
         with torch.no_grad():
-            record["latent_entropy"] = _numpy(self.mean(model.replicas, lambda c: model.latent_entropy(self.data[c])))
+            record["latent_entropy"] = as_numpy(self.mean(model.replicas, lambda c: model.latent_entropy(self.data[c])))
             likelihood = model.log_likelihood(self.data)
         if likelihood is not None:
-            record["log_likelihood"] = _numpy(likelihood)
+            record["log_likelihood"] = as_numpy(likelihood)
         if gradient:
             squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
-            record["gradient_norm"] = _numpy(torch.stack(squares).sum(0).sqrt())
+            record["gradient_norm"] = as_numpy(torch.stack(squares).sum(0).sqrt())
             if self.certificate is not None:
                 record["directional_derivative"] = self.certificate.along(model, self.data)
                 if penalties is not None:
@@ -82,11 +84,16 @@ class Evaluation:
         if self.closing is not None:
             closing, certificate = self.closing
             closing.load_state_dict(model.state_dict())
-            own, closed = (_factor_gaps(self._estimates(m, step, gradient=False)) for m in (model, closing))
+            own, closed = (_factor_gaps(self.estimates(m, step)) for m in (model, closing))
             difference = own - closed
         if (penalties == 0).all():
             return np.where(certificate.held, np.zeros((model.replicas, 1)), np.nan) + difference
         return penalties[:, None] * certificate.along_parameters(model, self.data) + difference
+
+    @property
+    def points(self) -> int:
+        """Number of points of a replica."""
+        return len(self.data) if self.chosen is None else self.chosen.shape[1]
 
     def at_once(self, replicas: int) -> int:
         """Number of points that are computed at once."""
@@ -94,20 +101,24 @@ class Evaluation:
 
     def chunks(self, replicas: int) -> list[slice]:
         """Parts of the points."""
-        points, size = len(self.data), self.at_once(replicas)
+        points, size = self.points, self.at_once(replicas)
         return [slice(start, min(start + size, points)) for start in range(0, points, size)]
 
-    def _estimates(self, model: Model, step: int, gradient: bool) -> list[dict[str, Tensor]]:
+    def estimates(self, model: Model, *position: int, gradient: bool = False) -> list[dict[str, Tensor]]:
         """One estimate per sample; all share the posterior, which costs as much as an observation.
 
-        Without noise they are all the same, which is computed once.
+        Without noise they are all the same, which is computed once. With `gradient`, that of the mean elbo is added to
+        the parameters'.
+
+        Args:
+            position: of the noise within its stream, such as the step of the record.
         """
         samples = self.samples if model.noise_dim else 1
-        noises = [self.noise(model, step, sample) for sample in range(samples)]
+        noises = [self.noise(model, *position, sample) for sample in range(samples)]
         totals: list[dict[str, Tensor]] = [{} for _ in noises]
         for chunk in self.chunks(model.replicas):
-            share = (chunk.stop - chunk.start) / len(self.data)
-            x = self.data[chunk]
+            share = (chunk.stop - chunk.start) / self.points
+            x = self.data[chunk if self.chosen is None else self.chosen[:, chunk]]
             posterior = model.posterior(x)
             bounds = [model.bound(x, noise[:, chunk], posterior) for noise in noises]
             if gradient:
@@ -119,17 +130,21 @@ class Evaluation:
                     total[name] = total[name] + term if name in total else term
         return totals * (self.samples // samples)
 
-    def noise(self, model: Model, step: int, sample: int) -> Tensor:
-        """Standard normal numbers for a posterior sample of every point, `(replica, N, noise_dim)`."""
-        noise = self.data.new_empty(model.replicas, len(self.data), model.noise_dim)
+    def noise(self, model: Model, *position: int) -> Tensor:
+        """Standard normal numbers for a posterior sample of every point, `(replica, points, noise_dim)`.
+
+        Args:
+            position: within the stream: that of the estimate, and the number of the sample.
+        """
+        noise = self.data.new_empty(model.replicas, self.points, model.noise_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
-            row.normal_(generator=generator(seed, self.stream, step, sample, device=row.device))
+            row.normal_(generator=generator(seed, self.stream, *position, device=row.device))
         return noise
 
     def mean(self, replicas: int, function: Callable[[slice], Tensor]) -> Tensor:
         """Mean over points of what a function has as the mean over some of them."""
         chunks = self.chunks(replicas)
-        shares = [(chunk.stop - chunk.start) / len(self.data) for chunk in chunks]
+        shares = [(chunk.stop - chunk.start) / self.points for chunk in chunks]
         return torch.stack([s * function(c) for c, s in zip(chunks, shares, strict=True)]).sum(0)
 
 
@@ -147,18 +162,19 @@ def _values(bound: Bound) -> dict[str, Tensor]:
 
 def _factor_gaps(estimates: list[dict[str, Tensor]]) -> np.ndarray:
     """Mean over estimates, `(replica, factor)`."""
-    return _numpy(torch.stack([e["entropy"] - e["cross_entropy"] for e in estimates]).mean(0))
+    return as_numpy(torch.stack([e["entropy"] - e["cross_entropy"] for e in estimates]).mean(0))
 
 
 def _summarise(estimates: list[dict[str, Tensor]]) -> Record:
     record: Record = {}
     for name in estimates[0]:
         values = torch.stack([estimate[name] for estimate in estimates])
-        record[name] = _numpy(values.mean(0))
+        record[name] = as_numpy(values.mean(0))
         if name in ("elbo", "entropy_sum", "gap"):
-            record[f"{name}_standard_error"] = _numpy(values.std(0) / math.sqrt(len(estimates)))
+            record[f"{name}_standard_error"] = as_numpy(values.std(0) / math.sqrt(len(estimates)))
     return record
 
 
-def _numpy(value: Tensor) -> np.ndarray:
+def as_numpy(value: Tensor) -> np.ndarray:
+    """Numbers in float64 on the CPU, for the record."""
     return value.detach().cpu().numpy().astype(np.float64)

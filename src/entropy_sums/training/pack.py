@@ -19,8 +19,10 @@ from entropy_sums.models import ModelSettings, build
 from entropy_sums.models.model import Maximising, Model
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
-from entropy_sums.training.evaluation import Evaluation, Record
+from entropy_sums.training.ends import latents, subsets
+from entropy_sums.training.evaluation import Evaluation, Record, as_numpy
 from entropy_sums.training.likelihood import estimates
+from entropy_sums.training.minibatches import Minibatches
 from entropy_sums.training.optimizer import PackedOptimizer
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
@@ -54,6 +56,8 @@ class Trace:
         steps: at which steps.
         records: a record for each, arrays with a leading replica axis.
         likelihood: estimates of the log-likelihood at the end, `(replica,)` each.
+        ends: latents and estimates from subsets at the end, `(replica, …)`.
+        batches: the bound of every minibatch, `(replica, batch)`.
         diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
         wall_time: seconds of training until each step.
     """
@@ -63,6 +67,8 @@ class Trace:
     wall_time: list[float] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     likelihood: Record = field(default_factory=dict)
+    ends: Record = field(default_factory=dict)
+    batches: Record = field(default_factory=dict)
 
     def arrays(self) -> Record:
         """Every recorded quantity, `(step, replica, …)`."""
@@ -93,12 +99,17 @@ class Phase:
         if isinstance(pack.model, Maximising) and self.optimizer.update is None:
             pack.model.maximise(x)
         else:
-            self._ascend(pack.model, x, noise, step - self.start)
+            self._ascend(pack, x, noise, step - self.start)
         pack.model.constrain()
 
-    def _ascend(self, model: Model, x: Tensor, noise: Tensor, step: int) -> None:
+    def _ascend(self, pack: Pack, x: Tensor, noise: Tensor, step: int) -> None:
         with drawing(self._dropouts, self._generators(step) if self._dropouts else ()):
-            loss = -model.objective(x, noise).sum()
+            if pack.minibatches is None:
+                loss = -pack.model.objective(x, noise).sum()
+            else:
+                bound = pack.model.bound(x, noise)
+                pack.minibatches.keep(self.start + step, bound)
+                loss = -bound.elbo.sum()
         loss.backward()
         self.optimizer.step(self._factor(step / self.settings.steps))
 
@@ -140,6 +151,9 @@ class Pack:
         generators = [generator(seed, Stream.PARAMETERS) for seed in self.seeds]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
         self._check_optimizers()
+        self._check_subsets(len(heldout))
+        asked = self.training.evaluation.batches
+        self.minibatches = Minibatches(self.training.steps, self.model) if asked else None
         samples = self.training.evaluation.samples
         certified = self.training.evaluation.certificate
         certificate = certify(self.model, self.data, trials=CERTIFICATE_TRIALS) if certified else None
@@ -194,6 +208,10 @@ class Pack:
             seen = time.monotonic()
         evaluations = {"": self._evaluate, "heldout_": self._evaluate_heldout}
         self.trace.likelihood = estimates(self.model, evaluations, self.step, self.training.evaluation)
+        self.trace.ends = latents(self.model, self._evaluate)
+        self.trace.ends |= subsets(self.model, self._evaluate_heldout, self.training.evaluation)
+        if self.minibatches is not None:
+            self.trace.batches = {name: as_numpy(values.T) for name, values in self.minibatches.values.items()}
         return self.trace
 
     def _check_batches(self) -> None:
@@ -210,6 +228,20 @@ class Pack:
                 raise ValueError(
                     f"training.phases.{position}.optimizer: em needs a model with a step of EM (`maximise`), and "
                     f"{type(self.model).__name__} has none; choose adam, adamw or sgd"
+                )
+
+            if phase.optimizer == "em" and self.training.evaluation.batches:
+                raise ValueError(
+                    f"training.evaluation.batches: phase {position} has optimizer: em, which takes no gradient of a "
+                    "bound; write batches: false"
+                )
+
+    def _check_subsets(self, points: int) -> None:
+        for size in self.training.evaluation.subset_sizes:
+            if size > points:
+                raise ValueError(
+                    f"training.evaluation.subset_sizes: {size} is more than the {points} held-out points; leave it "
+                    "out or hold out more (setting test)"
                 )
 
     def _closing(self, generators: list[torch.Generator]) -> tuple[Model, Certificate] | None:
@@ -294,6 +326,8 @@ class Pack:
             tensors = {f"trace/{name}": torch.from_numpy(array) for name, array in arrays.items()}
             tensors["clock"] = torch.tensor([self.step, self.seconds], dtype=torch.float64)
             tensors |= self._state(phase)
+            if self.minibatches is not None:
+                tensors |= self.minibatches.values
             if self.step > self.trace.steps[-1]:
                 tensors |= {f"kept/{name}": tensor for name, tensor in kept.items()}
             Checkpoint(self.identity, {name: t.cpu() for name, t in tensors.items()}).write(self.checkpoint)
@@ -309,6 +343,8 @@ class Pack:
         step, self.seconds = found.tensors["clock"].tolist()
         self.step = int(step)
         self._resumed = found.tensors
+        if self.minibatches is not None:
+            self.minibatches.restore(found.tensors)
         kept = {k.removeprefix("kept/"): t for k, t in found.tensors.items() if k.startswith("kept/")}
         self._kept = {name: tensor.to(self.data.device) for name, tensor in kept.items()}
         return True

@@ -18,6 +18,7 @@ class Stream(IntEnum):
     HELDOUT = 4
     DROPOUT = 5
     LIKELIHOOD = 6
+    SUBSETS = 7
 
 
 def generator(seed: int, stream: Stream, *position: int, device: str | torch.device = "cpu") -> torch.Generator:

@@ -70,13 +70,14 @@ def train(
         signal.signal(number, lambda *_: pack.stop())
     with Reporter(job.name, len(replicas), pack.training.steps) as reporter:
         trace = pack.run(reporter.observe)
-    arrays, known = trace.arrays(), dataset.true_log_likelihoods
+    arrays = trace.arrays()
+    known = {TRUTH[part]: np.full(len(replicas), nats) for part, nats in dataset.true_log_likelihoods.items()}
     size = dataset.train.shape[1]
     write(
         to_dataset(
             job,
             arrays,
-            trace.likelihood | {TRUTH[part]: np.full(len(replicas), nats) for part, nats in known.items()},
+            {**trace.likelihood, **trace.ends, **trace.batches, **known},
             trace.steps,
             {"wall_time": trace.wall_time, "epoch": epochs(pack.training, len(dataset.train), trace.steps)},
             trace.diverged_at,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from entropy_sums.settings import Packed, Settings
 
@@ -66,6 +74,20 @@ class EvaluationSettings(Settings):
     annealing_temperatures: NonNegativeInt = 0
     """Temperatures of forward and of reverse annealed importance sampling of the log-likelihood at the end of training,
     for models with a partition function; 0 does without."""
+    batches: bool = False
+    """Record elbo and entropy sum of the minibatch of every step, from the forward pass that trains on it."""
+    subset_sizes: tuple[PositiveInt, ...] = ()
+    """Numbers of held-out points, such as [10, 100, 1000]: at the end of training elbo and entropy sum are estimated
+    from random subsets of so many points; none by default."""
+    subset_estimates: Annotated[int, Field(ge=2)] = 10
+    """Estimates per number of points, each from points and `samples` posterior samples of its own."""
+
+    @field_validator("subset_sizes")
+    @classmethod
+    def _increasing(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        if list(sizes) != sorted(set(sizes)):
+            raise ValueError(f"{list(sizes)} do not increase; write {sorted(set(sizes))}")
+        return sizes
 
 
 class TrainingSettings(Settings):

@@ -1,0 +1,172 @@
+r"""Model selection while data stream in: a criterion for every minibatch, from its ELBO or from its entropy sum.
+
+$$\mathrm{BIC} = (HD + 1) \log B - 2 L$$
+
+with H latents, D data dimensions, B points per batch and L what the bound on them, or the sum of entropies in its
+place, adds up to: linear models of more latents have more parameters. Damm et al. (AISTATS 2023).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from entropy_sums.analysis import cells, statistics
+
+ESTIMATES = ("elbo", "entropy_sum")
+
+LAST = 2000
+"""Batches at the end of a segment that its numbers are of, as published; half of a shorter segment."""
+
+WINDOW = 500
+"""Batches of a moving average; a tenth of a shorter segment."""
+
+SHOWN_PER_SEGMENT = 200
+"""Windows of each segment."""
+
+RAW = (0.05, 0.95)
+"""Between these quantiles lie the batches of a window."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Data that come in segments, each of another truth, in minibatches.
+
+    Attributes:
+        batch_size: points B of a minibatch.
+        segment: batches of a segment.
+    """
+
+    batch_size: int
+    segment: int
+
+    @property
+    def last(self) -> int:
+        """Batches at the end of a segment that its numbers are of."""
+        return min(LAST, self.segment // 2)
+
+    @property
+    def window(self) -> int:
+        """Batches of a moving average."""
+        return max(1, min(WINDOW, self.segment // 10))
+
+
+def stream(ds: xr.Dataset) -> Stream | None:
+    """How the one dataset of a group streams in; None if it has no segments, or no record of its batches.
+
+    Example:
+        >>> from entropy_sums.analysis.example import streaming
+        >>> stream(streaming()["linearvae"].to_dataset())
+        Stream(batch_size=10, segment=400)
+    """
+    dataset = ds["dataset"].item()
+    segment = json.loads(ds.attrs.get("data", "{}")).get(dataset, {}).get("segment")
+    if segment is None or "latent_dim" not in ds.dims or "batch" not in ds.dims:
+        return None
+    phases = json.loads(ds.attrs["training"])[dataset]["phases"]
+    size, *others = {phase["batch_size"] for phase in phases}
+    in_order = all(phase.get("order", "given") == "given" for phase in phases)
+    if others or not in_order or {segment, size} & {"varied", "full"} or segment // size > ds.sizes["batch"]:
+        return None
+    return Stream(size, segment // size)
+
+
+def walk(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset, Stream]]:
+    """Model, cell of all axes but the latent size, its usable runs and how their data streamed in.
+
+    Only of models that have whole segments of one batch size, with the bound of every minibatch.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import streaming
+        >>> [(model, cell) for model, cell, *_ in walk(streaming())]
+        [('linearvae', {})]
+    """
+    for model, node in tree.children.items():
+        ds = statistics.usable(node.to_dataset().isel(dataset=0))
+        if (found := stream(ds)) is not None:
+            others = [axis for axis in cells.axes(ds) if axis not in ("latent_dim", "seed")]
+            for cell in cells.combinations(xr.DataTree.from_dict({model: ds}), others):
+                runs = cells.select(ds, cell)
+                if runs[f"batch_{ESTIMATES[0]}"].notnull().any():
+                    yield model, cell, runs, found
+
+
+def criterion(ds: xr.Dataset, estimate: str, batch_size: int) -> xr.DataArray:
+    """BIC of every batch, from one of `ESTIMATES`, in nats per batch.
+
+    Example:
+        >>> ds = xr.Dataset({"batch_elbo": ("batch", [-1.0]), "observed_dim": 3.0}, {"latent_dim": 2})
+        >>> criterion(ds, "elbo", 10).values.round(4)
+        array([36.1181])
+    """
+    parameters = ds["latent_dim"] * ds["observed_dim"] + 1
+    return parameters * math.log(batch_size) - 2 * batch_size * ds[f"batch_{estimate}"]
+
+
+def moving(values: xr.DataArray, found: Stream) -> xr.Dataset:
+    """Mean of each window of batches, and where most of them lie: `low`, `high`; at the last batch of the window.
+
+    Example:
+        >>> values = xr.DataArray(np.arange(20.0), dims="batch")
+        >>> means = moving(values, Stream(10, 20))["mean"]
+        >>> means["batch"].values[:3], means.values[:3]
+        (array([1, 2, 3]), array([0.5, 1.5, 2.5]))
+    """
+    others = [d for d in values.dims if d != "batch"]
+    windows = np.lib.stride_tricks.sliding_window_view(values.transpose(*others, "batch").values, found.window, axis=-1)
+    every = max(1, found.segment // SHOWN_PER_SEGMENT)
+    windows = windows[..., ::every, :]
+    at = found.window - 1 + every * np.arange(windows.shape[-2])
+    low, high = np.quantile(windows, RAW, axis=-1)
+    dims = [*others, "batch"]
+    coordinates = {"batch": at} | {name: values[name] for name in others if name in values.indexes}
+    return xr.Dataset({"mean": (dims, windows.mean(-1)), "low": (dims, low), "high": (dims, high)}, coordinates)
+
+
+def lowest(found: xr.Dataset) -> xr.Dataset:
+    """The latent size of the lowest BIC (median over seeds of its mean) of every segment, by each estimate.
+
+    Args:
+        found: as `segments` gives it.
+
+    Example:
+        >>> from entropy_sums.analysis.example import streaming
+        >>> ds = streaming()["linearvae"].to_dataset().isel(dataset=0)
+        >>> lowest(segments(ds, stream(ds)))["entropy_sum"].values
+        array([6., 2., 4.])
+    """
+    return xr.Dataset({name: found[f"bic_{name}"].median("seed").idxmin("latent_dim") for name in ESTIMATES})
+
+
+def segments(ds: xr.Dataset, found: Stream) -> xr.Dataset:
+    """Mean and standard deviation over the last batches of every whole segment, over `segment` (from 1) and the axes.
+
+    `elbo`, `entropy_sum` in nats per data point and `bic_elbo`, `bic_entropy_sum`, each with `…_std`; `relative_gap`,
+    what ELBO and entropy sum differ, in percent of the ELBO; `std_ratio`, how many times more the ELBO varies.
+
+    Example:
+        >>> from entropy_sums.analysis.example import streaming
+        >>> ds = streaming()["linearvae"].to_dataset()
+        >>> segments(ds, stream(ds))["std_ratio"].median("seed").dims
+        ('dataset', 'latent_dim', 'segment')
+    """
+    whole = ds.sizes["batch"] // found.segment
+    numbers: dict[str, xr.DataArray] = {}
+    for name in ESTIMATES:
+        batches = {name: ds[f"batch_{name}"], f"bic_{name}": criterion(ds, name, found.batch_size)}
+        for kind, values in batches.items():
+            parts = values.isel(batch=slice(whole * found.segment)).coarsen(batch=found.segment)
+            ends = parts.construct(batch=("segment", "within")).isel(within=slice(-found.last, None))
+            numbers[kind] = ends.mean("within", skipna=False)
+            numbers[f"{kind}_std"] = ends.std("within", ddof=1, skipna=False)
+    numbers["relative_gap"] = 100 * abs(numbers["elbo"] - numbers["entropy_sum"]) / abs(numbers["elbo"])
+    numbers["std_ratio"] = numbers["elbo_std"] / numbers["entropy_sum_std"]
+    return xr.Dataset(numbers).assign_coords(segment=np.arange(1, whole + 1))

@@ -1,0 +1,84 @@
+r"""What each latent does with the prior: squares of its posterior means against its posterior variances."""
+
+from __future__ import annotations
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from entropy_sums.analysis import cells, latents, names, statistics
+from entropy_sums.figures import captions, style
+
+ACTIVE, COLLAPSED = "#0072B2", "#D55E00"
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A column per model, a row per combination of facet axes, a dot per latent and seed.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        8
+    """
+    combinations, models = cells.combinations(tree), cells.models(tree)
+    heights = [1.25] * len(combinations)
+    figure, grid = style.facets(len(combinations), len(models), style.width(len(models)), heights)
+    for column, model in enumerate(models):
+        grid[0, column].set_title(names.readable(model))
+        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
+        for row, combination in enumerate(combinations):
+            _dots(grid[row, column], cells.select(runs, combination))
+    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    figure.supxlabel(r"$\tau_h^2$, mean over points", fontsize="medium")
+    figure.supylabel(r"$\nu_h^2$, mean over points", fontsize="medium")
+    active, collapsed = (
+        Line2D([], [], color=color, marker="o", markersize=3.5, ls="", markerfacecolor=face, label=label)
+        for color, face, label in ((ACTIVE, ACTIVE, "active"), (COLLAPSED, "none", "collapsed"))
+    )
+    style.legend(figure, [active, collapsed, Line2D([], [], label="sum of 1", **style.GUIDE)])
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, from how many runs.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:61]
+        'Square of the posterior mean against the posterior variance o'
+    """
+    (dataset,) = cells.datasets(tree)
+    return captions.compose(
+        tree,
+        "Square of the posterior mean against the posterior variance of each latent, means over the training points of "
+        f"{names.readable(dataset)} at the end of training, a dot per latent and seed.",
+        "Dashed: sum of 1, where the aggregate posterior has the second moment of a standard normal prior, as "
+        "stationary points of models with such a prior have it on average over latents. Hollow: collapsed, with a mean "
+        f"posterior entropy of at least {latents.COLLAPSED:g} nat (Damm et al. 2023).",
+        captions.facets(tree, "Rows"),
+    )
+
+
+def _dots(ax: Axes, ds: xr.Dataset) -> None:
+    if "latent_square" not in ds or not ds["latent_square"].notnull().any():
+        style.say(ax, "no normal posterior")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        return
+    collapsed = ~latents.active_by_entropy(statistics.final(ds, "latent_entropy"))
+    for marked, color, face in ((False, ACTIVE, ACTIVE), (True, COLLAPSED, "none")):
+        kept = collapsed == marked
+        x, y = (ds[f"latent_{name}"].where(kept).values.ravel() for name in ("variance", "square"))
+        ax.plot(x, y, "o", color=color, markerfacecolor=face, markersize=3.5, markeredgewidth=0.8)
+    # The whole line, whatever latents there are; a scale of their own beyond it
+    top = max(1.0, *(ds[f"latent_{name}"].max().item() for name in ("variance", "square")))
+    ax.plot([0, 1], [1, 0], zorder=0, **style.GUIDE)
+    ax.set_xlim(-0.06 * top, 1.1 * top)
+    ax.set_ylim(-0.06 * top, 1.1 * top)
+    ax.locator_params(nbins=3)
+    ax.set_aspect("equal", adjustable="box")

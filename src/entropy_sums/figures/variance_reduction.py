@@ -1,0 +1,88 @@
+"""How much less the entropy sum varies than the ELBO when both are estimated from few points."""
+
+from __future__ import annotations
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from entropy_sums.analysis import cells, names, statistics, subsets
+from entropy_sums.figures import captions, style
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A column per model, a row per combination of facet axes: standard deviation against the number of points.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        8
+    """
+    combinations, models = cells.combinations(tree), cells.models(tree)
+    heights = [1.25] * len(combinations)
+    width = style.width(len(models))
+    figure, grid = style.facets(len(combinations), len(models), width, heights, sharex="all", sharey="all")
+    for column, model in enumerate(models):
+        grid[0, column].set_title(names.readable(model))
+        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
+        for row, combination in enumerate(combinations):
+            _lines(grid[row, column], cells.select(runs, combination))
+    for ax in grid[:, 0]:
+        ax.set_ylabel("std (nats)")
+    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    figure.supxlabel("held-out points per estimate", fontsize="medium")
+    colors = {name: style.QUANTITIES[name] for name in subsets.QUANTITIES}
+    style.legend(
+        figure,
+        [
+            *(Line2D([], [], color=c, marker="o", markersize=3, label=names.readable(n)) for n, c in colors.items()),
+            Line2D([], [], label="slope −½", **style.GUIDE),
+        ],
+    )
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, from how many runs.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:64]
+        'Standard deviation of estimates of ELBO and entropy sum on PCA f'
+    """
+    (dataset,) = cells.datasets(tree)
+    return captions.compose(
+        tree,
+        f"Standard deviation of estimates of ELBO and entropy sum on {names.readable(dataset)} from random subsets of "
+        "the held-out points at the end of training (nats per data point).",
+        "Lines: median over seeds; bands: 25 to 75 %. Dashed: falling with the root of the number of points, from the "
+        "ELBO of the smallest subsets on. Subsets that have most of the held-out points vary less than that; and an "
+        "entropy sum whose variances are the same for all points, as of a linear VAE, does not vary at all.",
+        captions.facets(tree, "Rows"),
+    )
+
+
+def _lines(ax: Axes, ds: xr.Dataset) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    if not subsets.recorded(ds):
+        style.say(ax, "no estimates\nfrom subsets")
+        return
+    spread = subsets.spread(ds)
+    # What does not vary has no place on a logarithmic axis
+    bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in spread.items()}
+    if still := [names.readable(str(name)) for name, band in bands.items() if not band.sizes["subset"]]:
+        style.say(ax, f"{', '.join(still)}: no spread", y=0.08)
+    for name, band in bands.items():
+        color = style.QUANTITIES[str(name)]
+        ax.fill_between(band["subset"], band["low"], band["high"], color=color, alpha=0.25, linewidth=0)
+        ax.plot(band["subset"], band["median"], color=color, marker="o", markersize=3)
+    highest = bands["elbo"]["median"]
+    if not highest.size:
+        return
+    ax.plot(highest["subset"], highest[0] * (highest["subset"][0] / highest["subset"]) ** 0.5, zorder=0, **style.GUIDE)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from entropy_sums.analysis import streams
+from entropy_sums.analysis.example import streaming
+from entropy_sums.analysis.streams import Stream
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return streaming()["linearvae"].to_dataset().isel(dataset=0)
+
+
+def test_published_numbers():
+    """Damm et al.: an ELBO of −9.210 with 6 latents, 10 dimensions and 10 points is a BIC of 324.7."""
+    published = {6: (-9.210, 324.7), 2: (3.811, -27.9), 4: (-2.338, 141.2)}
+    for size, (elbo, bic) in published.items():
+        ds = xr.Dataset({"batch_elbo": ("batch", [elbo]), "observed_dim": 10.0}, {"latent_dim": size})
+        assert streams.criterion(ds, "elbo", 10).item() == pytest.approx(bic, abs=0.1)
+
+
+def test_numbers_of_a_segment_by_hand(ds):
+    found = streams.segments(ds, streams.stream(ds))
+    end = ds.sel(latent_dim=4, seed=1).isel(batch=slice(600, 800))
+    elbo, entropy_sum = end["batch_elbo"].values, end["batch_entropy_sum"].values
+    here = found.sel(latent_dim=4, seed=1, segment=2)
+    expected = {
+        "elbo": elbo.mean(),
+        "elbo_std": elbo.std(ddof=1),
+        "entropy_sum": entropy_sum.mean(),
+        "bic_elbo": 41 * np.log(10) - 20 * elbo.mean(),
+        "bic_entropy_sum_std": 20 * entropy_sum.std(ddof=1),
+        "relative_gap": 100 * abs(elbo.mean() - entropy_sum.mean()) / abs(elbo.mean()),
+        "std_ratio": elbo.std(ddof=1) / entropy_sum.std(ddof=1),
+    }
+    for name, value in expected.items():
+        assert here[name].item() == pytest.approx(value), name
+
+
+def test_moving_windows_by_hand(ds):
+    values = ds["batch_elbo"]
+    found = streams.moving(values, Stream(10, 400))
+    window = values.sel(latent_dim=6, seed=2).values[160:200]
+    here = found.sel(latent_dim=6, seed=2, batch=199)
+    expected = [window.mean(), *np.quantile(window, [0.05, 0.95])]
+    np.testing.assert_allclose([here[name] for name in ("mean", "low", "high")], expected)
+
+
+def test_an_incomplete_segment_has_no_numbers(ds):
+    cut = ds.isel(batch=slice(1000))
+    assert streams.segments(cut, streams.stream(cut))["segment"].values.tolist() == [1, 2]
+    assert streams.stream(ds.isel(batch=slice(399))) is None
+
+
+def test_sizes_as_published():
+    assert (Stream(10, 10_000).last, Stream(10, 10_000).window) == (2000, 500)
+    assert (Stream(10, 100).last, Stream(10, 100).window) == (50, 10)
+
+
+def test_batches_of_several_sizes_have_no_segments(ds):
+    several = ds.attrs["training"].replace('{"steps"', '{"batch_size": 20}, {"steps"')
+    assert streams.stream(ds.assign_attrs(training=several)) is None
+    varied = ds.attrs["training"].replace('"batch_size": 10', '"batch_size": "varied"')
+    assert streams.stream(ds.assign_attrs(training=varied)) is None
+
+
+def test_diverged_runs_are_left_out():
+    tree = streaming()
+    ds = tree["linearvae"].to_dataset().copy(deep=True)
+    ds["batch_elbo"][0, 2, 0] = 1e9
+    ds["diverged_at"][0, 2, 0] = 16
+    ((_, _, runs, found),) = streams.walk(type(tree).from_dict({"/": tree.to_dataset(), "linearvae": ds}))
+    numbers = streams.segments(runs, found)["elbo"].sel(latent_dim=6)
+    assert numbers.notnull().sum("seed").values.tolist() == [3, 3, 3]
+    assert (abs(numbers.median("seed")) < 100).all()

@@ -1,0 +1,75 @@
+"""The bound of every minibatch: that of the forward pass which trains on it, and nothing else changes."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from entropy_sums.models import MODELS
+from entropy_sums.training.pack import Pack, Replica
+from entropy_sums.training.settings import TrainingSettings
+from interruption import interrupted
+
+POINTS = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+TRAIN, TEST = POINTS[:40], POINTS[40:]
+PHASES = [{"steps": 10, "learning_rate": 1e-2, "batch_size": 7, "samples": 3}, {"steps": 6, "batch_size": "full"}]
+PLAIN = {"every": 4, "samples": 2, "certificate": False}
+
+
+def training(phases=PHASES, **evaluation):
+    return TrainingSettings(phases=phases, evaluation={**PLAIN, **evaluation}, precision="float64")
+
+
+def pack(model="linear_vae", seeds=(0, 1), chosen=None, **options):
+    replicas = [Replica(seed, MODELS[model](), chosen or training(batches=True)) for seed in seeds]
+    return Pack(replicas, TRAIN, TEST, **options)
+
+
+def test_full_batches_without_noise_have_what_the_trace_has():
+    """Factor analysis has no posterior samples, so that batch and evaluation see the same."""
+    trace = pack("factor_analysis", chosen=training([{"steps": 20, "batch_size": "full"}], batches=True)).run()
+    for name in ("elbo", "entropy_sum"):
+        recorded = trace.arrays()[name][:-1].T
+        np.testing.assert_allclose(trace.batches[f"batch_{name}"][:, trace.steps[:-1]], recorded, rtol=1e-12)
+
+
+def test_the_first_minibatch_by_hand():
+    """At the initial parameters; later ones differ."""
+    made = pack()
+    x, noise = made._phase(0).batches(0)
+    bound = made.model.bound(x, noise)
+    expected = {"batch_elbo": bound.elbo.tolist(), "batch_entropy_sum": bound.entropy_sum.tolist()}
+    found = made.run().batches
+    assert {name: values.shape for name, values in found.items()} == dict.fromkeys(expected, (2, 16))
+    for name, values in found.items():
+        np.testing.assert_array_equal(values[:, 0], expected[name])
+        assert np.isfinite(values).all()
+        assert (values[:, 1:] != values[:, :1]).all()
+
+
+def test_training_is_as_without():
+    plain, asked = pack(chosen=training()).run(), pack().run()
+    assert plain.batches == {}
+    for name, values in plain.arrays().items():
+        np.testing.assert_array_equal(asked.arrays()[name], values, err_msg=name)
+
+
+def test_alone_is_as_in_a_pack():
+    together, alone = pack().run().batches, pack(seeds=(1,)).run().batches
+    for name, values in alone.items():
+        np.testing.assert_allclose(values[0], together[name][1], rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("at", [1, 4, 7, 10, 13])
+def test_an_interruption_loses_none(tmp_path, at):
+    resumed = interrupted(partial(pack), at, tmp_path)
+    for name, values in pack().run().batches.items():
+        np.testing.assert_array_equal(resumed.trace.batches[name], values, err_msg=name)
+
+
+def test_what_has_no_bound_of_a_minibatch_is_refused():
+    with pytest.raises(ValueError, match=r"evaluation\.batches: RBM is trained by another objective .* batches: false"):
+        Pack([Replica(0, MODELS["rbm"](), training(batches=True))], (TRAIN > 0) * 1.0, (TEST > 0) * 1.0)
+    steps = [{"steps": 5, "optimizer": "em", "batch_size": "full"}]
+    with pytest.raises(ValueError, match=r"evaluation\.batches: phase 0 has optimizer: em, .* write batches: false"):
+        pack("factor_analysis", chosen=training(steps, batches=True))
