@@ -97,6 +97,13 @@ def test_forecast_counts_the_multiplications_of_a_pass():
     assert MODELS["conv_vae"](channels=3, width=4, latent_dim=5).weights(SIDE**2 * 3) == sum(counted) + heads
 
 
+def test_forecast_counts_the_parameters():
+    """Biases, which have one row, are left out."""
+    model = made(replicas=1, latent_dim=5, depth=3)
+    counted = sum(parameter.numel() for parameter in model.parameters() if parameter.ndim > 3 or len(parameter[0]) > 1)
+    assert MODELS["conv_vae"](channels=3, width=4, latent_dim=5, depth=3).parameters(SIDE**2 * 3) == counted
+
+
 def test_deep_networks_for_celeba_can_be_built():
     model = made(depth=5, side=64, replicas=1, activation="leaky_relu", output="sigmoid")
     assert model.observation(torch.zeros(1, 2, 2)).mean.shape == (1, 2, 64 * 64 * 3)

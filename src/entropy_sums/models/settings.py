@@ -50,8 +50,12 @@ class ModelSettings(Settings):
         return self.model_copy(update={name: value for name, value in CLOSING.items() if name in fields})
 
     def weights(self, observed_dim: int) -> int:
-        """Roughly how many weights one run has, for a forecast of its cost."""
+        """Roughly how many multiplications a point costs in encoder and decoder, for a forecast: one per weight."""
         return 2 * observed_dim * self.latent_dim
+
+    def parameters(self, observed_dim: int) -> int:
+        """Roughly how many numbers one run learns, for the same: as many, unless a weight serves more than once."""
+        return self.weights(observed_dim)
 
 
 class VAESettings(ModelSettings):
@@ -179,11 +183,21 @@ class ConvVAESettings(VAESettings):
         return [self.width * 2**layer for layer in range(self.depth)]
 
     def weights(self, observed_dim: int) -> int:
-        """Multiplications of one pass: a weight of a convolution serves many pixels."""
-        pixels = [observed_dim / self.channels / 4**layer for layer in range(self.depth + 1)]
-        sizes = pairwise([self.channels, *self.maps])
-        convolutions = sum(KERNEL**2 * a * b * after for (a, b), after in zip(sizes, pixels[1:], strict=True))
-        return round(2 * convolutions + 3 * self.latent_dim * self.maps[-1] * pixels[-1])
+        """A weight of a convolution multiplies once for every pixel of the smaller image."""
+        pixels = [observed_dim / self.channels / 4**layer for layer in range(1, self.depth + 1)]
+        convolutions = sum(size * after for size, after in zip(self._kernels, pixels, strict=True))
+        return round(2 * convolutions + self._heads(observed_dim))
+
+    def parameters(self, observed_dim: int) -> int:
+        return round(2 * sum(self._kernels) + self._heads(observed_dim))
+
+    @property
+    def _kernels(self) -> list[int]:
+        return [KERNEL**2 * a * b for a, b in pairwise([self.channels, *self.maps])]
+
+    def _heads(self, observed_dim: int) -> float:
+        """Weights between the smallest images and the latents: mean, variance and the first layer of the decoder."""
+        return 3 * self.latent_dim * self.maps[-1] * observed_dim / self.channels / 4**self.depth
 
 
 class BernoulliVAESettings(NetworkSettings):

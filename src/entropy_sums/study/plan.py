@@ -94,7 +94,7 @@ class Cost:
         activations = max(batch, chunk * samples) * (self._units + 2 * dim)
         noise = self.replicas * self._points * samples * self.run.model_settings.latent_dim
         numbers = (
-            COPIES_OF_WEIGHTS * self.replicas * self._weights
+            COPIES_OF_WEIGHTS * self.replicas * self._parameters
             + COPIES_OF_ACTIVATIONS * activations
             + noise
             + (1 + HELDOUT) * self._points * dim
@@ -134,7 +134,7 @@ class Cost:
         passes = trained + self._records * self._points * per_point
         activations = dim + self.run.model_settings.latent_dim + self._units
         per_pass = SECONDS_PER_MULTIPLICATION * self._weights + SECONDS_PER_ACTIVATION * activations
-        updates = SECONDS_PER_UPDATE * self._weights * self.run.training.steps
+        updates = SECONDS_PER_UPDATE * self._parameters * self.run.training.steps
         certificate = SECONDS_PER_CERTIFIED_WEIGHT * self._weights * self.run.training.evaluation.certificate
         return self._float32s * self.replicas * (per_pass * passes + updates) + certificate
 
@@ -165,6 +165,10 @@ class Cost:
     @cached_property
     def _weights(self) -> int:
         return self.run.model_settings.weights(self._shape[1])
+
+    @cached_property
+    def _parameters(self) -> int:
+        return self.run.model_settings.parameters(self._shape[1])
 
     @cached_property
     def _units(self) -> float:
