@@ -175,7 +175,7 @@ class Resolver:
             raise StudyError(f"{self.source}: axes.{axis}: {', '.join(doubles)} stands twice; keep one")
         return read
 
-    def _read(self, section: str, name: str, value: Any) -> Scalar:
+    def _read(self, section: str, name: str, value: Any) -> Any:
         """A value as the setting of this name reads it."""
         place = next((place for pair in self._places if (place := self._place(name, *pair)) is not None), None)
         if place is None:
