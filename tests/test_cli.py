@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from entropy_sums.analysis.example import example_tree
+from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.cli import _parser, main
 from entropy_sums.models.settings import MODELS
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
@@ -181,3 +181,20 @@ def test_data_are_written_where_the_study_looks_for_them(study, tmp_path, capsys
     assert (tmp_path / "results" / "small" / "data" / f"{name}.nc").exists()
     assert call("data", study, name, "--output", tmp_path / "x.nc") == 0
     assert (tmp_path / "x.nc").exists()
+
+
+def test_tables_are_those_that_have_rows_or_are_asked_for(tmp_path, capsys):
+    streaming().to_netcdf(tmp_path / "traces.nc", engine="netcdf4")
+    assert call("tables", tmp_path / "traces.nc") == 0
+    names = {"final", "subsets", "model_selection"}
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {
+        f"{n}{e}" for n in names for e in (".csv", ".tex")
+    }
+    single = example_tree({"dataset": ["pca"], "latent_dim": [2], "seed": [0]}, ["vae1"])
+    single.to_netcdf(tmp_path / "single.nc", engine="netcdf4")
+    assert call("tables", tmp_path / "single.nc", "--output", tmp_path / "all") == 0
+    assert {path.stem for path in (tmp_path / "all").iterdir()} == {"final", "subsets"}
+    assert call("tables", tmp_path / "single.nc", "model_selection", "--output", tmp_path / "one") == 0
+    assert {path.stem for path in (tmp_path / "one").iterdir()} == {"model_selection"}
+    assert call("tables", tmp_path / "single.nc", "subset") == 2
+    assert "no table 'subset'; there are final, subsets, model_selection" in capsys.readouterr().err

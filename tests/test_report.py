@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from entropy_sums import figures, report, tables
-from entropy_sums.analysis.example import example_tree
+from entropy_sums.analysis.example import example_tree, streaming
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
 
@@ -80,11 +80,21 @@ def test_links_lead_somewhere(text):
 
 
 def test_table_and_provenance(study, text):
-    assert Page(text).cells == tables.display(study.frame).size
+    further = tables.display(tables.subsets_table(study.tree))
+    assert Page(text).cells == tables.display(study.frame).size + further.size
     assert "linear VAE" in text
     configuration = json.loads(study.tree.attrs["configuration"])
     assert json.dumps(configuration, indent=2).replace('"', "&#34;") in text
     assert "entropy_sums&#34;: &#34;0.1.0" in text
+
+
+def test_further_tables_are_there_where_they_have_rows(study, text):
+    assert ("Estimates from few held-out points" in text, "Model selection in a stream" in text) == (True, False)
+    tree = streaming()
+    report.write(tree, [], tables.final_table(tree), study.folder / "streaming.html")
+    page = (study.folder / "streaming.html").read_text(encoding="utf-8")
+    assert {"subsets", "model_selection"} <= set(Page(page).ids)
+    assert "<dt>std_ratio</dt>" in page
 
 
 def test_the_csv_serves_as_well_as_the_table(study, text):

@@ -19,7 +19,7 @@ TINY = {
     "settings": {"train": 60, "test": 40, "encoder_width": 5, "decoder_width": 5, "initial_std": 0.3},
     "training": {
         "phases": [{"steps": 40, "learning_rate": 1e-2, "schedule": "cosine", "batch_size": 20}],
-        "evaluation": {"every": 20, "samples": 2},
+        "evaluation": {"every": 20, "samples": 2, "batches": True, "subset_sizes": [5, 15]},
     },
     "pack": {"size": 3},
     "figures": ["traces", "gap_by_model"],

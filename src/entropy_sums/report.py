@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -14,6 +15,12 @@ import xarray as xr
 from entropy_sums import figures, tables
 from entropy_sums.analysis import cells, names
 from entropy_sums.files import atomic
+
+FURTHER = {
+    "subsets": ("Estimates from few held-out points", tables.SUBSETS),
+    "model_selection": ("Model selection in a stream of data", tables.SELECTION),
+}
+"""Table → its title, and what its columns hold."""
 
 
 def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataFrame, path: Path | str) -> None:
@@ -51,12 +58,21 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
         figures=[_figure(Path(stem)) for stem in figure_paths],
         table=tables.display(table),
         columns=tables.COLUMNS,
+        further=list(_further(tree)),
         runs=counts.sum(),
         diverged=counts["diverged"],
         missing=counts["missing"],
     )
     with atomic(Path(path)) as temporary:
         temporary.write_text(page + "\n", encoding="utf-8")
+
+
+def _further(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
+    """The tables beside that of the end of training which have rows."""
+    for name, (title, columns) in FURTHER.items():
+        table = tables.TABLES[name](tree)
+        if len(table):
+            yield {"name": name, "title": title, "table": tables.display(table), "columns": columns}
 
 
 def _indented(text: str) -> str:

@@ -5,7 +5,9 @@ import json
 import jsonschema
 import pytest
 import yaml
+from pydantic import create_model
 
+from entropy_sums.data.settings import DATASETS
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.schema import Study, read
 
@@ -239,3 +241,24 @@ def test_schema_for_editors_describes_every_key_and_agrees_with_the_reader():
     for name in ("unknown key", "unknown key of a phase", "negative count", "missing axes", "empty axis", "bad name"):
         with pytest.raises(jsonschema.ValidationError):
             validator.validate(yaml.safe_load(MISTAKES[name][0]))
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "tables"),
+    [
+        ({}, ["final"]),
+        ({"subset_sizes": [10, 100]}, ["final", "subsets"]),
+        ({"batches": True}, ["final"]),
+    ],
+)
+def test_tables_of_a_study(evaluation, tables):
+    axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0]}
+    assert Study(study="a", axes=axes, training={"evaluation": evaluation}).tables == tables
+
+
+def test_data_in_segments_have_a_table_of_model_selection(monkeypatch):
+    segmented = create_model("Segmented", __base__=DATASETS["pca"], segment=(int, 100))
+    monkeypatch.setitem(DATASETS, "pca", segmented)
+    axes = {"model": ["linear_vae"], "dataset": ["pca"], "latent_dim": [2, 4], "seed": [0]}
+    study = Study(study="a", axes=axes, training={"evaluation": {"batches": True}})
+    assert study.tables == ["final", "model_selection"]

@@ -29,7 +29,8 @@ def test_all_makes_everything(finished):
         f"figures/{n}.{s}" for n in ("traces_pca", "gap_by_model", "certificates") for s in ("pdf", "svg", "png", "txt")
     }
     logs = {"logs/train/vae0/pca/seed=0-2.log", "logs/collect.log", "benchmarks/train/vae1/pca/seed=0-2.tsv"}
-    expected = {"traces.nc", "report.html", "tables/final.csv", "tables/final.tex", *figures, *logs}
+    tables = {f"tables/{name}.{suffix}" for name in ("final", "subsets") for suffix in ("csv", "tex")}
+    expected = {"traces.nc", "report.html", *tables, *figures, *logs}
     assert expected <= made
     assert not [name for name in made if "checkpoint" in name]
     assert finished.wanted() == {}
@@ -45,6 +46,15 @@ def test_the_tree_opens_without_our_package(finished):
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert json.loads(printed) == [["vae0", "vae1"], ["dataset", "seed", "step"], "nats per data point", 3]
+
+
+def test_estimates_of_the_end_and_of_every_batch_arrive(finished):
+    with xr.open_datatree(finished.results / "traces.nc", engine="netcdf4") as tree:
+        sizes = dict(tree["vae1"].sizes)
+        assert (sizes["batch"], sizes["subset"], sizes["estimate"]) == (40, 2, 10)
+        for name in ("batch_elbo", "subset_entropy", "latent_spread"):
+            assert tree["vae1"][name].notnull().all()
+    assert "Estimates from few held-out points" in (finished.results / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_further_seed_trains_only_itself(copy):

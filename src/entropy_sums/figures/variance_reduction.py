@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
 
 from entropy_sums.analysis import cells, names, statistics, subsets
 from entropy_sums.figures import captions, style
@@ -34,6 +36,9 @@ def draw(tree: xr.DataTree) -> Figure:
             _lines(grid[row, column], cells.select(runs, combination))
     for ax in grid[:, 0]:
         ax.set_ylabel("std (nats)")
+    # Whole decades: within one there would be no label, or too many
+    exponents = np.log10(grid[0, 0].get_ylim())
+    grid[0, 0].set_ylim(10 ** np.floor(exponents[0]), 10 ** np.ceil(exponents[1]))
     style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
     figure.supxlabel("held-out points per estimate", fontsize="medium")
     colors = {name: style.QUANTITIES[name] for name in subsets.QUANTITIES}
@@ -70,6 +75,7 @@ def caption(tree: xr.DataTree) -> str:
 def _lines(ax: Axes, ds: xr.Dataset) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
+    ax.yaxis.set_minor_formatter(NullFormatter())
     if not subsets.recorded(ds):
         style.say(ax, "no estimates\nfrom subsets")
         return
@@ -77,7 +83,7 @@ def _lines(ax: Axes, ds: xr.Dataset) -> None:
     # What does not vary has no place on a logarithmic axis
     bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in spread.items()}
     if still := [names.readable(str(name)) for name, band in bands.items() if not band.sizes["subset"]]:
-        style.say(ax, f"{', '.join(still)}: no spread", y=0.08)
+        style.say(ax, f"{', '.join(still)}:\nno spread", x=0.04, y=0.05, ha="left", va="bottom")
     for name, band in bands.items():
         color = style.QUANTITIES[str(name)]
         ax.fill_between(band["subset"], band["low"], band["high"], color=color, alpha=0.25, linewidth=0)

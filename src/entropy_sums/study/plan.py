@@ -109,7 +109,9 @@ class Cost:
     @property
     def trace_bytes(self) -> float:
         """The trace of the job and its share of the collected file."""
+        training = self.run.training
         values = self._records * (VALUES_PER_RECORD + self.run.model_settings.latent_dim)
+        values += 2 * training.steps * training.evaluation.batches
         return BYTES_PER_FILE + self.replicas * (BYTES_PER_RUN + 2 * BYTES_PER_VALUE * values)
 
     @property
