@@ -180,6 +180,28 @@ class SparseSources(LatentSettings):
     """Standard deviation of the Gaussian noise on every coordinate."""
 
 
+class SparseBars(DrawnSettings):
+    """Sparse coding with bars: Laplace latents, a row or column of R × R pixels for each, Gaussian noise.
+
+    `latent_dim: 2R` is the truth.
+    """
+
+    name = "sparse_bars"
+    loader = "entropy_sums.data.drawn:sparse_bars"
+    source = "generated; Velychko et al. (AISTATS 2024)"
+
+    side: Annotated[int, Field(ge=2)] = 5
+    """Pixels R of a row; the data have R² dimensions."""
+    scale: Positive = 1.0
+    r"""Scale $\lambda$ of the Laplace latents."""
+    noise: Positive = 0.1
+    """Standard deviation of the Gaussian noise on every pixel."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.side**2
+
+
 class BeliefNetwork(LatentSettings):
     """A sigmoid belief network with one layer of binary latents."""
 
@@ -448,6 +470,7 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         PCARing,
         Counts,
         Bars,
+        SparseBars,
         SparseSources,
         BeliefNetwork,
         BoltzmannMachine,
