@@ -16,8 +16,8 @@ EVERY = [pytest.param(cls(**REQUIRED.get(name, {})), id=name) for name, cls in D
 def test_names_of_all_datasets():
     assert set(DATASETS) == {
         *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll", "counts"),
-        *("bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"),
-        *("digits", "mnist5k", "mnist", "fashion_mnist", "array"),
+        *("bars", "sparse_bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"),
+        *("digits", "mnist5k", "mnist", "fashion_mnist", "array", "patches"),
     }
 
 

@@ -347,7 +347,7 @@ def test_the_gradient_of_what_training_ascends(posterior, objective, weight):
 
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_a_weighted_prior_is_so_many_cross_entropies(posterior):
-    """For the best posteriors that of a Laplace prior of so much smaller a scale, which differ by w log 2λ − log 2λ/w."""
+    """The best posteriors are then those of a Laplace prior of so much smaller a scale."""
     model, x, weights = made(posterior, prior_scale=2.0), points(), torch.tensor([4.0, 0.5])
     found = model.landscape(x, NOISE, weights)()
     scale = model.log_scale.detach().clone()
@@ -375,7 +375,7 @@ def test_a_search_from_near_finds_what_one_from_afar_finds(posterior):
 
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_scales_settle_at_the_best_ones_and_lose_nothing(posterior):
-    """An EM step: the ELBO of the new scales is no less than the objective; with a weight of the past, part of the way."""
+    """An EM step: the new ELBO is no less than the objective was; with a weight of the past, part of the way."""
     model, x = made(posterior, objective="entropy", averaging=0.0), points()
     half = made(posterior, objective="entropy", averaging=0.5)
     before = model.objective(x, NOISE)

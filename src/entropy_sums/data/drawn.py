@@ -61,7 +61,7 @@ def bar_images(side: int) -> np.ndarray:
 
 
 def sparse_bars(settings: SparseBars, data_dir: Path, generator: np.random.Generator) -> dict:
-    r"""Sparse coding with bars, $x = Wz + \sigma\varepsilon$: Laplace latents $z_h$ of scale λ, the 2R bars as columns of W.
+    r"""Sparse coding with bars, $x = Wz + \sigma\varepsilon$: Laplace latents of scale λ, the 2R bars as columns of W.
 
     `weights` W (D, H), not of norm 1 but of pixels 0 and 1, `scale` λ and `noise` σ are returned as truth.
     Source: Velychko et al. (AISTATS 2024), official code, `learning-bars`.

@@ -135,6 +135,20 @@ class Weighted(Protocol):
 
 
 @runtime_checkable
+class WithDictionary(Protocol):
+    """A model with one vector of the data space for each latent."""
+
+    @property
+    def dictionary(self) -> Float[Tensor, "all latent dim"]:
+        """What each latent sends to the data, in units of its scale."""
+        ...
+
+    def posterior(self, x: Float[Tensor, "*replica points dim"]) -> Family:
+        """As `Model.posterior`."""
+        ...
+
+
+@runtime_checkable
 class Informed(Protocol):
     """A model that may be given what is known of the distribution of its data."""
 

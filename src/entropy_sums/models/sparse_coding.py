@@ -44,11 +44,11 @@ class SparseCoding(DirectedModel):
 
     $$\tfrac1N \sum_n \mathcal H[q_n] - \sum_h \log(2e\, \mathbb E|z_h|) - \frac D2 \log(2\pi e\, \mathrm{MSE}),$$
 
-    in which $\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$, the best ones for the points given, have been put
-    in; σ and λ as they are stored then follow. So with an amortised posterior on full batches, ELBO and entropy sum are
-    one by construction on the training points, and the gap there says nothing: look at that of held-out points, with
-    minibatches also at that of the whole training set. The sum is no mean over points, hence biased on few of them.
-    A best posterior is found anew for the σ and λ that follow, so that its gap closes at the optimum only.
+    with $\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$, the best ones for the points given, put in; the
+    stored σ and λ follow. So with an amortised posterior on full batches, ELBO and entropy sum are one by
+    construction on these points, and that gap says nothing. Traces measure the gap on the whole training set, which
+    does say something with minibatches, and on held-out points. The sum is no mean over points, hence biased on few of
+    them. A best posterior is found anew for the σ and λ that follow, so that its gap closes at the optimum only.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -87,7 +87,7 @@ class SparseCoding(DirectedModel):
         self.constrain()
 
     @property
-    def dictionary(self) -> Float[Tensor, "replica latent dim"]:
+    def dictionary(self) -> Float[Tensor, "all latent dim"]:
         """What each latent sends to the data, in units of its scale: λ_h times row h of W."""
         return self.log_scale.mT.exp() * self.unit_weight
 
@@ -138,9 +138,9 @@ class SparseCoding(DirectedModel):
         """The posterior in training as a function of the parameters; weights `(replica, 1, 1)` of the prior."""
 
     def solved(self, x: Points, posterior: Family) -> tuple[Tensor, Tensor]:
-        r"""$\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$ of these points, `(replica, 1, H)` and `(replica, 1, 1)`.
+        r"""$\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$ of these points, which maximise the ELBO.
 
-        Both in float64. They maximise the ELBO.
+        In float64, `(replica, 1, H)` and `(replica, 1, 1)`.
         """
         error = (x - posterior.mean @ self.unit_weight).square().sum(-1) + self.spread(posterior)
         scale = mean_distance(marginals(posterior)).mean(1, keepdim=True, dtype=torch.float64)
@@ -247,16 +247,16 @@ class Best(SparseCoding):
         return (weight @ weight.mT * precision).unsqueeze(1), x @ weight.mT * precision
 
     @torch.no_grad()
-    def _search(self, x: Points, scale: Tensor, near: Iterate | None = None) -> Iterate:
+    def _search(self, x: Points, scale: Tensor, start: Iterate | None = None) -> Iterate:
         gram, linear = self._quadratic(x)
         rounding = torch.finfo(linear.dtype).eps
-        if near is None:
+        if start is None:
             # From a normal prior of as much variance, then |z| with less and less smoothing
             extra = (0.5 / scale.square()).expand_as(linear)
             mean = torch.linalg.solve_ex(gram + extra.diag_embed(), linear.unsqueeze(-1))[0].squeeze(-1)
             smoothing = mean.square().amax(-1, keepdim=True)
         else:
-            mean, extra = near.mean, near.extra
+            mean, extra = start.mean, start.extra
             smoothing = torch.zeros_like(mean[..., :1])
         at = self._iterate(mean, extra, gram, linear)
         step = torch.ones_like(smoothing)

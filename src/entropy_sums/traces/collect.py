@@ -107,12 +107,14 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
     rows = _rows(axes, runs)
     steps = np.unique(np.concatenate([trace.step for _, trace in traces]))
     factors = list(dict.fromkeys(factor for _, trace in traces for factor in trace.factor))
-    sizes = {"step": len(steps), "factor": len(factors), "latent": max(trace.latents for _, trace in traces)}
+    sizes = {"step": len(steps), "factor": len(factors)}
+    sizes |= {"latent": max(trace.latents for _, trace in traces), "pixel": max(trace.pixels for _, trace in traces)}
     places = [
         {
             "step": np.searchsorted(steps, trace.step),
             "factor": np.array([factors.index(factor) for factor in trace.factor]),
             "latent": np.arange(trace.latents),
+            "pixel": np.arange(trace.pixels),
         }
         for _, trace in traces
     ]

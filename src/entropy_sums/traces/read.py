@@ -30,6 +30,7 @@ class Trace:
         step: `(step,)`, optimiser steps.
         factor: names of the factors.
         latents: size of the dimension `latent`.
+        pixels: size of the dimension `pixel`, 0 where there is none.
         quantities: name → `(replica, …)` with the further dimensions that `schema.dimensions` gives.
     """
 
@@ -37,6 +38,7 @@ class Trace:
     step: np.ndarray
     factor: tuple[str, ...]
     latents: int
+    pixels: int
     quantities: Mapping[str, np.ndarray]
 
 
@@ -54,7 +56,8 @@ def load(path: Path) -> Trace:
             attributes = {name: _text(file, name) for name in ATTRIBUTES}
             step, factor, run = _numbers(file, "step"), _words(file, "factor"), _words(file, "run")
             latents = h5d.open(file.id, b"latent").shape[0]
-            sizes = {"step": step.size, "factor": factor.size, "latent": latents}
+            pixels = h5d.open(file.id, b"pixel").shape[0] if file.id.links.exists(b"pixel") else 0
+            sizes = {"step": step.size, "factor": factor.size, "latent": latents, "pixel": pixels}
             quantities = {"run": run}
             for name in (*PER_STEP, *PER_RUN):
                 if name not in quantities and file.id.links.exists(name.encode()):
@@ -62,7 +65,7 @@ def load(path: Path) -> Trace:
                     quantities[name] = _numbers(file, name, shape)
             if checksum({"step": step, "factor": factor, **quantities}) != attributes["checksum"]:
                 raise ValueError("its values differ from its checksum")
-            return Trace(attributes, step, tuple(factor), latents, quantities)
+            return Trace(attributes, step, tuple(factor), latents, pixels, quantities)
     except TraceError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:

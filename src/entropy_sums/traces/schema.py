@@ -39,8 +39,14 @@ LIKELIHOOD = {
     for name, meaning in ESTIMATES.items()
     for limit, bound in {"": "", "_low": ": lower limit, 95 %", "_high": ": upper limit, 95 %"}.items()
 }
-PER_RUN: dict[str, tuple[str, str]] = {
+AT_END: dict[str, tuple[str, str]] = {
     **LIKELIHOOD,
+    "gini": ("mean Gini coefficient of the absolute posterior means of a point", "1"),
+    "heldout_gini": ("mean Gini coefficient of the absolute posterior means of a point, held-out data", "1"),
+    "dictionary": ("what each latent sends to the data, times the scale of its prior", "units of the data"),
+}
+PER_RUN: dict[str, tuple[str, str]] = {
+    **AT_END,
     "diverged_at": ("first recorded step at which the run was found diverged", "optimiser steps"),
     "observed_dim": ("number of data dimensions", "1"),
     "run": ("identity of the run", "1"),
@@ -55,6 +61,9 @@ FURTHER_DIMENSION = {
     "heldout_entropy": "factor",
     "latent_entropy": "latent",
 }
+WITHOUT_STEPS = {"dictionary": ("latent", "pixel")}
+"""Quantity of the end of training → what dimensions it has."""
+
 CHECKED = ("step", "factor", *PER_STEP, *PER_RUN)
 """What the checksum of a trace file covers, of what it has."""
 
@@ -72,7 +81,7 @@ def dimensions(name: str) -> tuple[str, ...]:
         (('step', 'factor'), ('step',), ())
     """
     if name in PER_RUN:
-        return ()
+        return WITHOUT_STEPS.get(name, ())
     return ("step", FURTHER_DIMENSION[name]) if name in FURTHER_DIMENSION else ("step",)
 
 

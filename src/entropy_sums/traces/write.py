@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
 def to_dataset(
     job: Job,
     arrays: dict[str, np.ndarray],
-    likelihood: dict[str, np.ndarray],
+    at_end: dict[str, np.ndarray],
     steps: list[int],
     wall_time: list[float],
     diverged_at: np.ndarray,
@@ -34,11 +34,11 @@ def to_dataset(
     data_checksum: str,
     device: str,
 ) -> xr.Dataset:
-    """A trace as a labelled dataset with the dimensions replica, step, factor, latent.
+    """A trace as a labelled dataset with the dimensions replica, step, factor, latent, with a dictionary also pixel.
 
     Args:
         arrays: quantity → `(step, replica, …)`.
-        likelihood: estimate at the end of training → `(replica,)`.
+        at_end: what is recorded at the end of training only → `(replica, …)`.
     """
     size = len(job.runs)
     variables = {}
@@ -46,8 +46,8 @@ def to_dataset(
         if name in arrays:
             dims = ["replica", *dimensions(name)]
             variables[name] = (dims, np.moveaxis(arrays[name], 0, 1), attributes(name))
-    for name, values in likelihood.items():
-        variables[name] = (["replica"], values, attributes(name))
+    for name, values in at_end.items():
+        variables[name] = (["replica", *dimensions(name)], values, attributes(name))
     variables["wall_time"] = (
         ["replica", "step"],
         np.broadcast_to(wall_time, (size, len(steps))),

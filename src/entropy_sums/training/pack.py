@@ -25,6 +25,7 @@ from entropy_sums.training.optimizer import PackedOptimizer, climb
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
 from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.sparsity import sparsity
 
 CERTIFICATE_TRIALS = 2
 """Enough to tell which coefficients depend on the parameters; `entropy-sums certify` tries more."""
@@ -53,7 +54,7 @@ class Trace:
     Attributes:
         steps: at which steps.
         records: a record for each, arrays with a leading replica axis.
-        likelihood: estimates of the log-likelihood at the end, `(replica,)` each.
+        at_end: what is recorded at the end only, `(replica, …)`: estimates of the log-likelihood, the dictionary.
         diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
         wall_time: seconds of training until each step.
     """
@@ -62,7 +63,7 @@ class Trace:
     steps: list[int] = field(default_factory=list)
     wall_time: list[float] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    likelihood: Record = field(default_factory=dict)
+    at_end: Record = field(default_factory=dict)
 
     def arrays(self) -> Record:
         """Every recorded quantity, `(step, replica, …)`."""
@@ -223,7 +224,8 @@ class Pack:
             observe(self)
             seen = time.monotonic()
         evaluations = {"": self._evaluate, "heldout_": self._evaluate_heldout}
-        self.trace.likelihood = estimates(self.model, evaluations, self.step, self.training.evaluation)
+        self.trace.at_end = estimates(self.model, evaluations, self.step, self.training.evaluation)
+        self.trace.at_end |= sparsity(self.model, evaluations)
         return self.trace
 
     def _check_batches(self) -> None:

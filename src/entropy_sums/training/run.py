@@ -72,7 +72,7 @@ def train(
         to_dataset(
             job,
             arrays,
-            trace.likelihood,
+            trace.at_end,
             trace.steps,
             trace.wall_time,
             trace.diverged_at,

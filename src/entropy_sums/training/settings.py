@@ -13,7 +13,10 @@ PROTOCOL = 4
 
 Optimizer = Literal["adam", "adamw", "sgd", "em", "lbfgs"]
 
-FULL_BATCH_ONLY = {"em": "forgets all points but those of its step", "lbfgs": "searches along lines on the same points"}
+FULL_BATCH_ONLY = {
+    "em": "forgets all points but those of its step",
+    "lbfgs": "compares values on the same points",
+}
 """Optimiser that takes full batches without a penalty → why."""
 
 
@@ -31,16 +34,16 @@ class PhaseSettings(Settings):
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
     optimizer: Optimizer = "adam"
-    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`; or, on full batches, `em`, for
-    mixtures and factor analysis, and `lbfgs`, for VAEs and sparse coding, one run of which is a step: these two have no
-    learning rate, and none of the settings of the gradient acts on them."""
+    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`; or, on full batches,
+    `em`, for mixtures and factor analysis, and `lbfgs`, for VAEs and sparse coding, one run of which is a step: these
+    two have no learning rate, and none of the settings of the gradient acts on them."""
     iterations: PositiveInt = 200
     """Most iterations of a run of `lbfgs`, which begins anew at every step."""
     history: PositiveInt = 200
     """Updates from which `lbfgs` knows the curvature."""
     prior_weight: Packed[PositiveFloat] = 1.0
-    """Weight of the prior in what training ascends, H[q] − weight · CE of the prior − CE of the observation, for VAEs and
-    sparse coding: annealing has phases with other weights first. The elbo is recorded without it."""
+    """Weight of the prior in what training ascends, H[q] − weight · CE of the prior − CE of the observation, for VAEs
+    and sparse coding: annealing has phases with other weights first. The elbo is recorded without it."""
     weight_decay: Packed[NonNegativeFloat] = 0.0
     """λ, on all learned parameters θ: with `adam` and `sgd` the objective is elbo − (λ/2)‖θ‖², with `adamw` each step
     shrinks θ by λ times the learning rate. The elbo is recorded without the penalty."""
