@@ -20,6 +20,8 @@ FIGURES: dict[str, bool] = {
     "convergence": True,
     "gap_scaling": True,
     "elbo_scaling": True,
+    "entropies": True,
+    "dictionary": True,
 }
 """Name of every figure → whether there is one per dataset (then called `<name>_<dataset>`)."""
 

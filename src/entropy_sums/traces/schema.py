@@ -43,7 +43,7 @@ AT_END: dict[str, tuple[str, str]] = {
     **LIKELIHOOD,
     "gini": ("mean Gini coefficient of the absolute posterior means of a point", "1"),
     "heldout_gini": ("mean Gini coefficient of the absolute posterior means of a point, held-out data", "1"),
-    "dictionary": ("what each latent sends to the data, times the scale of its prior", "units of the data"),
+    "weights": ("what each latent sends to the data, times the scale of its prior", "units of the data"),
 }
 PER_RUN: dict[str, tuple[str, str]] = {
     **AT_END,
@@ -61,7 +61,7 @@ FURTHER_DIMENSION = {
     "heldout_entropy": "factor",
     "latent_entropy": "latent",
 }
-WITHOUT_STEPS = {"dictionary": ("latent", "pixel")}
+WITHOUT_STEPS = {"weights": ("latent", "pixel")}
 """Quantity of the end of training → what dimensions it has."""
 
 CHECKED = ("step", "factor", *PER_STEP, *PER_RUN)

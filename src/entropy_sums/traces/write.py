@@ -34,7 +34,7 @@ def to_dataset(
     data_checksum: str,
     device: str,
 ) -> xr.Dataset:
-    """A trace as a labelled dataset with the dimensions replica, step, factor, latent, with a dictionary also pixel.
+    """A trace as a labelled dataset with the dimensions replica, step, factor, latent, with weights also pixel.
 
     Args:
         arrays: quantity → `(step, replica, …)`.

@@ -51,6 +51,11 @@ class PhaseSettings(Settings):
     """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
     learned variances need in short trainings."""
 
+    @property
+    def gradients(self) -> int:
+        """Of a replica: one per step, or per iteration of `lbfgs`."""
+        return self.steps * (self.iterations if self.optimizer == "lbfgs" else 1)
+
     @model_validator(mode="after")
     def _full_batches_as_they_are(self):
         why = FULL_BATCH_ONLY.get(self.optimizer)

@@ -13,7 +13,7 @@ from entropy_sums.training.evaluation import Evaluation, Record
 
 
 def sparsity(model: Model, evaluations: Mapping[str, Evaluation]) -> Record:
-    """`dictionary` `(replica, H, D)` and, for all data, `gini` `(replica,)`; nothing of a model without a dictionary.
+    """The dictionary as `weights` `(replica, H, D)` and `gini` `(replica,)` for all data, where there is a dictionary.
 
     The Gini coefficient is that of the absolute posterior means of a point, averaged over points, as in Velychko et al.
     (AISTATS 2024).
@@ -30,7 +30,7 @@ def sparsity(model: Model, evaluations: Mapping[str, Evaluation]) -> Record:
                 model.replicas, lambda c, of=evaluation: gini(model.posterior(of.data[c]).mean).mean(1)
             )
             record[f"{prefix}gini"] = mean.double().cpu().numpy()
-        record["dictionary"] = model.dictionary.double().cpu().numpy()
+        record["weights"] = model.dictionary.double().cpu().numpy()
     return record
 
 
