@@ -42,8 +42,9 @@ def synthetic(job: Job, **changed):
         "observed_dim": 10,
         "data_checksum": "0123",
         "device": "cpu",
+        "at_end": {},
     }
-    return to_dataset(job, arrays, {}, steps, **{**others, **changed})
+    return to_dataset(job, arrays, steps=steps, **{**others, **changed})
 
 
 class Written:

@@ -57,7 +57,7 @@ def test_everything_has_a_meaning_a_unit_and_its_origin(written):
 def test_every_quantity_has_a_meaning_and_dimensions():
     for name in [*PER_STEP, *PER_RUN]:
         assert all(attributes(name).values())
-        assert set(dimensions(name)) <= {"step", "factor", "latent"}
+        assert set(dimensions(name)) <= {"step", "factor", "latent", "pixel"}
     assert not PER_STEP.keys() & PER_RUN.keys()
     assert {name for name in PER_STEP if attributes(name)["units"] == "s"} == {"wall_time"}
 

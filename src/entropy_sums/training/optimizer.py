@@ -14,7 +14,7 @@ from torch.optim.sgd import sgd
 
 from entropy_sums.training.settings import PhaseSettings
 
-SMALLEST_CHANGE = 1e-13
+SMALLEST_CHANGE = 1e-11
 """Nats, or length of a step, at which a run of L-BFGS ends."""
 
 
