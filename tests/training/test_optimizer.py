@@ -17,7 +17,7 @@ TORCH = {
 
 
 def test_settings_know_all_optimisers():
-    assert set(get_args(Optimizer)) == set(OPTIMIZERS) == {*TORCH, "em"}
+    assert set(get_args(Optimizer)) == set(OPTIMIZERS) == {*TORCH, "em", "lbfgs"}
     assert {"learning_rate", "weight_decay"} <= PhaseSettings.packed()
 
 
