@@ -24,7 +24,7 @@ def coded():
 
 def test_a_panel_per_cell_with_the_first_sound_seed(coded):
     figure = dictionary.draw(coded)
-    assert [ax.get_title() for ax in figure.axes] == [f"sparse coding\nlatent size {h}" for h in (2, 4)]
+    assert [ax.get_title() for ax in figure.axes] == [f"latent size {h}" for h in (2, 4)]
     for ax, wanted in zip(figure.axes, (2 * WEIGHTS[:2], 3 * WEIGHTS), strict=True):
         (image,) = ax.get_images()
         np.testing.assert_allclose(image.get_array().filled(np.nan), dictionary.mosaic(wanted))

@@ -44,9 +44,9 @@ def draw(tree: xr.DataTree) -> Figure:
         ax.axis("off")
     if not panels:
         style.say(used[0], "no model with a dictionary")
-    for ax, (model, cell, _), vectors in zip(used, panels, shapes, strict=False):
-        own = {axis: value for axis, value in cell.items() if axis != "dataset"}
-        ax.set_title("\n".join([names.readable(model), *([names.describe(own, "\n")] if own else [])]))
+    titles = names.apart([(model, cell) for model, cell, _ in panels])
+    for ax, title, vectors in zip(used, titles, shapes, strict=False):
+        ax.set_title(title)
         if vectors is None:
             style.say(ax, "no finished run")
         else:

@@ -30,16 +30,17 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> from entropy_sums.analysis.example import example_tree
         >>> tree = example_tree({"dataset": ["pca"], "latent_dim": [2, 4], "seed": [0]}, ["vae1"])
         >>> [ax.get_title() for ax in draw(tree).axes]
-        ['VAE-1\\nlatent size 2', 'VAE-1\\nlatent size 4']
+        ['latent size 2', 'latent size 4']
     """
     panels = list(cells.walk(tree))
     width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
     figure, grid, used = style.tiles(len(panels), COLUMNS, width, 1.4)
     last = max(ds["step"].max().item() for _, _, ds in panels)
     colors = style.factor_colors(dict.fromkeys(str(f) for _, _, ds in panels for f in ds["factor"].values))
-    for ax, (model, cell, ds) in zip(used, panels, strict=True):
+    titles = names.apart([(model, cell) for model, cell, _ in panels])
+    for ax, title, (_, _, ds) in zip(used, titles, panels, strict=True):
         style.step_axis(ax, last)
-        ax.set_title(_title(model, cell))
+        ax.set_title(title)
         _curves(ax, statistics.usable(ds), colors)
     for ax in grid[:, 0]:
         ax.set_ylabel("nats")
@@ -68,11 +69,6 @@ def caption(tree: xr.DataTree) -> str:
         "Triangles mark medians beyond the scale. The early steps are spread out by a scale that is linear up to step "
         "1 and logarithmic from there.",
     )
-
-
-def _title(model: str, cell: cells.Cell) -> str:
-    own = {axis: value for axis, value in cell.items() if axis != "dataset"}
-    return "\n".join([names.readable(model), *([names.describe(own, "\n")] if own else [])])
 
 
 def _curves(ax: Axes, ds: xr.Dataset, colors: dict[str, str]) -> None:
