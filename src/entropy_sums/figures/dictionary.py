@@ -38,7 +38,8 @@ def draw(tree: xr.DataTree) -> Figure:
     panels = [(model, cell, ds) for model, cell, ds in cells.walk(tree) if "weights" in ds]
     width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
     shapes = [_first(ds) for _, _, ds in panels]
-    heights = [width / min(len(panels), COLUMNS) * _ratio(*of.shape) for of in shapes if of is not None]
+    _, columns = style.arrange(max(1, len(panels)), COLUMNS)
+    heights = [width / columns * _ratio(*of.shape) for of in shapes if of is not None]
     figure, _, used = style.tiles(max(1, len(panels)), COLUMNS, width, max(heights, default=1.0))
     for ax in used:
         ax.axis("off")

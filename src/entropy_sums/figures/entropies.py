@@ -15,7 +15,7 @@ POSTERIOR = "#E69F00"
 COLUMNS = 4
 """Panels beside each other."""
 
-EARLY = 0.05
+EARLY = 0.1
 """Share of the recorded values at either end that may be off scale, so that the late steps can be read."""
 
 
