@@ -58,10 +58,13 @@ def test_boltzmann_machine_against_all_states():
     agree(arrays["train"], mass / mass.sum())
 
 
-def test_sparse_sources_have_the_covariance_of_their_truth():
-    arrays = draw("sparse_sources", dim=5, true_latent_dim=3, scale=0.7, noise=0.2, train=MANY)
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("sparse_sources", {"dim": 5, "true_latent_dim": 3}), ("sparse_bars", {"side": 3})]
+)
+def test_sparse_sources_have_the_covariance_of_their_truth(name, sizes):
+    arrays = draw(name, **sizes, scale=0.7, noise=0.2, train=MANY)
     weights, points = arrays["truth"]["weights"], arrays["train"]
-    covariance = 2 * 0.7**2 * weights @ weights.T + 0.2**2 * np.eye(5)
+    covariance = 2 * 0.7**2 * weights @ weights.T + 0.2**2 * np.eye(len(weights))
     parts = np.array([np.cov(part.T) for part in np.array_split(points, 50)])
     assert (np.abs(parts.mean(axis=0) - covariance) < 5 * parts.std(axis=0) / np.sqrt(50)).all()
     latents = points @ np.linalg.pinv(weights).T
@@ -77,7 +80,9 @@ def test_mixture_of_gammas_has_the_moments_of_its_truth(shape):
         assert (np.abs(power.mean(axis=0) - expected) < 5 * power.std(axis=0) / np.sqrt(MANY)).all()
 
 
-@pytest.mark.parametrize("name", ["bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"])
+@pytest.mark.parametrize(
+    "name", ["bars", "sparse_bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"]
+)
 def test_more_points_keep_the_truth_and_the_held_out_points(name):
     few, many = (draw(name, train=count, test=20) for count in (10, 30))
     np.testing.assert_array_equal(few["test"], many["test"])

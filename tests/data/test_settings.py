@@ -17,8 +17,8 @@ def test_names_of_all_datasets():
     assert set(DATASETS) == {
         *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll", "counts"),
         *("cosine", "spiral", "grid_of_gaussians", "stream"),
-        *("bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"),
-        *("digits", "mnist5k", "mnist", "fashion_mnist", "celeba", "susy", "array"),
+        *("bars", "sparse_bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"),
+        *("digits", "mnist5k", "mnist", "fashion_mnist", "celeba", "susy", "array", "patches"),
     }
 
 

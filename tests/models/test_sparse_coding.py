@@ -8,13 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy import stats
 from scipy.integrate import fixed_quad
 from scipy.optimize import minimize
 
 from entropy_sums.distributions import FullNormal, Normal
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.sparse_coding import POSTERIORS
+from entropy_sums.models.sparse_coding import OBJECTIVES, POSTERIORS
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -289,3 +290,126 @@ def test_single_precision_is_enough(posterior, size, seed):
     exact = model.bound(x, NOISE).elbo
     found = model.float().bound(x.float(), NOISE.float()).elbo
     torch.testing.assert_close(found, exact, rtol=1e-4, atol=1e-4)
+
+
+def stored(model, scale, variance):
+    """σ² and λ, put in place."""
+    with torch.no_grad():
+        model.log_scale.copy_(scale.log())
+        model.log_std.copy_(0.5 * variance.log())
+
+
+@limits(max_examples=10)
+@given(seed=SEEDS, latents=st.integers(1, 5))
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_the_entropy_objective_is_elbo_and_entropy_sum_of_the_best_scales(posterior, latents, seed):
+    """For one posterior; −(D/2) log(2πe MSE) − Σ_h log 2eλ_h + mean H[q] by scipy, and no other scales have more."""
+    model, x = made(posterior, seed, latents, objective="entropy"), points(seed)
+    with torch.no_grad():
+        q = model.posterior(x)
+        found, (scale, variance) = OBJECTIVES["entropy"](model, x, NOISE, q, torch.ones(REPLICAS)), model.solved(x, q)
+        stored(model, scale, variance)
+        bound = model.bound(x, NOISE, q)
+        torch.testing.assert_close(found, bound.elbo, rtol=0, atol=1e-10)
+        torch.testing.assert_close(found, bound.entropy_sum, rtol=0, atol=1e-10)
+        normals = stats.norm(0, variance.flatten().sqrt()).entropy() * DIM + stats.laplace(0, scale).entropy().sum(
+            (1, 2)
+        )
+        np.testing.assert_allclose(found, q.entropy().mean(1).numpy() - normals, rtol=0, atol=1e-10)
+        for factor in (0.9, 1.1):
+            for other in ((factor * scale, variance), (scale, factor * variance)):
+                stored(model, *other)
+                assert (model.bound(x, NOISE, q).elbo < found).all()
+
+
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_the_gradient_of_what_training_ascends(posterior, objective, weight):
+    """Finite differences, for which every point gets a new posterior, in whichever way the prior is weighted."""
+    model, x = made(posterior, latents=4, objective=objective), points()
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    weights = torch.tensor([weight, 1.0])
+    height = model.landscape(x, NOISE, weights)
+    gradients = torch.autograd.grad(height().sum(), parameters, materialize_grads=True)
+    source = torch.Generator().manual_seed(3)
+    for name, parameter, gradient in zip(names, parameters, gradients, strict=True):
+        step = torch.randn(parameter.shape, generator=source)
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                parameter += sign * 1e-4 * step
+                values.append(model.landscape(x, NOISE, weights)().sum())
+                parameter -= sign * 1e-4 * step
+        slope = (values[0] - values[1]) / 2e-4
+        torch.testing.assert_close((gradient * step).sum(), slope, rtol=1e-6, atol=1e-7, msg=name)
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_a_weighted_prior_is_so_many_cross_entropies(posterior):
+    """The best posteriors are then those of a Laplace prior of so much smaller a scale."""
+    model, x, weights = made(posterior, prior_scale=2.0), points(), torch.tensor([4.0, 0.5])
+    found = model.landscape(x, NOISE, weights)()
+    scale = model.log_scale.detach().clone()
+    if posterior != "amortised":
+        with torch.no_grad():
+            model.log_scale -= weights.log()[:, None, None]
+    q = model.posterior(x)
+    with torch.no_grad():
+        model.log_scale.copy_(scale)
+    bound = model.bound(x, NOISE, q)
+    by_hand = bound.posterior_entropy - weights * bound.factors["prior"].cross_entropy
+    torch.testing.assert_close(found, by_hand - bound.factors["observation"].cross_entropy, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("posterior", BEST)
+def test_a_search_from_near_finds_what_one_from_afar_finds(posterior):
+    model, x = made(posterior, latents=4), points()
+    height = model.landscape(x, NOISE)
+    height()
+    with torch.no_grad():
+        model.weight += 0.1
+        model.log_std -= 0.2
+    torch.testing.assert_close(height(), model.objective(x, NOISE), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_scales_settle_at_the_best_ones_and_lose_nothing(posterior):
+    """An EM step: the new ELBO is no less than the objective was; with a weight of the past, part of the way."""
+    model, x = made(posterior, objective="entropy", averaging=0.0), points()
+    half = made(posterior, objective="entropy", averaging=0.5)
+    before = model.objective(x, NOISE)
+    old = model.log_scale.exp(), (2 * model.log_std).exp()
+    wanted = model.solved(x, model.posterior(x))
+    for each in (model, half):
+        each.settle(x)
+    torch.testing.assert_close((model.log_scale.exp(), (2 * model.log_std).exp()), wanted)
+    between = tuple(0.5 * (a + b) for a, b in zip(old, wanted, strict=True))
+    torch.testing.assert_close((half.log_scale.exp(), (2 * half.log_std).exp()), between)
+    bound = model.bound(x, NOISE)
+    assert (bound.elbo >= before - 1e-12).all()
+    if posterior == "amortised":
+        assert bound.gap.abs().max() < 1e-12
+    other = made(posterior)
+    other.settle(x)
+    torch.testing.assert_close(other.state_dict(), made(posterior).state_dict())
+
+
+def test_a_true_dictionary_is_held_and_others_are_refused():
+    model, weights = made("full", dictionary="true"), np.random.default_rng(0).normal(size=(DIM, 2))
+    model.inform({"weights": weights})
+    assert not model.weight.requires_grad
+    torch.testing.assert_close(model.weight[1], torch.as_tensor((weights / np.linalg.norm(weights, axis=0)).T))
+    for truth in ({}, {"weights": weights[:, :1]}):
+        with pytest.raises(ValueError, match=r"dictionary: true wants .* shape \(3, 2\).*latent_dim"):
+            model.inform(truth)
+    made("full").inform({})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"objective": "entropy", "prior": "fixed"}, "write prior: learned"), ({"averaging": 0.9}, "averaging: 0.9")],
+)
+def test_settings_that_do_not_go_together(settings, words):
+    with pytest.raises(ValidationError, match=words):
+        MODELS["sparse_coding"](**settings)

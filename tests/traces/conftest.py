@@ -48,7 +48,8 @@ def synthetic(job: Job, **changed):
         "data_checksum": "0123",
         "device": "cpu",
     }
-    return to_dataset(job, arrays, once, steps, **{**others, **changed})
+    at_end = once | changed.pop("at_end", {})
+    return to_dataset(job, arrays, at_end, steps, **{**others, **changed})
 
 
 class Written:

@@ -140,6 +140,24 @@ def test_shorter_runs_and_smaller_latents_are_padded_with_nan(written, tmp_path)
     assert group["latent_entropy"].sel(latent_dim=4, steps=50).notnull().all()
 
 
+def test_weights_of_the_end_stand_at_their_latents_and_pixels(written):
+    """Padded where another model of the group has more; without a step."""
+    axes = {"model": ["sparse_coding"], "dataset": ["pca"], "latent_dim": [2, 3], "seed": [0, 1]}
+    study, weights = written(axes), {}
+    for job in study.jobs:
+        latents = job.runs[0].model_settings.latent_dim
+        weights[latents] = np.random.default_rng(latents).normal(size=(2, latents, 4))
+        at_end = {"weights": weights[latents], "gini": np.array([0.1, 0.2]) * latents}
+        write_trace(study.synthetic(job, at_end=at_end), study.grid.trace_path(job.name))
+    group = collect(study.grid, study.jobs)["sparsecoding"]
+    assert group["weights"].sizes == {"dataset": 1, "latent_dim": 2, "seed": 2, "latent": 3, "pixel": 4}
+    for latents, values in weights.items():
+        found = group["weights"].sel(dataset="pca", latent_dim=latents).transpose("seed", "latent", "pixel")
+        np.testing.assert_array_equal(found[:, :latents], values)
+        assert found[:, latents:].isnull().all()
+        np.testing.assert_allclose(group["gini"].sel(dataset="pca", latent_dim=latents), [0.1 * latents, 0.2 * latents])
+
+
 def test_a_run_without_the_setting_of_an_axis_stands_at_all_its_values(written, tmp_path):
     study = written({**AXES, "true_latent_dim": [1, 2, 3]}, settings={"steps": 20})
     group = collected(study, tmp_path / "traces.nc")["vae1"]

@@ -223,12 +223,12 @@ def test_a_run_that_asks_differs_in_nothing_else(name):
     plain, asked, alone = trained(PLAIN), trained(ASKED), trained(ASKED, (1,))
     for quantity, values in plain.arrays().items():
         np.testing.assert_array_equal(asked.arrays()[quantity], values, err_msg=quantity)
-    assert plain.likelihood == {}
+    assert plain.at_end == {}
     wanted = [f"{p}{n}{e}" for p in ("", "heldout_") for n in NAMES[name] for e in ("", "_low", "_high")]
-    assert set(asked.likelihood) == set(wanted)
-    for quantity, values in asked.likelihood.items():
+    assert set(asked.at_end) == set(wanted)
+    for quantity, values in asked.at_end.items():
         assert np.isfinite(values).all() or math.inf in np.abs(values)
-        np.testing.assert_allclose(alone.likelihood[quantity], values[1:], rtol=1e-9, err_msg=quantity)
+        np.testing.assert_allclose(alone.at_end[quantity], values[1:], rtol=1e-9, err_msg=quantity)
 
 
 def test_where_all_states_are_gone_through_nothing_is_sampled():

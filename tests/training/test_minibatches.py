@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from entropy_sums.models import MODELS
+from entropy_sums.traces.schema import BATCHES
 from entropy_sums.training.pack import Pack, Replica
 from entropy_sums.training.settings import TrainingSettings
 from interruption import interrupted
@@ -30,7 +31,7 @@ def test_full_batches_without_noise_have_what_the_trace_has():
     trace = pack("factor_analysis", chosen=training([{"steps": 20, "batch_size": "full"}], batches=True)).run()
     for name in ("elbo", "entropy_sum"):
         recorded = trace.arrays()[name][:-1].T
-        np.testing.assert_allclose(trace.batches[f"batch_{name}"][:, trace.steps[:-1]], recorded, rtol=1e-12)
+        np.testing.assert_allclose(trace.at_end[f"batch_{name}"][:, trace.steps[:-1]], recorded, rtol=1e-12)
 
 
 def test_the_first_minibatch_by_hand():
@@ -39,7 +40,8 @@ def test_the_first_minibatch_by_hand():
     x, noise = made._phase(0).batches(0)
     bound = made.model.bound(x, noise)
     expected = {"batch_elbo": bound.elbo.tolist(), "batch_entropy_sum": bound.entropy_sum.tolist()}
-    found = made.run().batches
+    at_end = made.run().at_end
+    found = {name: at_end[name] for name in BATCHES}
     assert {name: values.shape for name, values in found.items()} == dict.fromkeys(expected, (2, 16))
     for name, values in found.items():
         np.testing.assert_array_equal(values[:, 0], expected[name])
@@ -49,13 +51,13 @@ def test_the_first_minibatch_by_hand():
 
 def test_training_is_as_without():
     plain, asked = pack(chosen=training()).run(), pack().run()
-    assert plain.batches == {}
+    assert not plain.at_end.keys() & BATCHES.keys()
     for name, values in plain.arrays().items():
         np.testing.assert_array_equal(asked.arrays()[name], values, err_msg=name)
 
 
 def test_alone_is_as_in_a_pack():
-    together, alone = pack().run().batches, pack(seeds=(1,)).run().batches
+    together, alone = pack().run().at_end, pack(seeds=(1,)).run().at_end
     for name, values in alone.items():
         np.testing.assert_allclose(values[0], together[name][1], rtol=1e-9, err_msg=name)
 
@@ -63,13 +65,19 @@ def test_alone_is_as_in_a_pack():
 @pytest.mark.parametrize("at", [1, 4, 7, 10, 13])
 def test_an_interruption_loses_none(tmp_path, at):
     resumed = interrupted(partial(pack), at, tmp_path)
-    for name, values in pack().run().batches.items():
-        np.testing.assert_array_equal(resumed.trace.batches[name], values, err_msg=name)
+    for name, values in pack().run().at_end.items():
+        np.testing.assert_array_equal(resumed.trace.at_end[name], values, err_msg=name)
 
 
 def test_what_has_no_bound_of_a_minibatch_is_refused():
     with pytest.raises(ValueError, match=r"evaluation\.batches: RBM is trained by another objective .* batches: false"):
         Pack([Replica(0, MODELS["rbm"](), training(batches=True))], (TRAIN > 0) * 1.0, (TEST > 0) * 1.0)
-    steps = [{"steps": 5, "optimizer": "em", "batch_size": "full"}]
-    with pytest.raises(ValueError, match=r"evaluation\.batches: phase 0 has optimizer: em, .* write batches: false"):
-        pack("factor_analysis", chosen=training(steps, batches=True))
+    refused = {
+        "optimizer: em": ("factor_analysis", {"optimizer": "em"}),
+        "optimizer: lbfgs": ("vae1", {"optimizer": "lbfgs"}),
+        "prior_weight: 2.0": ("vae1", {"prior_weight": 2.0}),
+    }
+    for said, (model, phase) in refused.items():
+        chosen = training([{"steps": 5, "batch_size": "full", **phase}], batches=True)
+        with pytest.raises(ValueError, match=rf"evaluation\.batches: phase 0 has {said}, .* write batches: false"):
+            pack(model, chosen=chosen)

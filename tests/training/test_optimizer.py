@@ -17,7 +17,7 @@ TORCH = {
 
 
 def test_settings_know_all_optimisers():
-    assert set(get_args(Optimizer)) == set(OPTIMIZERS) == {*TORCH, "em"}
+    assert set(get_args(Optimizer)) == set(OPTIMIZERS) == {*TORCH, "em", "lbfgs"}
     assert {"learning_rate", "weight_decay"} <= PhaseSettings.packed()
 
 
@@ -79,3 +79,13 @@ def test_state_is_live():
     (first,), (second,) = optimizer.moments["first"], optimizer.moments["second"]
     assert first.eq(0.1).all()
     torch.testing.assert_close(second, torch.full((2, 3), 1e-3))
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+def test_what_has_no_gradient_stays_where_it_is(kind):
+    moved, still = nn.Parameter(torch.ones(2, 3)), nn.Parameter(torch.ones(2, 1))
+    optimizer = PackedOptimizer(kind, [moved, still], [0.1, 0.1], [0.0, 0.0])
+    (moved.square().sum()).backward()
+    optimizer.step(1.0)
+    assert (moved < 1).all()
+    torch.testing.assert_close(still.detach(), torch.ones(2, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NAMES = {
@@ -70,6 +70,26 @@ def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
     return between.join(
         readable(value) if axis == "dataset" else f"{readable(axis)} {_value(value)}" for axis, value in cell.items()
     )
+
+
+def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """What tells panels, each of a model and a cell, from each other, a line per axis; of a single one the model.
+
+    Example:
+        >>> cells = [{"dataset": "pca", "latent_dim": size, "beta": 1.0} for size in (2, 4)]
+        >>> apart([("vae1", cell) for cell in cells])
+        ['latent size 2', 'latent size 4']
+        >>> apart([("vae1", {"dataset": "pca"})])
+        ['VAE-1']
+    """
+    models = {model for model, _ in panels}
+    axes = [axis for _, cell in panels for axis in cell if axis != "dataset"]
+    differ = [axis for axis in dict.fromkeys(axes) if len({cell.get(axis) for _, cell in panels}) > 1]
+    named = len(models) > 1 or not differ
+    return [
+        "\n".join([*([readable(model)] if named else []), *(describe({a: cell[a]}) for a in differ if a in cell)])
+        for model, cell in panels
+    ]
 
 
 def settings(value: Any) -> str:

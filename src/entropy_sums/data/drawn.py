@@ -17,6 +17,7 @@ from entropy_sums.data.settings import (
     BoltzmannMachine,
     DrawnSettings,
     MixtureOfGammas,
+    SparseBars,
     SparseSources,
 )
 
@@ -36,15 +37,41 @@ def bars(settings: Bars, data_dir: Path, generator: np.random.Generator) -> dict
                [0., 0., 0.],
                [0., 0., 0.]])
     """
-    side = settings.side
-    image = np.eye(side)[:, :, None] * np.ones(side)
-    weights = np.concatenate([image, image.transpose(0, 2, 1)]).reshape(2 * side, side**2).T
+    weights = bar_images(settings.side)
 
     def drawn(count: int, part: np.random.Generator) -> np.ndarray:
-        present = part.random((count, 2 * side)) < settings.probability
+        present = part.random((count, 2 * settings.side)) < settings.probability
         return (present @ weights.T > 0).astype(float)
 
     return _split(settings, generator, drawn, {"weights": weights})
+
+
+def bar_images(side: int) -> np.ndarray:
+    """All rows, then all columns of R × R pixels, one in each column of `(R², 2R)`, with pixels 0 and 1.
+
+    Example:
+        >>> bar_images(2).T
+        array([[1., 1., 0., 0.],
+               [0., 0., 1., 1.],
+               [1., 0., 1., 0.],
+               [0., 1., 0., 1.]])
+    """
+    image = np.eye(side)[:, :, None] * np.ones(side)
+    return np.concatenate([image, image.transpose(0, 2, 1)]).reshape(2 * side, side**2).T
+
+
+def sparse_bars(settings: SparseBars, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Sparse coding with bars, $x = Wz + \sigma\varepsilon$: Laplace latents of scale λ, the 2R bars as columns of W.
+
+    `weights` W (D, H), not of norm 1 but of pixels 0 and 1, `scale` λ and `noise` σ are returned as truth.
+    Source: Velychko et al. (AISTATS 2024), official code, `learning-bars`.
+
+    Example:
+        >>> arrays = sparse_bars(SparseBars(train=10, test=5), Path(), np.random.default_rng(0))
+        >>> arrays["train"].shape, arrays["truth"]["weights"].shape
+        ((10, 25), (25, 10))
+    """
+    return _superposed(settings, generator, bar_images(settings.side))
 
 
 def sparse_sources(settings: SparseSources, data_dir: Path, generator: np.random.Generator) -> dict:
@@ -60,13 +87,7 @@ def sparse_sources(settings: SparseSources, data_dir: Path, generator: np.random
     truth, points = generator.spawn(2)
     weights = truth.standard_normal((settings.dim, settings.true_latent_dim))
     weights /= np.linalg.norm(weights, axis=0)
-
-    def drawn(count: int, part: np.random.Generator) -> np.ndarray:
-        latents = part.laplace(0, settings.scale, (count, settings.true_latent_dim))
-        return latents @ weights.T + settings.noise * part.standard_normal((count, settings.dim))
-
-    scales = {"scale": np.array(settings.scale), "noise": np.array(settings.noise)}
-    return _split(settings, points, drawn, {"weights": weights, **scales})
+    return _superposed(settings, points, weights)
 
 
 def belief_network(settings: BeliefNetwork, data_dir: Path, generator: np.random.Generator) -> dict:
@@ -136,6 +157,17 @@ def mixture_of_gammas(settings: MixtureOfGammas, data_dir: Path, generator: np.r
         return part.gamma(settings.shape_parameter, means[chosen] / settings.shape_parameter)
 
     return _split(settings, points, drawn, {"means": means, "shape": np.array(settings.shape_parameter)})
+
+
+def _superposed(settings: SparseBars | SparseSources, generator: np.random.Generator, weights: np.ndarray) -> dict:
+    dim, latents = weights.shape
+
+    def drawn(count: int, part: np.random.Generator) -> np.ndarray:
+        z = part.laplace(0, settings.scale, (count, latents))
+        return z @ weights.T + settings.noise * part.standard_normal((count, dim))
+
+    scales = {"scale": np.array(settings.scale), "noise": np.array(settings.noise)}
+    return _split(settings, generator, drawn, {"weights": weights, **scales})
 
 
 def _split(settings: DrawnSettings, generator: np.random.Generator, draw: Draw, truth: dict) -> dict:

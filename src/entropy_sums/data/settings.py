@@ -191,6 +191,28 @@ class SparseSources(LatentSettings):
     """Standard deviation of the Gaussian noise on every coordinate."""
 
 
+class SparseBars(DrawnSettings):
+    """Sparse coding with bars: Laplace latents, a row or column of R × R pixels for each, Gaussian noise.
+
+    `latent_dim: 2R` is the truth.
+    """
+
+    name = "sparse_bars"
+    loader = "entropy_sums.data.drawn:sparse_bars"
+    source = "generated; Velychko et al. (AISTATS 2024)"
+
+    side: Annotated[int, Field(ge=2)] = 5
+    """Pixels R of a row; the data have R² dimensions."""
+    scale: Positive = 1.0
+    r"""Scale $\lambda$ of the Laplace latents."""
+    noise: Positive = 0.1
+    """Standard deviation of the Gaussian noise on every pixel."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.side**2
+
+
 class BeliefNetwork(LatentSettings):
     """A sigmoid belief network with one layer of binary latents."""
 
@@ -591,6 +613,49 @@ class Array(MeasuredSettings):
         return self
 
 
+class Patches(MeasuredSettings):
+    """Patches of natural images, whitened: of the two photographs of scikit-learn, or of a user's own.
+
+    Example:
+        >>> Patches().whiten, Patches(path="IMAGES.mat").whiten
+        (True, False)
+    """
+
+    name = "patches"
+    loader = "entropy_sums.data.patches:patches"
+    source = "sklearn.datasets.load_sample_images, or the user's own file; Olshausen & Field (Vision Research 1997)"
+
+    side: Annotated[int, Field(ge=2)] = 16
+    """Pixels of a row of a patch; the data have so many squared dimensions."""
+    train: PointCount = 20_000
+    """Number of training patches."""
+    test: PointCount = 2000
+    """Number of held-out patches, from other parts of the images."""
+    test_fraction: Probability = 0.25
+    """Share of every image, on its right, that held-out patches are from."""
+    path: Path | None = None
+    """A .mat file of grey images (rows, columns, images), such as IMAGES.mat, instead of the photographs."""
+    variable: str = "IMAGES"
+    """Name of the images in it."""
+    whiten: bool = True
+    """Whiten the images, to a variance of 0.1; by default not those of a file, which IMAGES.mat has whitened."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.side**2
+
+    @property
+    def files(self) -> list[Path]:
+        return [] if self.path is None else [self.path]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_are_whitened(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("path") is not None:
+            return {"whiten": False, **values}
+        return values
+
+
 DATASETS: dict[str, type[DatasetSettings]] = {
     dataset.name: dataset
     for dataset in (
@@ -598,6 +663,7 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         PCARing,
         Counts,
         Bars,
+        SparseBars,
         SparseSources,
         BeliefNetwork,
         BoltzmannMachine,
@@ -617,6 +683,7 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         FashionMNIST,
         CelebA,
         SUSY,
+        Patches,
         Array,
     )
 }

@@ -56,11 +56,21 @@ def _to_laplace(distance: Tensor, p: Laplace) -> Tensor:
     return (distance * (-p.log_scale).exp() + p.log_scale + LOG_2).sum(-1)
 
 
+def mean_distance(q: Normal, loc: Tensor | float = 0.0) -> Tensor:
+    r"""$\mathbb E_q|x_d - \mu_d|$ of each coordinate: the mean of a folded normal, `(..., D)`.
+
+    Example:
+        >>> mean_distance(Normal(torch.zeros(1, 1), torch.zeros(1, 1)))
+        tensor([[0.7979]])
+    """
+    std, shift = q.log_std.exp(), q.mean - loc
+    ratio = shift / (math.sqrt(2) * std)
+    return math.sqrt(2 / math.pi) * std * (-ratio.square()).exp() + shift * ratio.erf()
+
+
 @register(Normal, Laplace)
 def _normal_to_laplace(q: Normal, p: Laplace) -> Tensor:
-    std, shift = q.log_std.exp(), q.mean - p.loc
-    ratio = shift / (math.sqrt(2) * std)
-    return _to_laplace(math.sqrt(2 / math.pi) * std * (-ratio.square()).exp() + shift * ratio.erf(), p)
+    return _to_laplace(mean_distance(q, p.loc), p)
 
 
 @register(Laplace, Laplace)

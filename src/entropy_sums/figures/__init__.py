@@ -27,6 +27,8 @@ FIGURES: dict[str, str] = {
     "latent_scatter": "dataset",
     "variance_reduction": "dataset",
     "model_selection": "dataset",
+    "entropies": "dataset",
+    "dictionary": "dataset",
 }
 """Name of every figure → what it has a picture of each of (then called `<name>_<part>`): the datasets of a study, the
 published figures that the study has `panels` of, or nothing, where one picture shows all."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -133,6 +135,33 @@ class Weighted(Protocol):
 
 
 @runtime_checkable
+class WithDictionary(Protocol):
+    """A model with one vector of the data space for each latent."""
+
+    @property
+    def dictionary(self) -> Float[Tensor, "all latent dim"]:
+        """What each latent sends to the data, in units of its scale."""
+        ...
+
+    def posterior(self, x: Float[Tensor, "*replica points dim"]) -> Family:
+        """As `Model.posterior`."""
+        ...
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A model that may be given what is known of the distribution of its data."""
+
+    def inform(self, truth: Mapping[str, np.ndarray]) -> None:
+        """Take over what the settings say is known, such as `weights` W (D, H).
+
+        Raises:
+            ValueError: the data have no such truth, or one of another size.
+        """
+        ...
+
+
+@runtime_checkable
 class Annealed(Protocol):
     """A model with a partition function that annealed importance sampling brackets."""
 
@@ -211,6 +240,39 @@ class DirectedModel(Model):
         z, value = _side_by_side(samples, x)
         log_q = torch.cat([posterior.log_prob(sample) for sample in samples], dim=1)
         return self.prior().log_prob(z) + self.observation(z).log_prob(value) - log_q
+
+    def landscape(
+        self,
+        x: Float[Tensor, "*replica points dim"],
+        noise: Float[Tensor, "all rows noise"],
+        prior_weight: Float[Tensor, " all"] | None = None,
+    ) -> Callable[[], Tensor]:
+        r"""What training ascends on x as a function of the parameters as they are when it is called, `(replica,)`.
+
+        $$\mathcal H[q] - w\, \mathrm{CE}_\text{prior} - \mathrm{CE}_\text{observation}$$
+
+        Args:
+            x, noise: as for `bound`.
+            prior_weight: w of each replica; by default 1, the ELBO.
+        """
+
+        def height() -> Tensor:
+            bound = self.bound(x, noise)
+            if prior_weight is None:
+                return bound.elbo
+            return bound.elbo - (prior_weight - 1) * bound.factors["prior"].cross_entropy
+
+        return height
+
+    def objective(self, x: Tensor, noise: Tensor) -> Tensor:
+        return self.landscape(x, noise)()
+
+    def settle(self, x: Float[Tensor, "*replica points dim"], prior_weight: Tensor | None = None) -> None:
+        """Set parameters that are solved for on the points of an update, after it; most models have none.
+
+        Args:
+            x, prior_weight: as for `landscape`.
+        """
 
     def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
         """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""

@@ -304,6 +304,27 @@ class SparseCodingSettings(ModelSettings):
     """Nonlinearity of its hidden layers."""
     variance_head: VarianceHead = "log_variance"
     """How its variance outputs become standard deviations."""
+    objective: Literal["elbo", "entropy"] = "elbo"
+    """What training ascends: the `elbo`, or the `entropy` sum with σ² and λ solved for on the points of each step."""
+    averaging: Packed[Annotated[float, Field(ge=0, lt=1)]] = 0.0
+    """With `objective: entropy`, weight of the past in σ² and λ, which minibatches want near 1: else they are those of
+    the last one."""
+    dictionary: Literal["learned", "true"] = "learned"
+    """The weights W: learned, or held at those that the data were drawn with, as a reference."""
+
+    @model_validator(mode="after")
+    def _solvable(self):
+        if self.objective == "entropy" and self.prior == "fixed":
+            raise ValueError(
+                "objective: entropy solves for the scales of the prior, which prior: fixed holds; write prior: learned "
+                "or objective: elbo"
+            )
+        if self.averaging and self.objective == "elbo":
+            raise ValueError(
+                f"averaging: {self.averaging} is of σ² and λ that are solved for; write objective: entropy, or leave "
+                "averaging out"
+            )
+        return self
 
     def weights(self, observed_dim: int) -> int:
         encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]

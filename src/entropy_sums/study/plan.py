@@ -131,7 +131,7 @@ class Cost:
         """Seconds on one core; encoder and decoder are taken as halves, a gradient as two further passes."""
         _, dim = self._shape
         samples = self.run.training.evaluation.samples
-        trained = sum(phase.steps * points * 3 * (1 + phase.samples) / 2 for phase, points in self._phases)
+        trained = sum(phase.gradients * points * 3 * (1 + phase.samples) / 2 for phase, points in self._phases)
         per_point = 3 * (1 + samples) / 2 + 1 / 2 + HELDOUT * (1 + samples + 1) / 2
         passes = trained + self._records * self._points * per_point
         activations = dim + self.run.model_settings.latent_dim + self._units

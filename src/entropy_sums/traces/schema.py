@@ -63,6 +63,9 @@ PER_RUN: dict[str, tuple[str, str]] = {
     **LATENTS,
     **SUBSETS,
     **BATCHES,
+    "gini": ("mean Gini coefficient of the absolute posterior means of a point", "1"),
+    "heldout_gini": ("mean Gini coefficient of the absolute posterior means of a point, held-out data", "1"),
+    "weights": ("what each latent sends to the data, times the scale of its prior", "units of the data"),
     "diverged_at": ("first recorded step at which the run was found diverged", "optimiser steps"),
     "observed_dim": ("number of data dimensions", "1"),
     "run": ("identity of the run", "1"),
@@ -88,7 +91,7 @@ LABELS = {
 }
 """What the numbers that stand along a dimension mean; `factor` has names, those of `COUNTED` are counted from 0."""
 
-COUNTED = ("latent", "estimate", "batch")
+COUNTED = ("latent", "pixel", "estimate", "batch")
 
 CHECKED = ("factor", *LABELS, *PER_STEP, *PER_RUN)
 """What the checksum of a trace file covers, of what it has."""

@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
 def to_dataset(
     job: Job,
     arrays: dict[str, np.ndarray],
-    once: dict[str, np.ndarray],
+    at_end: dict[str, np.ndarray],
     steps: list[int],
     per_step: dict[str, list[float]],
     diverged_at: np.ndarray,
@@ -38,7 +38,7 @@ def to_dataset(
 
     Args:
         arrays: quantity → `(step, replica, …)`.
-        once: quantity that does not depend on the step → `(replica, …)`.
+        at_end: quantity that does not depend on the step → `(replica, …)`.
         per_step: quantity that all runs have in common → `(step,)`.
     """
     size = len(job.runs)
@@ -47,7 +47,7 @@ def to_dataset(
         if name in arrays:
             dims = ["replica", *dimensions(name)]
             variables[name] = (dims, np.moveaxis(arrays[name], 0, 1), attributes(name))
-    for name, values in once.items():
+    for name, values in at_end.items():
         variables[name] = (["replica", *dimensions(name)], values, attributes(name))
     for name, shared in per_step.items():
         variables[name] = (["replica", "step"], np.broadcast_to(shared, (size, len(steps))), attributes(name))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
+
+from entropy_sums.training.settings import PhaseSettings
+
+SMALLEST_CHANGE = 1e-11
+"""Nats, or length of a step, at which a run of L-BFGS ends."""
 
 
 class PackedOptimizer:
@@ -25,7 +29,7 @@ class PackedOptimizer:
     `torch.optim`, a tenth of a step of small networks.
 
     Attributes:
-        update: of a group, None where the model maximises its ELBO by itself, without gradients.
+        update: of a group, None where a step is no single update with a gradient.
         moments: running moments of the gradient by name, a tensor for each parameter.
 
     Example:
@@ -56,7 +60,8 @@ class PackedOptimizer:
     def step(self, factor: float) -> None:
         """One update with the gradients that are present, every learning rate times `factor`."""
         assert self.update is not None, "only the model itself can update it"
-        gradients = [cast(Tensor, parameter.grad) for parameter in self.parameters]
+        # What an objective does not depend on has no gradient
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         for group in self._groups:
             self.update(group, [gradient[group.members] for gradient in gradients], group.learning_rate * factor)
         for parameter in self.parameters:
@@ -117,11 +122,41 @@ def _sgd(group: Group, gradients: list[Tensor], learning_rate: float) -> None:
     )
 
 
+def climb(model: nn.Module, landscape: Callable[[], Tensor], settings: PhaseSettings) -> None:
+    """One run of L-BFGS up a function of the parameters of a model with one replica, with strong Wolfe conditions.
+
+    Source: Liu and Nocedal (Mathematical Programming 1989), as torch has it.
+
+    Example:
+        >>> point = nn.ParameterList([torch.tensor([3.0, -2.0])])
+        >>> climb(point, lambda: -(point[0] ** 4).sum(), PhaseSettings(optimizer="lbfgs", batch_size="full"))
+        >>> bool((point[0].abs() < 0.05).all())
+        True
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.LBFGS(
+        parameters,
+        max_iter=settings.iterations,
+        history_size=settings.history,
+        # The gap is first order in the gradient: it still moves where the objective no longer does
+        tolerance_change=SMALLEST_CHANGE,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss = -landscape().sum()
+        loss.backward()
+        return loss.item()
+
+    optimizer.step(closure)
+
+
 @dataclass(frozen=True)
 class Rule:
     """An update of a group from its gradients and a learning rate, and the moments that it keeps.
 
-    Without an update, the model maximises its ELBO by itself.
+    EM and L-BFGS have none: the steps of these are no single update with a gradient.
     """
 
     update: Callable[[Group, list[Tensor], float], None] | None = None
@@ -133,6 +168,7 @@ OPTIMIZERS: dict[str, Rule] = {
     "adamw": Rule(_with_moments(adamw), ("first", "second")),
     "sgd": Rule(_sgd),
     "em": Rule(),
+    "lbfgs": Rule(),
 }
 """Name of an optimiser → how it updates."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -16,17 +16,18 @@ from entropy_sums.certificates import Certificate, certify
 from entropy_sums.data.checks import check_support
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import ModelSettings, build
-from entropy_sums.models.model import Maximising, Model
+from entropy_sums.models.model import DirectedModel, Informed, Maximising, Model
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
 from entropy_sums.training.ends import latents, subsets
 from entropy_sums.training.evaluation import Evaluation, Record, as_numpy
 from entropy_sums.training.likelihood import estimates
 from entropy_sums.training.minibatches import Minibatches
-from entropy_sums.training.optimizer import PackedOptimizer
+from entropy_sums.training.optimizer import PackedOptimizer, climb
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
 from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.sparsity import sparsity
 
 CERTIFICATE_TRIALS = 2
 """Enough to tell which coefficients depend on the parameters; `entropy-sums certify` tries more."""
@@ -55,9 +56,8 @@ class Trace:
     Attributes:
         steps: at which steps.
         records: a record for each, arrays with a leading replica axis.
-        likelihood: estimates of the log-likelihood at the end, `(replica,)` each.
-        ends: latents and estimates from subsets at the end, `(replica, …)`.
-        batches: the bound of every minibatch, `(replica, batch)`.
+        at_end: what does not depend on the step, `(replica, …)`: estimates of the log-likelihood and from subsets,
+            latents and dictionary at the end, the bound of every minibatch.
         diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
         wall_time: seconds of training until each step.
     """
@@ -66,9 +66,7 @@ class Trace:
     steps: list[int] = field(default_factory=list)
     wall_time: list[float] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    likelihood: Record = field(default_factory=dict)
-    ends: Record = field(default_factory=dict)
-    batches: Record = field(default_factory=dict)
+    at_end: Record = field(default_factory=dict)
 
     def arrays(self) -> Record:
         """Every recorded quantity, `(step, replica, …)`."""
@@ -89,6 +87,9 @@ class Phase:
             [settings.weight_decay for settings in each],
             self.settings.second_moment_decay,
         )
+        weights = [settings.prior_weight for settings in each]
+        weighted = any(weight != 1 for weight in weights)
+        self.prior_weight = pack.data.new_tensor(weights, dtype=torch.float64) if weighted else None
         self._factor = SCHEDULES[self.settings.schedule]
         self._position, self._seeds = position, pack.seeds
         self._dropouts = [m for m in pack.model.modules() if isinstance(m, Dropout) and m.rate.any()]
@@ -96,26 +97,48 @@ class Phase:
     def update(self, pack: Pack, step: int) -> None:
         """One step up the objective of every replica."""
         x, noise = self.batches(step - self.start)
-        if isinstance(pack.model, Maximising) and self.optimizer.update is None:
-            pack.model.maximise(x)
-        else:
-            self._ascend(pack, x, noise, step - self.start)
+        STEPS.get(self.settings.optimizer, Phase._ascend)(self, pack, x, noise, step - self.start)
         pack.model.constrain()
+        if isinstance(pack.model, DirectedModel):
+            pack.model.settle(x, self.prior_weight)
+
+    def _maximise(self, pack: Pack, x: Tensor, noise: Tensor, step: int) -> None:
+        assert isinstance(pack.model, Maximising), "checked before training"
+        pack.model.maximise(x)
+
+    def _climb(self, pack: Pack, x: Tensor, noise: Tensor, step: int) -> None:
+        """A run of L-BFGS for each replica by itself, as the lengths of its steps would tie them to each other."""
+        tensors = dict(pack.model.named_parameters())
+        for position in range(pack.model.replicas):
+            model, own = pack.alone(position), slice(position, position + 1)
+            learned = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+            weight = None if self.prior_weight is None else self.prior_weight[own]
+            climb(model, model.landscape(x, noise[own], weight), self.settings)
+            for name in learned:
+                tensors[name].data[own] = model.get_parameter(name).data
 
     def _ascend(self, pack: Pack, x: Tensor, noise: Tensor, step: int) -> None:
+        model = pack.model
         with drawing(self._dropouts, self._generators(step) if self._dropouts else ()):
-            if pack.minibatches is None:
-                loss = -pack.model.objective(x, noise).sum()
-            else:
-                bound = pack.model.bound(x, noise)
+            if pack.minibatches is not None:
+                bound = model.bound(x, noise)
                 pack.minibatches.keep(self.start + step, bound)
                 loss = -bound.elbo.sum()
+            elif self.prior_weight is None:
+                loss = -model.objective(x, noise).sum()
+            else:
+                assert isinstance(model, DirectedModel), "checked before training"
+                loss = -model.landscape(x, noise, self.prior_weight)().sum()
         loss.backward()
         self.optimizer.step(self._factor(step / self.settings.steps))
 
     def _generators(self, step: int) -> list[torch.Generator]:
         device = self.batches.data.device
         return [generator(seed, Stream.DROPOUT, self._position, step, device=device) for seed in self._seeds]
+
+
+STEPS = {"em": Phase._maximise, "lbfgs": Phase._climb}
+"""Optimiser → its step, where that is no update with a gradient."""
 
 
 class Pack:
@@ -128,6 +151,7 @@ class Pack:
         identity: of the job; a checkpoint of another one is not taken up.
         checkpoint: file of the checkpoint; None does without.
         checkpoint_seconds: time between checkpoints.
+        truth: what is known of the distribution of the data, as `Dataset` has it.
     """
 
     def __init__(
@@ -139,6 +163,7 @@ class Pack:
         identity: str = "",
         checkpoint: Path | None = None,
         checkpoint_seconds: float = 60.0,
+        truth: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.replicas, self.training = replicas, replicas[0].training
         self.identity, self.checkpoint, self.checkpoint_seconds = identity, checkpoint, checkpoint_seconds
@@ -150,8 +175,10 @@ class Pack:
         self.seeds = [replica.seed for replica in replicas]
         generators = [generator(seed, Stream.PARAMETERS) for seed in self.seeds]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
-        self._check_optimizers()
+        self._check_phases()
         self._check_subsets(len(heldout))
+        if isinstance(self.model, Informed):
+            self.model.inform(truth or {})
         asked = self.training.evaluation.batches
         self.minibatches = Minibatches(self.training.steps, self.model) if asked else None
         samples = self.training.evaluation.samples
@@ -207,11 +234,11 @@ class Pack:
             observe(self)
             seen = time.monotonic()
         evaluations = {"": self._evaluate, "heldout_": self._evaluate_heldout}
-        self.trace.likelihood = estimates(self.model, evaluations, self.step, self.training.evaluation)
-        self.trace.ends = latents(self.model, self._evaluate)
-        self.trace.ends |= subsets(self.model, self._evaluate_heldout, self.training.evaluation)
+        self.trace.at_end = estimates(self.model, evaluations, self.step, self.training.evaluation)
+        self.trace.at_end |= latents(self.model, self._evaluate) | sparsity(self.model, evaluations)
+        self.trace.at_end |= subsets(self.model, self._evaluate_heldout, self.training.evaluation)
         if self.minibatches is not None:
-            self.trace.batches = {name: as_numpy(values.T) for name, values in self.minibatches.values.items()}
+            self.trace.at_end |= {name: as_numpy(values.T) for name, values in self.minibatches.values.items()}
         return self.trace
 
     def _check_batches(self) -> None:
@@ -222,18 +249,42 @@ class Pack:
                     "training points; lower it or write full"
                 )
 
-    def _check_optimizers(self) -> None:
-        for position, phase in enumerate(self.training.phases):
-            if phase.optimizer == "em" and not isinstance(self.model, Maximising):
-                raise ValueError(
-                    f"training.phases.{position}.optimizer: em needs a model with a step of EM (`maximise`), and "
-                    f"{type(self.model).__name__} has none; choose adam, adamw or sgd"
-                )
+    def alone(self, position: int) -> DirectedModel:
+        """A model of its own with the parameters of one replica as they are now."""
+        replica = self.replicas[position]
+        model = build([replica.model], self.data.shape[1], [generator(replica.seed, Stream.PARAMETERS)]).to(self.data)
+        assert isinstance(model, DirectedModel), "checked before training"
+        for name, parameter in self.model.named_parameters():
+            model.get_parameter(name).data.copy_(parameter.data[position : position + 1])
+        return model
 
-            if phase.optimizer == "em" and self.training.evaluation.batches:
+    def _check_phases(self) -> None:
+        name, directed = type(self.model).__name__, isinstance(self.model, DirectedModel)
+        dropped = any(module.rate.any() for module in self.model.modules() if isinstance(module, Dropout))
+        for position in range(len(self.training.phases)):
+            phases = [replica.training.phases[position] for replica in self.replicas]
+            optimizer, where = phases[0].optimizer, f"training.phases.{position}"
+            if optimizer == "em" and not isinstance(self.model, Maximising):
                 raise ValueError(
-                    f"training.evaluation.batches: phase {position} has optimizer: em, which takes no gradient of a "
-                    "bound; write batches: false"
+                    f"{where}.optimizer: em needs a model with a step of EM (`maximise`), and {name} has none; choose "
+                    "adam, adamw or sgd"
+                )
+            if optimizer == "lbfgs" and (dropped or not directed):
+                why = "draws other units to drop" if directed else "has no `landscape`"
+                raise ValueError(
+                    f"{where}.optimizer: lbfgs needs an objective that is the same function all along a search, and "
+                    f"{name} {why}; choose adam, adamw or sgd" + (", or write dropout: 0" if directed else "")
+                )
+            if (weights := {phase.prior_weight for phase in phases} - {1.0}) and not directed:
+                raise ValueError(
+                    f"{where}.prior_weight: {min(weights)} weights the prior of VAEs and sparse coding, and {name} has "
+                    "none to be weighted; write prior_weight: 1"
+                )
+            if self.training.evaluation.batches and (optimizer in STEPS or weights):
+                why = f"optimizer: {optimizer}" if optimizer in STEPS else f"prior_weight: {min(weights)}"
+                raise ValueError(
+                    f"training.evaluation.batches: phase {position} has {why}, and does not ascend the bound of its "
+                    "minibatch; write batches: false"
                 )
 
     def _check_subsets(self, points: int) -> None:
@@ -306,6 +357,7 @@ class Pack:
         position = next(i for i, end in enumerate(self._ends) if self.step <= end)
         phases = [replica.training.phases[position] for replica in self.replicas]
         other = np.array([phase.optimizer == "adamw" and phase.weight_decay > 0 for phase in phases])
+        other |= np.array([phase.prior_weight != 1 for phase in phases])
         other |= np.array([not replica.model.ascends_elbo for replica in self.replicas])
         return np.where(other, np.nan, [phase.weight_decay for phase in phases])
 

@@ -65,7 +65,8 @@ def train(
     checkpoint = output.with_suffix(".checkpoint")
     replicas = [Replica(run.seed, run.model_settings, run.training) for run in job.runs]
     identity = f"{job.identity} {dataset.checksum}"
-    pack = Pack(replicas, dataset.train, dataset.test, place, identity, checkpoint, checkpoint_seconds)
+    points = dataset.train, dataset.test
+    pack = Pack(replicas, *points, place, identity, checkpoint, checkpoint_seconds, dataset.truth)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())
     with Reporter(job.name, len(replicas), pack.training.steps) as reporter:
@@ -77,7 +78,7 @@ def train(
         to_dataset(
             job,
             arrays,
-            {**trace.likelihood, **trace.ends, **trace.batches, **known},
+            trace.at_end | known,
             trace.steps,
             {"wall_time": trace.wall_time, "epoch": epochs(pack.training, len(dataset.train), trace.steps)},
             trace.diverged_at,

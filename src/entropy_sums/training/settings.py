@@ -19,7 +19,13 @@ from entropy_sums.settings import Packed, Settings
 PROTOCOL = 4
 """Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
 
-Optimizer = Literal["adam", "adamw", "sgd", "em"]
+Optimizer = Literal["adam", "adamw", "sgd", "em", "lbfgs"]
+
+FULL_BATCH_ONLY = {
+    "em": "forgets all points but those of its step",
+    "lbfgs": "compares values on the same points",
+}
+"""Optimiser that takes full batches without a penalty → why."""
 
 
 class PhaseSettings(Settings):
@@ -38,8 +44,16 @@ class PhaseSettings(Settings):
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
     optimizer: Optimizer = "adam"
-    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`; or `em`, for mixtures and
-    factor analysis, on full batches: it has no learning rate, and none of the settings of the gradient acts on it."""
+    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`; or, on full batches,
+    `em`, for mixtures and factor analysis, and `lbfgs`, for VAEs and sparse coding, one run of which is a step: these
+    two have no learning rate, and none of the settings of the gradient acts on them."""
+    iterations: PositiveInt = 200
+    """Most iterations of a run of `lbfgs`, which begins anew at every step."""
+    history: PositiveInt = 200
+    """Updates from which `lbfgs` knows the curvature."""
+    prior_weight: Packed[PositiveFloat] = 1.0
+    """Weight of the prior in what training ascends, H[q] − weight · CE of the prior − CE of the observation, for VAEs
+    and sparse coding: annealing has phases with other weights first. The elbo is recorded without it."""
     weight_decay: Packed[NonNegativeFloat] = 0.0
     """λ, on all learned parameters θ: with `adam` and `sgd` the objective is elbo − (λ/2)‖θ‖², with `adamw` each step
     shrinks θ by λ times the learning rate. The elbo is recorded without the penalty."""
@@ -47,15 +61,22 @@ class PhaseSettings(Settings):
     """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
     learned variances need in short trainings."""
 
+    @property
+    def gradients(self) -> int:
+        """Of a replica: one per step, or per iteration of `lbfgs`."""
+        return self.steps * (self.iterations if self.optimizer == "lbfgs" else 1)
+
     @model_validator(mode="after")
-    def _em_as_it_is(self):
-        if self.optimizer == "em" and self.batch_size != "full":
+    def _full_batches_as_they_are(self):
+        why = FULL_BATCH_ONLY.get(self.optimizer)
+        if why and self.batch_size != "full":
             raise ValueError(
-                f"optimizer: em forgets all points but those of its step, here batch_size: {self.batch_size}; write "
-                "batch_size: full"
+                f"optimizer: {self.optimizer} {why}, here batch_size: {self.batch_size}; write batch_size: full"
             )
-        if self.optimizer == "em" and self.weight_decay:
-            raise ValueError(f"optimizer: em has no weight_decay, here {self.weight_decay}; write weight_decay: 0")
+        if why and self.weight_decay:
+            raise ValueError(
+                f"optimizer: {self.optimizer} has no weight_decay, here {self.weight_decay}; write weight_decay: 0"
+            )
         return self
 
 

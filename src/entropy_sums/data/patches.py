@@ -1,0 +1,120 @@
+"""Patches of natural images, whitened: what sparse coding is usually shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.fft import dctn, idctn
+
+from entropy_sums.data.preparation import add_noise
+from entropy_sums.data.settings import Patches
+
+CUTOFF = 200 / 512
+"""Cycles per pixel beyond which the filter of Olshausen and Field lets little through: 200 per 512 pixels."""
+
+VARIANCE = 0.1
+"""Of whitened images, as in the file IMAGES.mat of Olshausen and Field."""
+
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Share of red, green and blue in the grey value (ITU-R BT.601)."""
+
+
+def patches(settings: Patches, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    r"""Square patches at random places of grey images, whitened; held-out ones from the right part of every image.
+
+    Both parts are whitened by themselves, and divided by one number: that which gives the left part a variance of 0.1.
+    Raises FileNotFoundError, or ValueError naming file, variable and fix, for images that cannot be read or are smaller
+    than a patch.
+
+    Source: the photographs of scikit-learn, `load_sample_images`; Olshausen and Field (Vision Research 1997) for the
+    filter and for the file IMAGES.mat.
+
+    Example:
+        >>> patches(Patches(train=10, test=5), Path(), np.random.default_rng(0))["train"].shape
+        (10, 256)
+    """
+    images = _photographs() if settings.path is None else read_images(settings.path, settings.variable)
+    left, right = _parts(images, settings)
+    train, test, train_noise, test_noise = generator.spawn(4)
+    return {
+        "train": add_noise(_cut(left, settings.side, settings.train, train), settings.noise, train_noise),
+        "test": add_noise(_cut(right, settings.side, settings.test, test), settings.noise, test_noise),
+    }
+
+
+def whiten(image: np.ndarray) -> np.ndarray:
+    r"""The image through the filter $R(f) = f e^{-(f/f_0)^4}$, with $f_0$ = 0.39 cycles per pixel.
+
+    Amplitudes of natural images fall as 1/f: R makes their spectrum flat up to the cut-off. The image is continued by
+    its mirror images, so that opposite edges do not meet. Source: Olshausen and Field (Vision Research 1997).
+
+    Example:
+        >>> bool(np.allclose(whiten(np.full((4, 6), 0.7)), 0))
+        True
+    """
+    rows, columns = (np.arange(size) / (2 * size) for size in image.shape)
+    frequency = np.hypot(rows[:, None], columns)
+    passed = frequency * np.exp(-((frequency / CUTOFF) ** 4))
+    return np.asarray(idctn(np.asarray(dctn(image, norm="ortho")) * passed, norm="ortho"))
+
+
+def read_images(path: Path, variable: str) -> np.ndarray:
+    """The grey images of a MATLAB file as an array (images, rows, columns).
+
+    Raises FileNotFoundError, or ValueError naming the file, for a file that is damaged or of MATLAB 7.3, a variable
+    that it does not have, and values that are no finite images (rows, columns, images).
+    """
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of a .mat file with images")
+    try:
+        content = loadmat(path)
+    except NotImplementedError as error:
+        raise ValueError(f"{path}: of MATLAB 7.3; save it with -v7") from error
+    except Exception as error:  # what loadmat raises for a damaged file is whatever its bytes lead to
+        raise ValueError(f"{path}: cannot be read as a .mat file: {error}") from error
+    names = [name for name in content if not name.startswith("__")]
+    if variable not in names:
+        raise ValueError(f"{path}: it holds no {variable!r}; set variable to one of: {', '.join(names) or '(none)'}")
+    images = np.atleast_3d(content[variable])
+    if images.ndim != 3 or images.dtype.kind not in "buif" or not np.isfinite(images).all():
+        raise ValueError(
+            f"{path}: {variable} of shape {images.shape} and type {images.dtype} is no array of finite images (rows, "
+            "columns, images); save it as such"
+        )
+    return images.astype(float).transpose(2, 0, 1)
+
+
+def _photographs() -> np.ndarray:
+    from sklearn.datasets import load_sample_images
+
+    return np.stack([photograph @ LUMA / 255 for photograph in load_sample_images().images])
+
+
+def _parts(images: np.ndarray, settings: Patches) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    border = round((1 - settings.test_fraction) * images.shape[2])
+    parts = images[:, :, :border], images[:, :, border:]
+    for name, part in zip(("training", "held-out"), parts, strict=True):
+        if min(part.shape[1:]) < settings.side:
+            size = " × ".join(map(str, part.shape[1:]))
+            raise ValueError(
+                f"{settings.path or 'photographs'}: the {name} part of an image has {size} pixels, less than a patch "
+                f"of side: {settings.side}; lower it, or move test_fraction towards 1/2"
+            )
+    if not settings.whiten:
+        return list(parts[0]), list(parts[1])
+    pairs = [(whiten(left), whiten(right)) for left, right in zip(*parts, strict=True)]
+    scales = [(VARIANCE / left.var()) ** 0.5 for left, _ in pairs]
+    left, right = zip(*[(s * a, s * b) for s, (a, b) in zip(scales, pairs, strict=True)], strict=True)
+    return list(left), list(right)
+
+
+def _cut(images: Sequence[np.ndarray], side: int, count: int, generator: np.random.Generator) -> np.ndarray:
+    rows, columns = images[0].shape
+    places = np.array([len(images), rows - side + 1, columns - side + 1])
+    # One call for all, so that more patches keep the earlier ones
+    chosen = (generator.random((count, 3)) * places).astype(int)
+    return np.stack([images[k][i : i + side, j : j + side].ravel() for k, i, j in chosen])

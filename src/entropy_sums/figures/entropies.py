@@ -1,0 +1,92 @@
+"""The entropies that the entropy sum has, and the ELBO, while learning: what each objective trades for what."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.figures import captions, style
+
+POSTERIOR = "#E69F00"
+COLUMNS = 4
+"""Panels beside each other."""
+
+EARLY = 0.1
+"""Share of the recorded values at either end that may be off scale, so that the late steps can be read."""
+
+
+@style.styled
+def draw(tree: xr.DataTree) -> Figure:
+    """A panel per model and combination of facet axes: medians over seeds, with their quartiles as bands.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> tree = example_tree({"dataset": ["pca"], "latent_dim": [2, 4], "seed": [0]}, ["vae1"])
+        >>> [ax.get_title() for ax in draw(tree).axes]
+        ['latent size 2', 'latent size 4']
+    """
+    panels = list(cells.walk(tree))
+    width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
+    figure, grid, used = style.tiles(len(panels), COLUMNS, width, 1.4)
+    last = max(ds["step"].max().item() for _, _, ds in panels)
+    colors = style.factor_colors(dict.fromkeys(str(f) for _, _, ds in panels for f in ds["factor"].values))
+    titles = names.apart([(model, cell) for model, cell, _ in panels])
+    for ax, title, (_, _, ds) in zip(used, titles, panels, strict=True):
+        style.step_axis(ax, last)
+        ax.set_title(title)
+        _curves(ax, statistics.usable(ds), colors)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("nats")
+    figure.supxlabel("optimiser step", fontsize="medium")
+    lines = {"ELBO": style.QUANTITIES["elbo"], "entropy of the posterior": POSTERIOR}
+    lines |= {f"of the {names.readable(factor)}": color for factor, color in colors.items()}
+    style.legend(figure, [Line2D([], [], color=color, label=label) for label, color in lines.items()])
+    return figure
+
+
+def caption(tree: xr.DataTree) -> str:
+    """What is shown, from how many runs.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> caption(cells.narrow(example_tree(), "pca"))[:47]
+        'Entropies and ELBO while learning on PCA (nats '
+    """
+    (dataset,) = cells.datasets(tree)
+    return captions.compose(
+        tree,
+        f"Entropies and ELBO while learning on {names.readable(dataset)} (nats per data point), on the training set.",
+        "Where learning has ended, the ELBO is the entropy of the posterior minus those of all factors of the model.",
+        "Lines: median over seeds; bands: 25 to 75 %.",
+        captions.facets(tree, "Panels"),
+        "Triangles mark medians beyond the scale. The early steps are spread out by a scale that is linear up to step "
+        "1 and logarithmic from there.",
+    )
+
+
+def _curves(ax: Axes, ds: xr.Dataset, colors: dict[str, str]) -> None:
+    if not ds["elbo"].notnull().any():
+        style.say(ax, "no finished run")
+        ax.set_yticks([])
+        return
+    curves = [(ds["posterior_entropy"], POSTERIOR)]
+    curves += [(ds["entropy"].sel(factor=factor), color) for factor, color in colors.items() if factor in ds["factor"]]
+    curves = [(values, color) for values, color in curves if values.notnull().any()]
+    bands = [(statistics.band(values), color) for values, color in [*curves, (ds["elbo"], style.QUANTITIES["elbo"])]]
+    for band, color in bands:
+        style.draw_band(ax, band, color)
+    medians = np.concatenate([band["median"].dropna("step").values for band, _ in bands])
+    ends = [band["median"].dropna("step").values[-1] for band, _ in bands]
+    bottom, top = np.quantile(medians, [EARLY, 1 - EARLY])
+    bottom, top = min(bottom, *ends), max(top, *ends)
+    margin = 0.06 * (top - bottom) or 1.0
+    ax.set_ylim(bottom - margin, top + margin)
+    for band, color in bands:
+        style.mark_beyond(ax, band["median"], color)

@@ -1,0 +1,51 @@
+"""What a dictionary model has learned: the dictionary, and how few of its latents explain a point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from entropy_sums.models.model import Model, WithDictionary
+from entropy_sums.training.evaluation import Evaluation, Record
+
+
+def sparsity(model: Model, evaluations: Mapping[str, Evaluation]) -> Record:
+    """The dictionary as `weights` `(replica, H, D)` and `gini` `(replica,)` for all data, where there is a dictionary.
+
+    The Gini coefficient is that of the absolute posterior means of a point, averaged over points, as in Velychko et al.
+    (AISTATS 2024).
+
+    Args:
+        evaluations: prefix of the names → what has the data.
+    """
+    if not isinstance(model, WithDictionary):
+        return {}
+    record: Record = {}
+    with torch.no_grad():
+        for prefix, evaluation in evaluations.items():
+            mean = evaluation.mean(
+                model.replicas, lambda c, of=evaluation: gini(model.posterior(of.data[c]).mean).mean(1)
+            )
+            record[f"{prefix}gini"] = mean.double().cpu().numpy()
+        record["weights"] = model.dictionary.double().cpu().numpy()
+    return record
+
+
+def gini(values: Float[Tensor, "*all latent"]) -> Float[Tensor, "*all"]:
+    r"""Gini coefficient of absolute values along the last axis, from 0, all alike, to 1 − 1/H, all but one zero.
+
+    $$\frac{\sum_{h,k} \bigl||z_h| - |z_k|\bigr|}{2H \sum_h |z_h|}
+      = \frac{\sum_h (2h - H - 1)\, |z|_{(h)}}{H \sum_h |z_h|}, \qquad |z|_{(1)} \leq \dots \leq |z|_{(H)}$$
+
+    Source: Hurley and Rickard (IEEE Transactions on Information Theory 2009).
+
+    Example:
+        >>> gini(torch.tensor([[2.0, -2.0], [0.0, 3.0]]))
+        tensor([0.0000, 0.5000])
+    """
+    ordered, number = values.abs().sort(-1).values, values.shape[-1]
+    ranks = torch.arange(1, number + 1, dtype=values.dtype, device=values.device)
+    return (ordered * (2 * ranks - number - 1)).sum(-1) / (number * ordered.sum(-1))
