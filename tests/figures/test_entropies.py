@@ -46,3 +46,10 @@ def test_a_cell_without_runs_says_so(study):
     figure = entropies.draw(cells.narrow(study, "digits"))
     empty = [ax.get_title() for ax in figure.axes if [text.get_text() for text in ax.texts] == ["no finished run"]]
     assert empty == ["linear VAE\nlatent size 4", "VAE-0\nlatent size 4"]
+
+
+def test_the_axis_ends_where_these_runs_do(study):
+    short = study["vae1"].to_dataset().copy(deep=True)
+    short["elbo"][{"dataset": 0, "step": slice(20, None)}] = np.nan
+    tree = type(study).from_dict({"/": study.to_dataset(), "vae1": short})
+    assert entropies.draw(cells.narrow(tree, "pca")).axes[0].get_xlim() == (0, short["step"][19])
