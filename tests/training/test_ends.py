@@ -50,7 +50,7 @@ def test_they_add_up_to_one_at_the_optimum():
     points = (DATA @ torch.diag(torch.tensor([3.0, 2.0, 0.2, 0.2]).double())).numpy()
     phases = [{"optimizer": "em", "batch_size": "full", "steps": 400}]
     training = TrainingSettings(phases=phases, evaluation={"every": 400, "certificate": False}, precision="float64")
-    ends = Pack([Replica(0, MODELS["factor_analysis"](), training)], points, points).run().ends
+    ends = Pack([Replica(0, MODELS["factor_analysis"](), training)], points, points).run().at_end
     np.testing.assert_allclose(ends["latent_square"] + ends["latent_variance"], 1, atol=1e-4)
 
 
@@ -104,7 +104,8 @@ def test_further_sizes_and_estimates_leave_the_others():
 
     def ends(seeds, **evaluation):
         chosen = TrainingSettings(**training, evaluation={**plain, **evaluation})
-        return Pack([Replica(seed, MODELS["vae1"](), chosen) for seed in seeds], DATA.numpy(), DATA.numpy()).run().ends
+        replicas = [Replica(seed, MODELS["vae1"](), chosen) for seed in seeds]
+        return Pack(replicas, DATA.numpy(), DATA.numpy()).run().at_end
 
     few = ends([1], subset_sizes=[5], subset_estimates=2)
     many = ends([0, 1], subset_sizes=[2, 5, 20], subset_estimates=4)

@@ -84,6 +84,7 @@ FURTHER_DIMENSIONS = {
     "subset_cross_entropy": ("subset", "estimate", "factor"),
     "subset_entropy": ("subset", "estimate", "factor"),
     **dict.fromkeys(BATCHES, ("batch",)),
+    "weights": ("latent", "pixel"),
 }
 LABELS = {
     "step": {"long_name": "optimiser steps", "units": "1"},

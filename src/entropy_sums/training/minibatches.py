@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.bound import Bound
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import DirectedModel, Model
 
 PREFIX = "batch_"
 
@@ -23,7 +23,9 @@ class Minibatches:
     """
 
     def __init__(self, steps: int, model: Model) -> None:
-        if type(model).objective is not Model.objective:
+        own = type(model)
+        bounds = Model.objective, DirectedModel.objective, DirectedModel.landscape
+        if not {own.objective, getattr(own, "landscape", own.objective)} <= {*bounds}:
             raise ValueError(
                 f"training.evaluation.batches: {type(model).__name__} is trained by another objective than its bound, "
                 "which no minibatch has; write batches: false"
