@@ -57,3 +57,10 @@ def _no_global_randomness():
     before = torch.get_rng_state()
     yield
     assert torch.equal(before, torch.get_rng_state()), "the global random number generator was used"
+
+
+@pytest.fixture(autouse=True)
+def _denormal_numbers():
+    """Training in the process of a test makes denormal numbers zero; other tests are to see them."""
+    yield
+    torch.set_flush_denormal(False)

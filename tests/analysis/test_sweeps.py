@@ -45,9 +45,10 @@ def test_series_are_schedules():
 @pytest.mark.parametrize(
     ("phases", "start"),
     [
-        ([{"steps": 5}], None),
-        ([{"steps": 5}, {"steps": 7}, {"steps": 1}], 12),
-        ([{"steps": "varied"}, {"steps": 7}], None),
+        ([{"steps": 5, "batch_size": "full"}], None),
+        ([{"steps": 5}, {"steps": 7}, {"steps": 1, "batch_size": "full"}], 12),
+        ([{"steps": 5}, {"steps": 7, "batch_size": 100}], None),
+        ([{"steps": "varied"}, {"steps": 7, "batch_size": "full"}], None),
         ("varied", None),
     ],
 )

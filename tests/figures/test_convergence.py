@@ -57,7 +57,7 @@ def test_exponents_are_in_the_panel_and_in_the_caption(figure, pca):
 
 def test_the_polish_is_marked(pca):
     ds = pca["vae1"].to_dataset()
-    ds.attrs["training"] = json.dumps({"pca": {"phases": [{"steps": 4096}, {"steps": 3584}]}})
+    ds.attrs["training"] = json.dumps({"pca": {"phases": [{"steps": 4096}, {"steps": 3584, "batch_size": "full"}]}})
     tree = type(pca).from_dict({"/": pca.to_dataset(), "vae1": ds})
     (start,) = [line for line in convergence.draw(tree).axes[0].lines if list(line.get_ydata()) == [0, 1]]
     assert list(start.get_xdata()) == [4096, 4096]

@@ -247,6 +247,10 @@ def test_unknown_jobs_and_data_files_are_named_with_the_nearest():
 
 
 REQUIRED = {"array": {"path": "x.npy"}}
+"""Settings without which a dataset cannot be."""
+
+TOGETHER = {"model.averaging": {"model.objective": "entropy"}}
+"""Settings that another one needs."""
 
 
 def alternative(annotation, value):
@@ -255,8 +259,12 @@ def alternative(annotation, value):
         return not value
     if get_origin(annotation) is Literal:
         return next((other for other in get_args(annotation) if other != value), None)
-    if isinstance(value, int | float):
-        return value / 2 if isinstance(value, float) and value else value + 1 if value < 100 else value - 1
+    if isinstance(value, float):
+        return value / 2 or 0.5
+    if isinstance(value, int):
+        return value + 1 if value < 100 else value - 1
+    if isinstance(value, tuple):
+        return (*value, 1000)
     if get_origin(annotation) in (Union, UnionType):
         return alternative(next(a for a in get_args(annotation) if a is not type(None)), value)
     return f"other-{value}"
@@ -283,7 +291,7 @@ def settings():
 @pytest.mark.parametrize(("model", "dataset", "name", "value"), list(settings()))
 def test_every_setting_changes_the_identity(model, dataset, name, value):
     axes = {"model": [model], "dataset": [dataset], "seed": [0]}
-    required = {f"dataset.{key}": v for key, v in REQUIRED.get(dataset, {}).items()}
+    required = {f"dataset.{key}": v for key, v in REQUIRED.get(dataset, {}).items()} | TOGETHER.get(name, {})
     (plain,) = Grid(study(axes, settings=required)).runs
     (changed,) = Grid(study(axes, settings={**required, name: value})).runs
     assert changed.identity("data") != plain.identity("data")

@@ -82,7 +82,7 @@ def series(ds: xr.Dataset) -> list[cells.Cell]:
 
 
 def polish_start(ds: xr.Dataset, dataset: str) -> int | None:
-    """The step before the last phase of training; None with a single phase, or where runs differ in its place.
+    """The step at which a last phase on full batches starts, the polish; None without, or where runs differ in it.
 
     Example:
         >>> training = {"pca": {"phases": [{"steps": 2000}, {"steps": 300, "batch_size": "full"}]}}
@@ -90,7 +90,8 @@ def polish_start(ds: xr.Dataset, dataset: str) -> int | None:
         2000
     """
     phases = json.loads(ds.attrs["training"])[dataset]["phases"]
-    steps = [phase["steps"] for phase in phases[:-1]] if isinstance(phases, list) else []
+    polished = isinstance(phases, list) and phases[-1].get("batch_size") == "full"
+    steps = [phase["steps"] for phase in phases[:-1]] if polished else []
     return sum(steps) if steps and "varied" not in steps else None
 
 

@@ -91,8 +91,8 @@ def caption(tree: xr.DataTree) -> str:
         tree,
         f"Absolute gap that training leaves on {names.readable(dataset)} (nats per data point): one setting of the "
         "base cell (vertical line) varied at a time, medians over seeds with quartiles.",
-        "Where the last of several phases of training starts, the gap is measured (before polish), and again at the "
-        "end of the same runs (after polish).",
+        "Where the last phase of training takes full batches, the gap is measured as it starts (before polish), and "
+        "again at the end of the same runs (after polish).",
         f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap, below which medians are not told from "
         "zero and enter no law. Numbers: exponents before the polish.",
         *(_in_words(panel) for panel in panels(tree)),
