@@ -90,4 +90,7 @@ def test_the_note_of_a_study_is_on_every_figure(tmp_path, shown):
     style.save(figure, tmp_path / "figure", "A caption.", "Reduced: fewer runs.")
     assert figure.texts[-1].get_text() == "Reduced: fewer runs."
     assert figure.get_figheight() == pytest.approx(height + style.NOTE)
+    (label,) = [text for text in figure.texts if text.get_text() == "epoch"]
+    figure.draw_without_rendering()
+    assert label.get_window_extent().y0 >= figure.texts[-1].get_window_extent().y1
     assert (tmp_path / "figure.txt").read_text() == "A caption. Reduced: fewer runs.\n"

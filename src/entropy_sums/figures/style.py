@@ -379,13 +379,16 @@ def save(figure: Figure, path: Path | str, caption: str, note: str | None = None
     # A date or a version in the metadata would make equal figures differ
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {"Software": None}}
     with mpl.rc_context(RC):
-        if note:
-            _write_below(figure, note)
-            caption = f"{caption} {note}"
+        below = _write_below(figure, note) if note else 0.0
+        caption = f"{caption} {note}" if note else caption
         # One layout for all formats: it is the slowest part of drawing
         if engine := figure.get_layout_engine():
             engine.execute(figure)
         figure.set_layout_engine("none")
+        for text in figure.texts:
+            if text.get_text() and text.get_text() == figure.get_supxlabel():
+                # Laid out at the lower edge of the figure, whatever is kept free there
+                text.set_y(text.get_position()[1] + below)
         for ax in figure.axes:
             # Its solver goes by memory addresses: the last digits differ from run to run, and names made of them
             left, bottom, width, height = (round(value, 9) for value in ax.get_position(original=True).bounds)
@@ -397,8 +400,8 @@ def save(figure: Figure, path: Path | str, caption: str, note: str | None = None
         temporary.write_text(caption + "\n", encoding="utf-8")
 
 
-def _write_below(figure: Figure, note: str) -> None:
-    """A line of small print, for which the figure grows."""
+def _write_below(figure: Figure, note: str) -> float:
+    """A line of small print, for which the figure grows; the share of its height that it takes."""
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(note, int(22 * width))
     figure.set_size_inches(width, height + NOTE * len(lines))
@@ -407,6 +410,7 @@ def _write_below(figure: Figure, note: str) -> None:
         left, bottom, across, up = engine.get().get("rect", (0, 0, 1, 1))
         figure.set_layout_engine("constrained", rect=(left, bottom + share, across, up - share))
     figure.text(0.01, 0.02 / figure.get_figheight(), "\n".join(lines), fontsize=6, color="0.35", va="bottom")
+    return share
 
 
 def _spread(names, fixed, further) -> dict:
