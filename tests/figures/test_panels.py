@@ -38,6 +38,19 @@ def test_a_column_per_panel_with_curves_error_and_deviation(figure):
     assert figure.get_supxlabel() == "epoch"
 
 
+def test_panels_of_one_model_say_what_differs(shown):
+    """On every axis that they do not share a value of."""
+    tree = shown.copy()
+    changed = json.dumps(json.loads(tree["1"].attrs["cell"]) | {"latent_dim": 4})
+    tree["2"] = tree["1"].to_dataset().assign_attrs(panel="c", cell=changed)
+    titles = [ax.get_title() for ax in panels.draw(tree).axes[:3]]
+    assert titles == [
+        "a  linear VAE, PCA\nlatent size 2",
+        "b  VAE-1, PCA\nlatent size 2",
+        "c  VAE-1, PCA\nlatent size 4",
+    ]
+
+
 def test_curves_are_medians_against_epochs(figure, shown):
     ds = shown["1"].to_dataset()
     for name in ("elbo", "entropy_sum"):

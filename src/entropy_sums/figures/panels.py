@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,10 +54,11 @@ def draw(tree: xr.DataTree) -> Figure:
     inches = style.COLUMN_WIDTH if columns == 1 else style.TEXT_WIDTH
     figure, grid = style.facets(blocks * len(rows), columns, inches, [HEIGHTS[row] for row in rows] * blocks)
     drawn: set[str] = set()
+    varied = _varied(panels)
     for number, ds in enumerate(panels):
         block, column = divmod(number, columns)
         axes = dict(zip(rows, grid[block * len(rows) : (block + 1) * len(rows), column], strict=True))
-        axes["curves"].set_title(title(ds))
+        axes["curves"].set_title(title(ds, varied))
         usable = statistics.usable(ds)
         drawn |= _curves(axes["curves"], usable, _settings(ds))
         for row in rows[1:]:
@@ -81,17 +82,29 @@ def draw(tree: xr.DataTree) -> Figure:
     return figure
 
 
-def title(ds: xr.Dataset) -> str:
-    """Letter of the panel where it has one, model and dataset.
+def title(ds: xr.Dataset, varied: Collection[str] = ()) -> str:
+    """Letter of the panel where it has one, model and dataset; below, its values on the axes that are `varied`.
 
     Example:
-        >>> cell = '{"dataset": "pca_ring", "latent_dim": 2}'
-        >>> title(xr.Dataset(attrs={"panel": "c", "model": "vae3", "cell": cell}))
-        'c  VAE-3, PCA-ring'
+        >>> cell = '{"dataset": "pca_ring", "batch_size": 100}'
+        >>> title(xr.Dataset(attrs={"panel": "c", "model": "vae3", "cell": cell}), ["batch_size"])
+        'c  VAE-3, PCA-ring\\nbatch size 100'
     """
     letter = f"{ds.attrs['panel']}  " if len(ds.attrs["panel"]) == 1 else ""
-    dataset = json.loads(ds.attrs["cell"])["dataset"]
-    return f"{letter}{names.readable(ds.attrs['model'])}, {names.readable(dataset)}"
+    cell = json.loads(ds.attrs["cell"])
+    own = names.describe({axis: cell[axis] for axis in varied if axis in cell})
+    what = f"{letter}{names.readable(ds.attrs['model'])}, {names.readable(cell['dataset'])}"
+    return f"{what}\n{own}" if own else what
+
+
+def _varied(panels: Sequence[xr.Dataset]) -> list[str]:
+    """Axes that tell panels of one model and dataset apart."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for ds in panels:
+        cell = json.loads(ds.attrs["cell"])
+        found.setdefault((ds.attrs["model"], cell["dataset"]), []).append(cell)
+    alike = [cells for cells in found.values() if len(cells) > 1]
+    return list(dict.fromkeys(a for cells in alike for a in cells[0] if len({cell[a] for cell in cells}) > 1))
 
 
 def caption(tree: xr.DataTree) -> str:
