@@ -47,3 +47,7 @@ def test_other_posteriors_say_so(single):
     without = ds.drop_vars([name for name in ds if name.startswith("latent_") and name != "latent_entropy"])
     figure = latent_scatter.draw(type(single).from_dict({"/": single.to_dataset(), "vae1": without}))
     assert "no normal posterior" in [text.get_text() for text in figure.axes[0].texts]
+    blank = ds.map(lambda values: values.where(False) if values.dtype.kind == "f" else values, keep_attrs=True)
+    empty = blank.assign(planned=ds["planned"])
+    figure = latent_scatter.draw(type(single).from_dict({"/": single.to_dataset(), "vae1": empty}))
+    assert "no finished run" in [text.get_text() for text in figure.axes[0].texts]

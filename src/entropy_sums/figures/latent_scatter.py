@@ -66,7 +66,7 @@ def caption(tree: xr.DataTree) -> str:
 
 def _dots(ax: Axes, ds: xr.Dataset) -> None:
     if "latent_square" not in ds or not ds["latent_square"].notnull().any():
-        style.say(ax, "no normal posterior")
+        style.say(ax, "no normal posterior" if ds["elbo"].notnull().any() else "no finished run")
         ax.set_xticks([])
         ax.set_yticks([])
         return
