@@ -56,7 +56,7 @@ def test_a_latent_size_without_runs_has_no_line(tree):
 @pytest.mark.parametrize("missing", ["batches", "segments", "order"])
 def test_other_studies_say_so(tree, missing):
     ds = tree["linearvae"].to_dataset()
-    shuffled = ds.attrs["training"].replace('"samples"', '"order": "shuffled", "samples"')
+    shuffled = ds.attrs["training"].replace('"order": "given"', '"order": "shuffled"')
     changed = {
         "batches": ds.drop_vars([f"batch_{name}" for name in streams.ESTIMATES]),
         "segments": ds.assign_attrs(data='{"stream": {}}'),

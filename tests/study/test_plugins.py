@@ -109,6 +109,17 @@ def test_an_identity_depends_on_the_source_and_on_nothing_else(tmp_path):
     assert identities(files(tmp_path / "b")) == before
 
 
+def test_an_axis_cannot_be_called_like_a_quantity_of_the_traces(tmp_path):
+    """It would be found out when all runs are trained and collected."""
+    settings = SETTINGS.replace("    encoder_width: int = 70\n", "    gap: int = 1\n")
+    axes = STUDY.replace("seed: [0, 1]", "seed: [0, 1], {axis}: [1, 2]").replace("vae1, ", "")
+    path = files(tmp_path, **{"mine.py": settings, "study.yaml": axes.replace("{axis}", "gap")})
+    with pytest.raises(StudyError, match=r"axes\.gap: a quantity .* write where the setting is, such as model\.gap"):
+        Grid(read(path), path)
+    path.write_text(axes.replace("{axis}", "model.gap"))
+    assert {run.coordinates["model.gap"] for run in Grid(read(path), path).runs} == {1, 2}
+
+
 def test_a_plugin_leaves_our_own_runs_as_they_are(tmp_path):
     plain = STUDY.replace("plugins: [mine.py]\n", "").replace(", wide_vae", "")
     alone = identities(files(tmp_path, **{"study.yaml": plain}))

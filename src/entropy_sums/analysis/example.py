@@ -94,7 +94,7 @@ def streaming(seeds: int = 4, segment: int = 400) -> xr.DataTree:
     noise = np.random.default_rng(0).standard_normal((2, *shape.shape))
     level = level.transpose(*shape.dims)
     batches = {"batch_elbo": level + 0.7 * noise[0], "batch_entropy_sum": level + 0.05 * noise[1]}
-    training = {"stream": {"phases": [{"steps": batch.size, "batch_size": 10, "samples": 100}]}}
+    training = {"stream": {"phases": [{"steps": batch.size, "batch_size": 10, "samples": 100, "order": "given"}]}}
     attributes = {"training": json.dumps(training), "data": json.dumps({"stream": {"segment": 10 * segment}})}
     group = ds.assign(batches).assign_attrs(attributes)
     return xr.DataTree.from_dict({"/": tree.to_dataset(), "linearvae": group})

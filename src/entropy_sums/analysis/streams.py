@@ -70,7 +70,7 @@ def stream(ds: xr.Dataset) -> Stream | None:
         return None
     phases = json.loads(ds.attrs["training"])[dataset]["phases"]
     size, *others = {phase["batch_size"] for phase in phases}
-    in_order = all(phase.get("order", "given") == "given" for phase in phases)
+    in_order = all(phase["order"] == "given" for phase in phases)
     if others or not in_order or {segment, size} & {"varied", "full"} or segment // size > ds.sizes["batch"]:
         return None
     return Stream(size, segment // size)

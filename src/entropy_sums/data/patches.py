@@ -72,7 +72,7 @@ def read_images(path: Path, variable: str) -> np.ndarray:
         raise FileNotFoundError(f"{path}: no such file; give the path of a .mat file with images")
     try:
         content = loadmat(path)
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # what loadmat raises for files of MATLAB 7.3, which are HDF5
         raise ValueError(f"{path}: of MATLAB 7.3; save it with -v7") from error
     except Exception as error:  # what loadmat raises for a damaged file is whatever its bytes lead to
         raise ValueError(f"{path}: cannot be read as a .mat file: {error}") from error

@@ -25,15 +25,9 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
         8
     """
-    combinations, models = cells.combinations(tree), cells.models(tree)
-    heights = [1.25] * len(combinations)
-    figure, grid = style.facets(len(combinations), len(models), style.width(len(models)), heights)
-    for column, model in enumerate(models):
-        grid[0, column].set_title(names.readable(model))
-        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
-        for row, combination in enumerate(combinations):
-            _dots(grid[row, column], cells.select(runs, combination))
-    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    figure, _, panels = style.per_model(tree, 1.25)
+    for ax, runs in panels:
+        _dots(ax, runs)
     figure.supxlabel(r"$\tau_h^2$, mean over points", fontsize="medium")
     figure.supylabel(r"$\nu_h^2$, mean over points", fontsize="medium")
     active, collapsed = (

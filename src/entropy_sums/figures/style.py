@@ -19,7 +19,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from entropy_sums.analysis import names
+from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.files import atomic
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.25, 6.75
@@ -187,6 +187,34 @@ def facets(
     figure = Figure((inches, sum(heights) + 0.75), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"height_ratios": heights}, **options)
     return figure, grid
+
+
+def per_model(tree: xr.DataTree, height: float, **options) -> tuple[Figure, np.ndarray, list[tuple[Axes, xr.Dataset]]]:
+    """A column per model and a row per combination of facet axes, both named: figure, grid, panels with their runs.
+
+    The runs of a panel are the usable ones of its cell.
+
+    Args:
+        tree: collected, narrowed to one dataset.
+        height: of a panel in inches.
+        options: of `matplotlib.figure.Figure.subplots`.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> figure, grid, panels = per_model(cells.narrow(example_tree(), "pca"), 1.25)
+        >>> grid.shape, len(panels), panels[0][1]["elbo"].dims
+        ((2, 4), 8, ('seed', 'step'))
+    """
+    combinations, models = cells.combinations(tree), cells.models(tree)
+    heights = [height] * len(combinations)
+    figure, grid = facets(len(combinations), len(models), width(len(models)), heights, **options)
+    panels = []
+    for column, model in enumerate(models):
+        grid[0, column].set_title(names.readable(model))
+        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
+        panels += [(grid[row, column], cells.select(runs, cell)) for row, cell in enumerate(combinations)]
+    name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    return figure, grid, panels
 
 
 def tiles(number: int, columns: int, inches: float, height: float, **options) -> tuple[Figure, np.ndarray, list[Axes]]:

@@ -25,21 +25,14 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
         8
     """
-    combinations, models = cells.combinations(tree), cells.models(tree)
-    heights = [1.25] * len(combinations)
-    width = style.width(len(models))
-    figure, grid = style.facets(len(combinations), len(models), width, heights, sharex="all", sharey="all")
-    for column, model in enumerate(models):
-        grid[0, column].set_title(names.readable(model))
-        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
-        for row, combination in enumerate(combinations):
-            _lines(grid[row, column], cells.select(runs, combination))
+    figure, grid, panels = style.per_model(tree, 1.25, sharex="all", sharey="all")
+    for ax, runs in panels:
+        _lines(ax, runs)
     for ax in grid[:, 0]:
         ax.set_ylabel("std (nats)")
     # Whole decades: within one there would be no label, or too many
     exponents = np.log10(grid[0, 0].get_ylim())
     grid[0, 0].set_ylim(10 ** np.floor(exponents[0]), 10 ** np.ceil(exponents[1]))
-    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
     figure.supxlabel("held-out points per estimate", fontsize="medium")
     colors = {name: style.QUANTITIES[name] for name in subsets.QUANTITIES}
     style.legend(

@@ -256,13 +256,7 @@ class DirectedModel(Model):
             prior_weight: w of each replica; by default 1, the ELBO.
         """
 
-        def height() -> Tensor:
-            bound = self.bound(x, noise)
-            if prior_weight is None:
-                return bound.elbo
-            return bound.elbo - (prior_weight - 1) * bound.factors["prior"].cross_entropy
-
-        return height
+        return lambda: weighted(self.bound(x, noise), prior_weight)
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
         return self.landscape(x, noise)()
@@ -277,6 +271,19 @@ class DirectedModel(Model):
     def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
         """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""
         return observation.entropy()
+
+
+def weighted(bound: Bound, prior_weight: Float[Tensor, " all"] | None) -> Float[Tensor, " all"]:
+    """The elbo with a weight of the cross-entropy of the prior, by default 1.
+
+    Example:
+        >>> nats = torch.tensor([2.0])
+        >>> bound = Bound(0 * nats, {"prior": Factor(nats, nats)})
+        >>> weighted(bound, None), weighted(bound, torch.tensor([3.0]))
+        (tensor([-2.]), tensor([-6.]))
+    """
+    more = 0.0 if prior_weight is None else (prior_weight - 1) * bound.factors["prior"].cross_entropy
+    return bound.elbo - more
 
 
 def _samples(posterior: Normal | FullNormal, x: Tensor, noise: Tensor) -> list[Tensor]:

@@ -17,9 +17,9 @@ from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import Family, FullNormal, Laplace, Normal, cross_entropy
 from entropy_sums.distributions.closed_forms import mean_distance
 from entropy_sums.distributions.normal import cholesky
-from entropy_sums.layers import Trunk, per_replica
+from entropy_sums.layers import Trunk, constant, per_replica
 from entropy_sums.models.components import Blueprint, NormalHeads
-from entropy_sums.models.model import DirectedModel
+from entropy_sums.models.model import DirectedModel, weighted
 
 Points = Float[Tensor, "*replica points dim"]
 
@@ -68,7 +68,7 @@ class SparseCoding(DirectedModel):
         self.log_scale = nn.Parameter(log_scale, requires_grad=s.prior == "learned")
         self.log_std = nn.Parameter(per_replica(blueprint.packed("initial_std")).log())
         self.kind, self.known = s.objective, s.dictionary == "true"
-        self.averaging = per_replica(blueprint.packed("averaging"))
+        self.averaging = constant(blueprint.packed("averaging"))
         self.weight.requires_grad_(not self.known)
 
     def inform(self, truth: Mapping[str, np.ndarray]) -> None:
@@ -361,8 +361,7 @@ def _newton(
 
 
 def _elbo(model: SparseCoding, x: Tensor, noise: Tensor, posterior: Family, prior_weight: Tensor) -> Tensor:
-    bound = model.bound(x, noise, posterior)
-    return bound.elbo - (prior_weight - 1) * bound.factors["prior"].cross_entropy
+    return weighted(model.bound(x, noise, posterior), prior_weight)
 
 
 def _entropy(model: SparseCoding, x: Tensor, noise: Tensor, posterior: Family, prior_weight: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from entropy_sums.models.settings import MODELS, ModelSettings
 from entropy_sums.settings import Settings
 from entropy_sums.study.errors import StudyError, blocks, explained, nearest
 from entropy_sums.study.schema import Panel, Scalar, Study
+from entropy_sums.traces.schema import NAMES
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 
 IDENTITY_AXES = ("model", "dataset", "seed")
@@ -169,6 +170,11 @@ class Resolver:
             wrong = [seed for seed in values if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
             if wrong:
                 raise StudyError(f"{self.source}: axes.seed: {wrong[0]!r} is not a whole number from 0 on")
+        if axis in NAMES:
+            raise StudyError(
+                f"{self.source}: axes.{axis}: a quantity or dimension of the traces has this name; write where the "
+                f"setting is, such as model.{axis}"
+            )
         read = values if axis in IDENTITY_AXES else [self._read("axes", axis, value) for value in values]
         doubles = list(dict.fromkeys(str(value) for value in read if read.count(value) > 1))
         if doubles:

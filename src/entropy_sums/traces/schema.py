@@ -97,6 +97,9 @@ COUNTED = ("latent", "pixel", "estimate", "batch")
 CHECKED = ("factor", *LABELS, *PER_STEP, *PER_RUN)
 """What the checksum of a trace file covers, of what it has."""
 
+NAMES = frozenset({*CHECKED, *COUNTED})
+"""Names of all quantities and dimensions, which no axis can have."""
+
 WORDS = ("factor", "run")
 """What holds text."""
 

@@ -16,7 +16,7 @@ from entropy_sums.certificates import Certificate, certify
 from entropy_sums.data.checks import check_support
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import ModelSettings, build
-from entropy_sums.models.model import DirectedModel, Informed, Maximising, Model
+from entropy_sums.models.model import DirectedModel, Informed, Maximising, Model, copies
 from entropy_sums.training.batches import Batches
 from entropy_sums.training.checkpoint import Checkpoint
 from entropy_sums.training.ends import latents, subsets
@@ -110,7 +110,9 @@ class Phase:
         """A run of L-BFGS for each replica by itself, as the lengths of its steps would tie them to each other."""
         tensors = dict(pack.model.named_parameters())
         for position in range(pack.model.replicas):
-            model, own = pack.alone(position), slice(position, position + 1)
+            own = slice(position, position + 1)
+            model = copies(pack.model, 1, position)
+            assert isinstance(model, DirectedModel), "checked before training"
             learned = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
             weight = None if self.prior_weight is None else self.prior_weight[own]
             climb(model, model.landscape(x, noise[own], weight), self.settings)
@@ -248,15 +250,6 @@ class Pack:
                     f"training.phases.{position}.batch_size: {phase.batch_size} is more than the {len(self.data)} "
                     "training points; lower it or write full"
                 )
-
-    def alone(self, position: int) -> DirectedModel:
-        """A model of its own with the parameters of one replica as they are now."""
-        replica = self.replicas[position]
-        model = build([replica.model], self.data.shape[1], [generator(replica.seed, Stream.PARAMETERS)]).to(self.data)
-        assert isinstance(model, DirectedModel), "checked before training"
-        for name, parameter in self.model.named_parameters():
-            model.get_parameter(name).data.copy_(parameter.data[position : position + 1])
-        return model
 
     def _check_phases(self) -> None:
         name, directed = type(self.model).__name__, isinstance(self.model, DirectedModel)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
-from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +16,7 @@ from entropy_sums.traces.schema import TRUTH
 from entropy_sums.traces.write import to_dataset, write
 from entropy_sums.training.pack import Interrupted, Pack, Replica
 from entropy_sums.training.progress import Reporter
-from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.schedules import epochs
 
 MALLOC_OPTIONS = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, 2**30), "M_TOP_PAD": (-2, 2**28)}
 
@@ -90,21 +88,6 @@ def train(
         output,
     )
     checkpoint.unlink(missing_ok=True)
-
-
-def epochs(training: TrainingSettings, points: int, steps: Sequence[int]) -> list[float]:
-    """How often each of so many points was seen until each step, on average; a full batch sees all at every step.
-
-    Example:
-        >>> from entropy_sums.training.settings import PhaseSettings
-        >>> phases = PhaseSettings(steps=20, batch_size=10), PhaseSettings(steps=2, batch_size="full")
-        >>> epochs(TrainingSettings(phases=phases), 100, [0, 10, 20, 21])
-        [0.0, 1.0, 2.0, 3.0]
-    """
-    ends = list(accumulate((phase.steps for phase in training.phases), initial=0))
-    shares = [1.0 if phase.batch_size == "full" else phase.batch_size / points for phase in training.phases]
-    passed = accumulate((share * phase.steps for share, phase in zip(shares, training.phases, strict=True)), initial=0)
-    return np.interp(steps, ends, list(passed)).tolist()
 
 
 def device_name(device: torch.device) -> str:

@@ -1,9 +1,14 @@
-"""When things happen: learning rates within a phase, steps at which a trace is recorded."""
+"""When things happen: learning rates within a phase, steps at which a trace is recorded, epochs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+
+import numpy as np
+
+from entropy_sums.training.settings import TrainingSettings
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda done: 1.0,
@@ -22,3 +27,18 @@ def evaluation_steps(total: int, every: int, also: Iterable[int] = ()) -> list[i
     """
     powers = {0, *(2**k for k in range(every.bit_length()) if 2**k < every)}
     return sorted(step for step in {*powers, *range(every, total, every), *also, total} if step <= total)
+
+
+def epochs(training: TrainingSettings, points: int, steps: Sequence[int]) -> list[float]:
+    """How often each of so many points was seen until each step, on average; a full batch sees all at every step.
+
+    Example:
+        >>> from entropy_sums.training.settings import PhaseSettings
+        >>> phases = PhaseSettings(steps=20, batch_size=10), PhaseSettings(steps=2, batch_size="full")
+        >>> epochs(TrainingSettings(phases=phases), 100, [0, 10, 20, 21])
+        [0.0, 1.0, 2.0, 3.0]
+    """
+    ends = list(accumulate((phase.steps for phase in training.phases), initial=0))
+    shares = [1.0 if phase.batch_size == "full" else phase.batch_size / points for phase in training.phases]
+    passed = accumulate((share * phase.steps for share, phase in zip(shares, training.phases, strict=True)), initial=0)
+    return np.interp(steps, ends, list(passed)).tolist()

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from entropy_sums.models.model import Model, WithDictionary
-from entropy_sums.training.evaluation import Evaluation, Record
+from entropy_sums.training.evaluation import Evaluation, Record, as_numpy
 
 
 def sparsity(model: Model, evaluations: Mapping[str, Evaluation]) -> Record:
@@ -29,8 +29,8 @@ def sparsity(model: Model, evaluations: Mapping[str, Evaluation]) -> Record:
             mean = evaluation.mean(
                 model.replicas, lambda c, of=evaluation: gini(model.posterior(of.data[c]).mean).mean(1)
             )
-            record[f"{prefix}gini"] = mean.double().cpu().numpy()
-        record["weights"] = model.dictionary.double().cpu().numpy()
+            record[f"{prefix}gini"] = as_numpy(mean)
+        record["weights"] = as_numpy(model.dictionary)
     return record
 
 
