@@ -18,6 +18,8 @@ def test_names_of_all_datasets():
         *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll", "counts"),
         *("cosine", "spiral", "grid_of_gaussians", "stream"),
         *("bars", "sparse_bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"),
+        *("deep_boltzmann_machine", "deep_belief_network", "gaussian_boltzmann_machine"),
+        *("mixture_of_gaussians", "mixture_of_bernoullis", "mixture_of_poissons"),
         *("digits", "mnist5k", "mnist", "fashion_mnist", "celeba", "susy", "array", "patches"),
     }
 

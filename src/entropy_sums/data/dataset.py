@@ -20,6 +20,7 @@ _DIMENSIONS = {
     "test": ("test_point", "pixel"),
     "weights": ("pixel", "true_latent"),
     "offset": ("pixel",),
+    "upper_weights": ("true_latent", "true_upper_latent"),
     "noise": (),
     "scale": (),
     "means": ("true_component", "pixel"),
@@ -32,6 +33,7 @@ _LONG_NAMES = {
     "test": "held-out points",
     "weights": "true weights W from latents to pixels",
     "offset": "true offset",
+    "upper_weights": "true weights between the two layers of latents",
     "noise": "true standard deviation of the observation",
     "scale": "true scale of the latents",
     "means": "true means of the components",
@@ -92,7 +94,7 @@ class Dataset:
             >>> load(PCARing(), Path()).true_log_likelihoods
             {}
         """
-        if self.truth.keys() != {"weights", "offset", "noise"} or not self.truth["noise"]:
+        if self.name != "pca" or not self.truth["noise"]:
             return {}
         weights, offset, noise = (self.truth[name] for name in ("weights", "offset", "noise"))
         covariance: Any = weights @ weights.T + noise**2 * np.eye(len(offset))

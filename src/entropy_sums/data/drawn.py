@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -15,14 +16,26 @@ from entropy_sums.data.settings import (
     Bars,
     BeliefNetwork,
     BoltzmannMachine,
+    DeepBeliefNetwork,
+    DeepBoltzmannMachine,
+    DeepSettings,
     DrawnSettings,
+    GaussianBoltzmannMachine,
+    MixtureOfBernoullis,
     MixtureOfGammas,
+    MixtureOfGaussians,
+    MixtureOfPoissons,
     SparseBars,
     SparseSources,
 )
 
 Draw = Callable[[int, np.random.Generator], np.ndarray]
 """Draws that many points, shape (count, D)."""
+
+Visible = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""Draws a point for every row of means or inputs, (count, D)."""
+
+Mixture = MixtureOfGaussians | MixtureOfBernoullis | MixtureOfPoissons | MixtureOfGammas
 
 
 def bars(settings: Bars, data_dir: Path, generator: np.random.Generator) -> dict:
@@ -123,6 +136,82 @@ def boltzmann_machine(settings: BoltzmannMachine, data_dir: Path, generator: np.
         >>> arrays["train"].shape, arrays["truth"]["weights"].shape
         ((10, 16), (16, 4))
     """
+    layer, points = _layer(settings, generator)
+    return _split(settings, points, _given_states(layer, layer.log_mass, _binary), layer.truth)
+
+
+def deep_boltzmann_machine(settings: DeepBoltzmannMachine, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Two layers of hidden units: $p(v, h, g) \propto \exp(b^\top v + (v - \frac12)^\top W (h - \frac12)
+    + (h - \frac12)^\top U (g - \frac12))$.
+
+    Exact draws, as of `boltzmann_machine`; `upper_weights` U (H, G) with $U_{hg} \sim N(0, s^2)$ are truth, too.
+
+    Example:
+        >>> settings = DeepBoltzmannMachine(train=10, test=5)
+        >>> arrays = deep_boltzmann_machine(settings, Path(), np.random.default_rng(0))
+        >>> arrays["train"].shape, arrays["truth"]["upper_weights"].shape
+        ((10, 16), (4, 4))
+    """
+    layer, points = _layer(settings, generator)
+    upper, truth = _above(settings, layer, generator)
+    return _split(settings, points, _given_states(layer, layer.log_mass + upper, _binary), truth)
+
+
+def deep_belief_network(settings: DeepBeliefNetwork, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""A machine $p(h, g) \propto \exp((h - \frac12)^\top U (g - \frac12))$ over a layer $v_d \sim
+    B(\mathrm{sigmoid}(b_d + w_d^\top (h - \frac12)))$.
+
+    Exact draws and truth as of `deep_boltzmann_machine`.
+
+    Example:
+        >>> settings = DeepBeliefNetwork(train=10, test=5)
+        >>> deep_belief_network(settings, Path(), np.random.default_rng(0))["train"].shape
+        (10, 16)
+    """
+    layer, points = _layer(settings, generator)
+    upper, truth = _above(settings, layer, generator)
+    return _split(settings, points, _given_states(layer, upper, _binary), truth)
+
+
+def gaussian_boltzmann_machine(
+    settings: GaussianBoltzmannMachine, data_dir: Path, generator: np.random.Generator
+) -> dict:
+    r"""Normal visible units: $p(v, h) \propto \exp(-\lVert v - b \rVert^2 / 2\sigma^2 + v^\top W (h - \frac12) /
+    \sigma^2)$, so that $v$ given $h$ has the mean $b + W (h - \frac12)$.
+
+    Exact draws and truth as of `boltzmann_machine`, and `noise` σ.
+
+    Example:
+        >>> settings = GaussianBoltzmannMachine(train=10, test=5)
+        >>> gaussian_boltzmann_machine(settings, Path(), np.random.default_rng(0))["train"].shape
+        (10, 16)
+    """
+    layer, points = _layer(settings, generator)
+    log_mass = (layer.inputs**2).sum(axis=1) / (2 * settings.noise**2)
+
+    def normal(inputs: np.ndarray, part: np.random.Generator) -> np.ndarray:
+        return inputs + settings.noise * part.standard_normal(inputs.shape)
+
+    truth = layer.truth | {"noise": np.array(settings.noise)}
+    return _split(settings, points, _given_states(layer, log_mass, normal), truth)
+
+
+class _Layer(NamedTuple):
+    """What visible units see of all states `states` (2^H, H) of the hidden ones.
+
+    Attributes:
+        inputs: $b + W(h - 1/2)$ of every state, (2^H, D).
+        log_mass: of every state, what binary visible units sum to.
+    """
+
+    states: np.ndarray
+    inputs: np.ndarray
+    log_mass: np.ndarray
+    truth: dict[str, np.ndarray]
+
+
+def _layer(settings: BoltzmannMachine, generator: np.random.Generator) -> tuple[_Layer, np.random.Generator]:
+    """A layer with random weights and offsets, and the generator of points."""
     truth, points = generator.spawn(2)
     hidden = settings.true_latent_dim
     weights = truth.normal(0, settings.strength, (settings.dim, hidden))
@@ -131,12 +220,73 @@ def boltzmann_machine(settings: BoltzmannMachine, data_dir: Path, generator: np.
     inputs = offset + (states - 0.5) @ weights.T
     # The sum over v of e^(inputs · v), the rest of the exponent does not depend on v
     log_mass = np.logaddexp(0, inputs).sum(axis=1) - 0.5 * ((states - 0.5) @ weights.T).sum(axis=1)
+    return _Layer(states, inputs, log_mass, {"weights": weights, "offset": offset}), points
+
+
+def _above(
+    settings: DeepSettings, layer: _Layer, generator: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What the sum over a higher layer adds to the log mass of every state, and the truth with its weights."""
+    (source,) = generator.spawn(1)
+    weights = source.normal(0, settings.strength, (settings.true_latent_dim, settings.upper_latent_dim))
+    inputs = (layer.states - 0.5) @ weights
+    return np.logaddexp(0.5 * inputs, -0.5 * inputs).sum(axis=1), layer.truth | {"upper_weights": weights}
+
+
+def _given_states(layer: _Layer, log_mass: np.ndarray, visible: Visible) -> Draw:
+    """Points of states that are drawn with these masses."""
 
     def drawn(count: int, part: np.random.Generator) -> np.ndarray:
-        chosen = part.choice(len(states), size=count, p=softmax(log_mass))
-        return (part.random((count, settings.dim)) < expit(inputs[chosen])).astype(float)
+        chosen = part.choice(len(log_mass), size=count, p=softmax(log_mass))
+        return visible(layer.inputs[chosen], part)
 
-    return _split(settings, points, drawn, {"weights": weights, "offset": offset})
+    return drawn
+
+
+def _binary(logits: np.ndarray, part: np.random.Generator) -> np.ndarray:
+    return (part.random(logits.shape) < expit(logits)).astype(float)
+
+
+def mixture_of_gaussians(settings: MixtureOfGaussians, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Components of equal weight: $x_d \sim N(\mu_{kd}, \sigma^2)$, $\mu_{kd} \sim N(0, s^2)$.
+
+    The means `means` μ (K, D) and the `noise` σ are returned as truth.
+
+    Example:
+        >>> settings = MixtureOfGaussians(train=10, test=5)
+        >>> mixture_of_gaussians(settings, Path(), np.random.default_rng(0))["truth"]["means"].shape
+        (3, 5)
+    """
+    further = {"noise": np.array(settings.noise)}
+    return _mixture(settings, generator, lambda z: z, lambda means, part: part.normal(means, settings.noise), **further)
+
+
+def mixture_of_bernoullis(settings: MixtureOfBernoullis, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Components of equal weight: $x_d \sim B(\mu_{kd})$, $\mathrm{logit}\,\mu_{kd} \sim N(0, s^2)$.
+
+    The means `means` μ (K, D) are returned as truth.
+
+    Example:
+        >>> settings = MixtureOfBernoullis(train=10, test=5)
+        >>> mixture_of_bernoullis(settings, Path(), np.random.default_rng(0))["train"].shape
+        (10, 16)
+    """
+    return _mixture(settings, generator, expit, lambda means, part: (part.random(means.shape) < means).astype(float))
+
+
+def mixture_of_poissons(settings: MixtureOfPoissons, data_dir: Path, generator: np.random.Generator) -> dict:
+    r"""Components of equal weight: $x_d \sim \mathrm{Poisson}(\mu_{kd})$, $\log(\mu_{kd} / r) \sim N(0, s^2)$.
+
+    The means `means` μ (K, D) are returned as truth.
+
+    Example:
+        >>> settings = MixtureOfPoissons(train=10, test=5)
+        >>> mixture_of_poissons(settings, Path(), np.random.default_rng(0))["train"].shape
+        (10, 5)
+    """
+    return _mixture(
+        settings, generator, lambda z: settings.rate * np.exp(z), lambda means, part: part.poisson(means).astype(float)
+    )
 
 
 def mixture_of_gammas(settings: MixtureOfGammas, data_dir: Path, generator: np.random.Generator) -> dict:
@@ -149,14 +299,27 @@ def mixture_of_gammas(settings: MixtureOfGammas, data_dir: Path, generator: np.r
         >>> arrays["train"].shape, bool((arrays["train"] > 0).all())
         ((10, 5), True)
     """
+    shape = settings.shape_parameter
+    return _mixture(
+        settings, generator, np.exp, lambda means, part: part.gamma(shape, means / shape), shape=np.array(shape)
+    )
+
+
+def _mixture(
+    settings: Mixture,
+    generator: np.random.Generator,
+    means_of: Callable[[np.ndarray], np.ndarray],
+    given: Visible,
+    **further: np.ndarray,
+) -> dict:
+    """Components of equal weight, their means a function of normal numbers of standard deviation `strength`."""
     truth, points = generator.spawn(2)
-    means = np.exp(truth.normal(0, settings.strength, (settings.components, settings.dim)))
+    means = means_of(truth.normal(0, settings.strength, (settings.components, settings.dim)))
 
     def drawn(count: int, part: np.random.Generator) -> np.ndarray:
-        chosen = part.integers(settings.components, size=count)
-        return part.gamma(settings.shape_parameter, means[chosen] / settings.shape_parameter)
+        return given(means[part.integers(settings.components, size=count)], part)
 
-    return _split(settings, points, drawn, {"means": means, "shape": np.array(settings.shape_parameter)})
+    return _split(settings, points, drawn, {"means": means, **further})
 
 
 def _superposed(settings: SparseBars | SparseSources, generator: np.random.Generator, weights: np.ndarray) -> dict:

@@ -239,17 +239,92 @@ class BoltzmannMachine(LatentSettings):
     """Standard deviation of the weights."""
 
 
-class MixtureOfGammas(VectorSettings):
-    """Positive data: components of equal weight, Gamma in every dimension."""
+class DeepSettings(BoltzmannMachine):
+    """A second layer of latents above the first one."""
 
-    name = "mixture_of_gammas"
-    loader = "entropy_sums.data.drawn:mixture_of_gammas"
+    upper_latent_dim: Annotated[int, Field(ge=1, le=16)] = 4
+    """Number of units of the higher layer."""
+
+
+class DeepBoltzmannMachine(DeepSettings):
+    """A Boltzmann machine with two layers of hidden units, drawn from exactly."""
+
+    name = "deep_boltzmann_machine"
+    loader = "entropy_sums.data.drawn:deep_boltzmann_machine"
+
+
+class DeepBeliefNetwork(DeepSettings):
+    """A restricted Boltzmann machine of two layers of latents, the lower of which a directed layer shows."""
+
+    name = "deep_belief_network"
+    loader = "entropy_sums.data.drawn:deep_belief_network"
+
+
+class GaussianBoltzmannMachine(BoltzmannMachine):
+    """A restricted Boltzmann machine with normal visible units, drawn from exactly."""
+
+    name = "gaussian_boltzmann_machine"
+    loader = "entropy_sums.data.drawn:gaussian_boltzmann_machine"
+
+    strength: Positive = 0.3
+    """Standard deviation of the weights."""
+    noise: Positive = 0.5
+    """Standard deviation of every visible unit given the hidden ones."""
+
+
+class MixtureOfSettings(VectorSettings):
+    """Components of equal weight, whose dimensions are independent."""
+
     source = "generated"
 
     dim: PositiveInt = 5
     """Number D of data dimensions."""
     components: PositiveInt = 3
     """Number of components."""
+
+
+class MixtureOfGaussians(MixtureOfSettings):
+    """Normal components of one standard deviation."""
+
+    name = "mixture_of_gaussians"
+    loader = "entropy_sums.data.drawn:mixture_of_gaussians"
+
+    noise: Positive = 0.5
+    """Standard deviation of every component."""
+    strength: Positive = 2.0
+    """Standard deviation of the means."""
+
+
+class MixtureOfBernoullis(MixtureOfSettings):
+    """Binary data: Bernoulli in every dimension."""
+
+    name = "mixture_of_bernoullis"
+    loader = "entropy_sums.data.drawn:mixture_of_bernoullis"
+
+    dim: PositiveInt = 16
+    """Number D of data dimensions."""
+    strength: Positive = 2.0
+    """Standard deviation of the logits of the means."""
+
+
+class MixtureOfPoissons(MixtureOfSettings):
+    """Counts: Poisson in every dimension."""
+
+    name = "mixture_of_poissons"
+    loader = "entropy_sums.data.drawn:mixture_of_poissons"
+
+    rate: Positive = 5.0
+    """Median of the rates."""
+    strength: Positive = 1.0
+    """Standard deviation of the logarithms of the rates."""
+
+
+class MixtureOfGammas(MixtureOfSettings):
+    """Positive data: Gamma in every dimension."""
+
+    name = "mixture_of_gammas"
+    loader = "entropy_sums.data.drawn:mixture_of_gammas"
+
     shape_parameter: Positive = 2.0
     """Shape of every component; 1 makes them exponential."""
     strength: Positive = 1.0
@@ -667,6 +742,12 @@ DATASETS: dict[str, type[DatasetSettings]] = {
         SparseSources,
         BeliefNetwork,
         BoltzmannMachine,
+        DeepBoltzmannMachine,
+        DeepBeliefNetwork,
+        GaussianBoltzmannMachine,
+        MixtureOfGaussians,
+        MixtureOfBernoullis,
+        MixtureOfPoissons,
         MixtureOfGammas,
         Manifold,
         RingOfGaussians,
