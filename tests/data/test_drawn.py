@@ -31,6 +31,12 @@ def agree(points, probabilities):
     assert chisquare(found[possible], probabilities[possible] * len(points)).pvalue > 1e-4
 
 
+def moments(points, first, second):
+    """First and second moments of many points, to five standard errors."""
+    for power, expected in ((points, first), (points**2, second)):
+        assert (np.abs(power.mean(axis=0) - expected) < 5 * power.std(axis=0) / np.sqrt(len(points))).all()
+
+
 def test_bars_are_superpositions_of_rows_and_columns():
     arrays = draw("bars", side=2, probability=0.3, train=MANY)
     weights, probabilities = arrays["truth"]["weights"], np.zeros(16)
@@ -58,6 +64,49 @@ def test_boltzmann_machine_against_all_states():
     agree(arrays["train"], mass / mass.sum())
 
 
+def test_deep_boltzmann_machine_against_all_states():
+    arrays = draw("deep_boltzmann_machine", dim=4, true_latent_dim=3, upper_latent_dim=2, train=MANY)
+    weights, offset, upper = (arrays["truth"][name] for name in ("weights", "offset", "upper_weights"))
+    v, h, g = states(4), states(3), states(2)
+    lower = (v @ offset)[:, None] + (v - 0.5) @ weights @ (h - 0.5).T
+    mass = np.exp(lower[:, :, None] + (h - 0.5) @ upper @ (g - 0.5).T).sum(axis=(1, 2))
+    agree(arrays["train"], mass / mass.sum())
+
+
+def test_deep_belief_network_against_all_states():
+    arrays = draw("deep_belief_network", dim=4, true_latent_dim=3, upper_latent_dim=2, train=MANY)
+    weights, offset, upper = (arrays["truth"][name] for name in ("weights", "offset", "upper_weights"))
+    v, h, g = states(4), states(3), states(2)
+    mass = np.exp((h - 0.5) @ upper @ (g - 0.5).T).sum(axis=1)
+    means = expit((h - 0.5) @ weights.T + offset)
+    given = np.prod(np.where(v[:, None] == 1, means, 1 - means), axis=-1)
+    agree(arrays["train"], given @ (mass / mass.sum()))
+
+
+def test_gaussian_boltzmann_machine_has_the_moments_of_its_mixture():
+    """Given the hidden units v is normal, and the mass of a state is the integral over v by completing the square."""
+    arrays = draw("gaussian_boltzmann_machine", dim=3, true_latent_dim=2, strength=0.6, noise=0.7, train=MANY)
+    weights, offset, noise = (arrays["truth"][name] for name in ("weights", "offset", "noise"))
+    means = offset + (states(2) - 0.5) @ weights.T
+    exponent = [((mean**2).sum() - (offset**2).sum()) / (2 * noise**2) for mean in means]
+    share = np.exp(exponent) / np.exp(exponent).sum()
+    moments(arrays["train"], share @ means, share @ means**2 + noise**2)
+
+
+MIXTURES = {
+    "mixture_of_gaussians": lambda means, noise: means**2 + noise**2,
+    "mixture_of_bernoullis": lambda means: means,
+    "mixture_of_poissons": lambda means: means + means**2,
+}
+"""Mixture → the second moment of a component."""
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_mixtures_have_the_moments_of_their_truth(name):
+    truth = (arrays := draw(name, dim=3, components=2, strength=0.5, train=MANY))["truth"]
+    moments(arrays["train"], truth["means"].mean(axis=0), MIXTURES[name](**truth).mean(axis=0))
+
+
 @pytest.mark.parametrize(
     ("name", "sizes"), [("sparse_sources", {"dim": 5, "true_latent_dim": 3}), ("sparse_bars", {"side": 3})]
 )
@@ -74,14 +123,12 @@ def test_sparse_sources_have_the_covariance_of_their_truth(name, sizes):
 @pytest.mark.parametrize("shape", [1.0, 4.0])
 def test_mixture_of_gammas_has_the_moments_of_its_truth(shape):
     arrays = draw("mixture_of_gammas", dim=3, components=2, shape_parameter=shape, strength=0.5, train=MANY)
-    means, points = arrays["truth"]["means"], arrays["train"]
-    second = (means**2 * (1 + 1 / shape)).mean(axis=0)
-    for power, expected in ((points, means.mean(axis=0)), (points**2, second)):
-        assert (np.abs(power.mean(axis=0) - expected) < 5 * power.std(axis=0) / np.sqrt(MANY)).all()
+    means = arrays["truth"]["means"]
+    moments(arrays["train"], means.mean(axis=0), (means**2 * (1 + 1 / shape)).mean(axis=0))
 
 
 @pytest.mark.parametrize(
-    "name", ["bars", "sparse_bars", "belief_network", "boltzmann_machine", "sparse_sources", "mixture_of_gammas"]
+    "name", [name for name, settings in DATASETS.items() if settings.loader.startswith("entropy_sums.data.drawn:")]
 )
 def test_more_points_keep_the_truth_and_the_held_out_points(name):
     few, many = (draw(name, train=count, test=20) for count in (10, 30))
