@@ -59,7 +59,7 @@ def test_sizes_as_published():
 
 
 def test_batches_of_several_sizes_have_no_segments(ds):
-    several = ds.attrs["training"].replace('{"steps"', '{"batch_size": 20}, {"steps"')
+    several = ds.attrs["training"].replace('{"steps"', '{"batch_size": 20, "order": "given"}, {"steps"')
     assert streams.stream(ds.assign_attrs(training=several)) is None
     varied = ds.attrs["training"].replace('"batch_size": 10', '"batch_size": "varied"')
     assert streams.stream(ds.assign_attrs(training=varied)) is None

@@ -21,6 +21,18 @@ def test_the_guide_falls_with_the_root(study):
     np.testing.assert_allclose(values / values[0], [1, 10**-0.5, 0.1])
 
 
+def test_rows_without_subsets_have_no_place(study):
+    """As of cells that a study does not estimate from few points."""
+    tree = cells.narrow(study, "pca").filter(lambda node: node.name in ("vae1", "vae3"))
+    for node in tree.children.values():
+        ds = node.to_dataset()
+        parts = {name: ds[name].where(ds["latent_dim"] > 2) for name in ds if name.startswith("subset_")}
+        node.dataset = ds.assign(parts)
+    figure = variance_reduction.draw(tree)
+    assert len(figure.axes) == 2
+    assert [text.get_text() for text in figure.axes[1].texts] == ["latent size 4"]
+
+
 def test_a_study_without_subsets_says_so(single):
     ds = single["vae1"].to_dataset()
     ds = ds.drop_vars([name for name in ds if name.startswith("subset_")])

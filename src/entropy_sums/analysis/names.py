@@ -99,6 +99,20 @@ def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     ]
 
 
+def rows(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tells facets from each other, a line per axis; of a single one all of it.
+
+    Example:
+        >>> rows([{"latent_dim": 2, "beta": 1.0}, {"latent_dim": 4, "beta": 1.0}])
+        ['latent size 2', 'latent size 4']
+        >>> rows([{"latent_dim": 2}])
+        ['latent size 2']
+    """
+    axes = cells[0] if cells else ()
+    differ = [axis for axis in axes if len(cells) == 1 or len({cell[axis] for cell in cells}) > 1]
+    return [describe({axis: cell[axis] for axis in differ}, "\n") for cell in cells]
+
+
 def settings(value: Any) -> str:
     """Nested settings (of JSON) in words.
 

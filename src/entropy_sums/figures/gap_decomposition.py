@@ -42,7 +42,7 @@ def draw(tree: xr.DataTree) -> Figure:
     grid[0, 0].set_xlim(-0.6, len(bars) - 0.4)
     for ax in grid[:, 0]:
         ax.set_ylabel("final gap (nats)")
-    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(rows)})
+    style.name_rows(figure, dict(zip(names.rows(rows), grid[:, -1:], strict=True)))
     figure.supxlabel(" ".join(names.readable(axis) for axis in along), fontsize="medium")
     patches = [Patch(color=color, label=names.readable(factor)) for factor, color in colors.items()]
     style.legend(figure, [*patches, style.dot("black", "o", "total, 95 % interval")])

@@ -43,7 +43,7 @@ def draw(tree: xr.DataTree) -> Figure:
         grid[0, 0].set_ylim(bottom=lowest / 10)
     for ax in grid[:, 0]:
         ax.set_ylabel("|gap| (nats)")
-    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    style.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
     figure.supxlabel("norm of the gradient of the ELBO (nats per unit of parameter)", fontsize="medium")
     style.model_legend(figure, looks, "slope 1")
     return figure

@@ -62,7 +62,7 @@ def draw(tree: xr.DataTree) -> Figure:
             style.say(bars, f"no finished run: {', '.join(unfinished)}", y=0.06)
     for ax, label in zip(grid[-1], ("optimiser step", "optimiser step", "latent"), strict=True):
         ax.set_xlabel(label)
-    style.name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+    style.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
     handles = [style.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
     handles.append(Line2D([], [], label="prior", **LINE))
     handles.append(Line2D([], [], label="collapse (1 nat)", **style.GUIDE))

@@ -6,7 +6,7 @@ import math
 import textwrap
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -189,7 +189,9 @@ def facets(
     return figure, grid
 
 
-def per_model(tree: xr.DataTree, height: float, **options) -> tuple[Figure, np.ndarray, list[tuple[Axes, xr.Dataset]]]:
+def per_model(
+    tree: xr.DataTree, height: float, shown: Callable[[xr.Dataset], bool] = lambda runs: True, **options
+) -> tuple[Figure, np.ndarray, list[tuple[Axes, xr.Dataset]]]:
     """A column per model and a row per combination of facet axes, both named: figure, grid, panels with their runs.
 
     The runs of a panel are the usable ones of its cell.
@@ -197,6 +199,7 @@ def per_model(tree: xr.DataTree, height: float, **options) -> tuple[Figure, np.n
     Args:
         tree: collected, narrowed to one dataset.
         height: of a panel in inches.
+        shown: whether runs are worth a place; a row without such runs is left out, unless no row were left.
         options: of `matplotlib.figure.Figure.subplots`.
 
     Example:
@@ -205,15 +208,17 @@ def per_model(tree: xr.DataTree, height: float, **options) -> tuple[Figure, np.n
         >>> grid.shape, len(panels), panels[0][1]["elbo"].dims
         ((2, 4), 8, ('seed', 'step'))
     """
-    combinations, models = cells.combinations(tree), cells.models(tree)
+    runs = {model: statistics.usable(tree[model].to_dataset().isel(dataset=0)) for model in cells.models(tree)}
+    planned = cells.combinations(tree)
+    worth = [cell for cell in planned if any(shown(cells.select(ds, cell)) for ds in runs.values())]
+    combinations = worth or planned
     heights = [height] * len(combinations)
-    figure, grid = facets(len(combinations), len(models), width(len(models)), heights, **options)
+    figure, grid = facets(len(combinations), len(runs), width(len(runs)), heights, **options)
     panels = []
-    for column, model in enumerate(models):
+    for column, (model, ds) in enumerate(runs.items()):
         grid[0, column].set_title(names.readable(model))
-        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
-        panels += [(grid[row, column], cells.select(runs, cell)) for row, cell in enumerate(combinations)]
-    name_rows(figure, {names.describe(cell, "\n"): grid[row, -1:] for row, cell in enumerate(combinations)})
+        panels += [(grid[row, column], cells.select(ds, cell)) for row, cell in enumerate(combinations)]
+    name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
     return figure, grid, panels
 
 

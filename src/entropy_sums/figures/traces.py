@@ -61,10 +61,10 @@ def draw(tree: xr.DataTree) -> Figure:
             if column:
                 errors.tick_params(labelleft=False)
     rows = {}
-    for row, combination in enumerate(combinations):
+    for row, label in enumerate(names.rows(combinations)):
         grid[2 * row, 0].set_ylabel("nats")
         grid[2 * row + 1, 0].set_ylabel("error (%)")
-        rows[names.describe(combination, "\n")] = grid[2 * row : 2 * row + 2, -1]
+        rows[label] = grid[2 * row : 2 * row + 2, -1]
     style.name_rows(figure, rows)
     figure.supxlabel("optimiser step", fontsize="medium")
     handles = [

@@ -25,7 +25,7 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
         8
     """
-    figure, grid, panels = style.per_model(tree, 1.25, sharex="all", sharey="all")
+    figure, grid, panels = style.per_model(tree, 1.25, subsets.recorded, sharex="all", sharey="all")
     for ax, runs in panels:
         _lines(ax, runs)
     for ax in grid[:, 0]:
