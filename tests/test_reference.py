@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from entropy_sums import reference
-from entropy_sums.analysis.example import example_tree
+from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.cli import main
-from entropy_sums.tables import final_table, rounded
+from entropy_sums.tables import TABLES, final_table, rounded
+
+FINAL = reference.COMPARED["final"]
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +29,14 @@ def table(tree):
 def kept(tmp_path, tree, table):
     path = tmp_path / "new" / "a.csv"
     reference.keep(table, reference.provenance(tree), path)
-    return reference.read(path)
+    return reference.read(path, FINAL)
 
 
 def test_the_same_numbers_agree(tree, table, kept):
     found, source = kept
-    rows = reference.compare(table, found)
-    assert len(rows) == len(reference.SHARED) * len(table)
-    finished = (table["runs"] > 0).to_numpy().repeat(len(reference.SHARED))
+    rows = reference.compare(table, found, FINAL)
+    assert len(rows) == len(FINAL) * len(table)
+    finished = (table["runs"] > 0).to_numpy().repeat(len(FINAL))
     assert (rows["agrees"] == np.where(finished, "yes", "missing")).all()
     assert source["seeds"] == "[0, 1, 2, 3, 4, 5, 6, 7]"
     assert source["versions"] == tree.attrs["versions"]
@@ -47,30 +49,30 @@ def test_agreement_is_overlap(table, kept, shift, verdict):
     width = float(np.diff(moved[["elbo_low", "elbo_high"]].iloc[0])[0])
     for end in ("", "_low", "_high"):
         moved.loc[0, f"elbo{end}"] += shift * width
-    rows = reference.compare(moved, kept[0])
+    rows = reference.compare(moved, kept[0], FINAL)
     assert rows["agrees"].tolist()[:2] == [verdict, "yes"]
 
 
 def test_without_intervals_nothing_is_said(table, kept):
     alone = table.assign(elbo=table["elbo"] + 1, elbo_low=np.nan, elbo_high=np.nan)
-    rows = reference.compare(alone, kept[0])
+    rows = reference.compare(alone, kept[0], FINAL)
     assert rows.loc[rows["quantity"] == "elbo", "agrees"].tolist()[0] == "?"
 
 
 def test_cells_that_are_not_there_are_missing_and_further_ones_do_no_harm(table, kept):
-    rows = reference.compare(table[1:], kept[0])
+    rows = reference.compare(table[1:], kept[0], FINAL)
     assert rows["agrees"].tolist()[:5] == ["missing"] * 5
-    assert len(reference.compare(table, kept[0][1:])) == len(rows) - 5
+    assert len(reference.compare(table, kept[0][1:], FINAL)) == len(rows) - 5
 
 
 def test_other_axes_are_named(table, kept):
     with pytest.raises(ValueError, match=r"reference has the axes .*latent_dim, the study model, dataset$"):
-        reference.compare(table.drop(columns="latent_dim"), kept[0])
+        reference.compare(table.drop(columns="latent_dim"), kept[0], FINAL)
 
 
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(ValueError, match="--keep"):
-        reference.read(tmp_path / "none.csv")
+        reference.read(tmp_path / "none.csv", FINAL)
     other = tmp_path / "other.csv"
     for content, problem in (
         (b"model,dataset\nvae1,pca\n", "elbo is missing; write it anew"),
@@ -80,12 +82,12 @@ def test_mistakes_are_named(tmp_path):
     ):
         other.write_bytes(content)
         with pytest.raises(ValueError, match=rf"other\.csv: .*{problem}"):
-            reference.read(other)
+            reference.read(other, FINAL)
 
 
 def test_what_is_read_is_what_was_kept(table, kept):
     """To the last bit, so that equal medians without an interval are known to be equal."""
-    for name in reference.NUMBERS:
+    for name in (f"{quantity}{end}" for quantity in FINAL for end in reference.ENDS):
         np.testing.assert_array_equal(kept[0][name], table[name], err_msg=name)
 
 
@@ -120,6 +122,23 @@ def test_command(tmp_path, monkeypatch, capsys, tree, table):
     moved = table.assign(**{f"gap{end}": table[f"gap{end}"] + 1e3 for end in ("", "_low", "_high")})
     reference.keep(moved, {}, path)
     assert main(["compare", "a.yaml"]) == 1
+
+
+@pytest.mark.parametrize("name", ["subsets", "model_selection"])
+def test_other_tables_are_kept_and_compared(tmp_path, name):
+    """Row by row: a number is found by its segment, or by how many points it is from."""
+    tree = {"subsets": example_tree, "model_selection": streaming}[name]()
+    table, path, quantities = TABLES[name](tree), tmp_path / reference.file("a", name), reference.COMPARED[name]
+    reference.keep(table, reference.provenance(tree), path)
+    kept, _ = reference.read(path, quantities)
+    rows = reference.compare(table, kept, quantities)
+    assert len(rows) == len(table) * len(quantities)
+    finished = (table["runs"] > 0).to_numpy().repeat(len(quantities))
+    assert (rows["agrees"] == np.where(finished, "yes", "missing")).all()
+    moved = table.copy()
+    for end in reference.ENDS:
+        moved.loc[0, f"elbo{end}"] += 1e3
+    assert reference.compare(moved, kept, quantities)["agrees"].tolist().count("no") == 1
 
 
 ROWS = """study,table,where,quantity,value,std,source

@@ -110,9 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         "config/studies/zoo.yaml",
     )
     _study(compare)
-    compare.add_argument(
-        "--reference", type=Path, help="CSV file (default: that of the study and size in results/reference)"
-    )
+    compare.add_argument("--references", type=Path, help="folder of the references (default: results/reference)")
     compare.add_argument("--keep", action="store_true", help="write the present numbers as the reference instead")
 
     certify = command("certify", _certify, "say for which models of a study the theorem holds", "config/config.yaml")
@@ -263,25 +261,27 @@ def _tables(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
-    from entropy_sums.tables import final_table
+    from entropy_sums.tables import TABLES
 
     study = _grid(options).study
-    folder = study.folder
+    folder, disagreeing = study.folder, False
     tree = _tree(folder / "traces.nc")
-    table, path = final_table(tree), options.reference or reference.FOLDER / f"{folder.name}.csv"
-    if options.keep:
-        reference.keep(table, reference.provenance(tree), path)
-        return 0
-    kept, source = reference.read(path)
-    rows = reference.compare(table, kept)
-    print("\n".join(f"{name}: {value}" for name, value in source.items()))
-    print(rows.to_string(index=False))
-    counts = rows["agrees"].value_counts()
-    print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()))
+    for name in study.tables:
+        table, path = TABLES[name](tree), (options.references or reference.FOLDER) / reference.file(folder.name, name)
+        if options.keep:
+            reference.keep(table, reference.provenance(tree), path)
+            continue
+        kept, source = reference.read(path, reference.COMPARED[name])
+        rows = reference.compare(table, kept, reference.COMPARED[name])
+        print("\n".join([str(path), *(f"{key}: {value}" for key, value in source.items())]))
+        print(rows.to_string(index=False))
+        counts = rows["agrees"].value_counts()
+        print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()), "\n")
+        disagreeing |= "no" in rows["agrees"].tolist()
     in_print = reference.published(study.study, folder / "tables")
-    if len(in_print):
-        print(f"\nPublished numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
-    return int("no" in rows["agrees"].tolist())
+    if len(in_print) and not options.keep:
+        print(f"Published numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
+    return int(disagreeing)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import xarray as xr
 
 from entropy_sums.analysis import names
 from entropy_sums.files import atomic
-from entropy_sums.tables import COLUMNS, rounded
+from entropy_sums.tables import COLUMNS, SELECTION, SUBSETS, rounded
 
 FOLDER = Path("results/reference")
 """Where they are, as seen from the folder of the project."""
@@ -27,11 +28,28 @@ IN_PRINT = ("study", "table", "where", "quantity", "value", "std", "source")
 VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "missing": "missing"}
 """What `compare` says, and in words."""
 
-SHARED = ("elbo", "heldout_elbo", "entropy_sum", "gap", "relative_gap")
-"""Quantities that are compared."""
+COMPARED = {
+    "final": ("elbo", "heldout_elbo", "entropy_sum", "gap", "relative_gap"),
+    "subsets": ("elbo", "entropy_sum"),
+    "model_selection": ("elbo", "entropy_sum", "bic_elbo", "bic_entropy_sum"),
+}
+"""Table → quantities that are compared."""
 
-NUMBERS = {f"{name}{end}": name for name in SHARED for end in ("", "_low", "_high")}
-"""Column → whose median or limit it has."""
+ENDS = ("", "_low", "_high")
+"""What a quantity and the limits of its interval end in."""
+
+KEYS = ("model", "dataset", "subset", "segment", "latent_dim")
+MEASURED = {*COLUMNS, *SUBSETS, *SELECTION} - {*KEYS}
+
+
+def file(study: str, table: str) -> Path:
+    """Name of the reference of a table; that of the end of training is called like the study.
+
+    Example:
+        >>> str(file("zoo", "final")), str(file("damm2023-laptop", "subsets"))
+        ('zoo.csv', 'damm2023-laptop.subsets.csv')
+    """
+    return Path(f"{study}.csv" if table == "final" else f"{study}.{table}.csv")
 
 
 def provenance(tree: xr.DataTree) -> dict[str, str]:
@@ -63,8 +81,8 @@ def keep(table: pd.DataFrame, source: Mapping[str, str], path: Path) -> None:
         temporary.write_text(lines + table.to_csv(index=False), encoding="utf-8")
 
 
-def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A table that `keep` wrote, and its provenance.
+def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A table that `keep` wrote, with these quantities and their limits, and its provenance.
 
     Raises:
         ValueError: there is no such file, or it is none of `keep`.
@@ -76,13 +94,13 @@ def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         table = pd.read_csv(StringIO(text), comment="#")
     except ValueError as error:
         raise ValueError(f"{path}: no table of `entropy-sums compare --keep` ({error}); write it anew") from error
-    lacking = [name for name in ("model", "dataset", *NUMBERS) if name not in table.columns]
+    lacking = [name for name in ("model", "dataset", *_columns(quantities)) if name not in table.columns]
     if lacking:
         raise ValueError(f"{path}: no table of `entropy-sums compare --keep`: {lacking[0]} is missing; write it anew")
     return table, dict(line[2:].split(": ", 1) for line in text.splitlines() if line.startswith("# ") and ": " in line)
 
 
-def compare(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+def compare(table: pd.DataFrame, reference: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
     """A row per cell of the reference and quantity: medians over runs with 95 % intervals, and whether they agree.
 
     They do (`yes`) where the intervals overlap, or the medians are equal; without both intervals that cannot be told
@@ -95,7 +113,7 @@ def compare(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
         >>> from entropy_sums.analysis.example import example_tree
         >>> from entropy_sums.tables import final_table
         >>> table = final_table(example_tree())
-        >>> compare(table, table).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
+        >>> compare(table, table, COMPARED["final"]).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
         ['elbo', '-7.02 [-7.20, -6.88]', '-7.02 [-7.20, -6.88]', 'yes']
     """
     keys = _axes(reference)
@@ -104,9 +122,8 @@ def compare(table: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     both = _labelled(reference, keys).merge(_labelled(table, keys), on=keys, how="left", suffixes=("_reference", ""))
     rows = []
     for row in both.to_dict("records"):
-        for name in SHARED:
-            columns = [column for column, quantity in NUMBERS.items() if quantity == name]
-            kept, found = (tuple(row[f"{column}{suffix}"] for column in columns) for suffix in ("_reference", ""))
+        for name in quantities:
+            kept, found = (tuple(row[f"{c}{suffix}"] for c in _columns([name])) for suffix in ("_reference", ""))
             texts = {"reference": rounded(*kept), "found": rounded(*found)}
             rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": _agree(kept, found)})
     return pd.DataFrame(rows)
@@ -171,13 +188,12 @@ def _is(row: Mapping, where: Mapping[str, object]) -> bool:
     return all(str(row[column]) == str(value) for column, value in where.items())
 
 
+def _columns(quantities: Sequence[str]) -> list[str]:
+    return [f"{name}{end}" for name in quantities for end in ENDS]
+
+
 def _axes(table: pd.DataFrame) -> list[str]:
-    ends = ("_low", "_high")
-    return [
-        name
-        for name in table.columns
-        if name in ("model", "dataset") or not any(name.removesuffix(end) in COLUMNS for end in ends)
-    ]
+    return [name for name in table.columns if re.sub("_(low|high|std)$", "", name) not in MEASURED]
 
 
 def _labelled(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -58,8 +58,8 @@ SUBSETS = {
     "negative_observation_entropy": "negative entropy of the observation, nats per data point",
     "expected_log_observation": "expected log-probability of the observation, nats per data point",
 }
-"""Columns of the table of estimates from few held-out points: the mean over the estimates of a run, median over runs,
-and `…_std`, in the same way their standard deviation."""
+"""Columns of the table of estimates from few held-out points: the mean over the estimates of a run, median over runs
+with `…_low`, `…_high`, its 95 % bootstrap interval, and `…_std`, the median of their standard deviations."""
 
 SELECTION = {
     "segment": "segment of the data, from 1",
@@ -73,8 +73,9 @@ SELECTION = {
     "std_ratio": "standard deviation of the ELBO divided by that of the entropy sum",
     "lowest": "whether this latent size has the lowest BIC of the segment: by ELBO, entropy sum, both or neither",
 }
-"""Columns of the table of model selection: means over the last minibatches of the segment, medians over runs, and
-`…_std`, in the same way the standard deviation over these minibatches."""
+"""Columns of the table of model selection: means over the last minibatches of the segment, medians over runs with
+`…_low`, `…_high`, its 95 % bootstrap interval, and `…_std`, the median of the standard deviations over these
+minibatches."""
 
 LOWEST = {(): "neither", ("elbo",): "elbo", ("entropy_sum",): "entropy_sum", streams.ESTIMATES: "both"}
 
@@ -139,7 +140,7 @@ def subsets_table(tree: xr.DataTree) -> pd.DataFrame:
         if subsets.recorded(kept):
             terms = subsets.terms(kept)
             spreads = subsets.deviation(terms).rename({name: f"{name}_std" for name in terms})
-            moments = xr.merge([terms.mean("estimate"), spreads]).median("seed")
+            moments = xr.merge([terms.mean("estimate"), spreads])
             number = int(statistics.final(kept, "elbo").notnull().sum())
             rows += [
                 {"model": model, **cell, "runs": number, "subset": size} | _numbers(moments.sel(subset=size), SUBSETS)
@@ -163,14 +164,14 @@ def selection_table(tree: xr.DataTree) -> pd.DataFrame:
     for dataset in cells.datasets(tree):
         for model, cell, runs, found in streams.walk(cells.narrow(tree, dataset)):
             segments = streams.segments(runs, found)
-            lowest, medians = streams.lowest(segments), segments.median("seed")
+            lowest = streams.lowest(segments)
             axes = [segments[name].values.tolist() for name in ("segment", "latent_dim")]
             for segment, size in product(*axes):
                 place = {"segment": segment, "latent_dim": size}
                 own = segments["elbo"].sel(place).notnull().sum().item()
                 by = tuple(name for name in streams.ESTIMATES if lowest[name].sel(segment=segment) == size)
                 row = {"model": model, "dataset": dataset, **cell, **place, "runs": own}
-                rows.append(row | _numbers(medians.sel(place), SELECTION) | {"lowest": LOWEST[by]})
+                rows.append(row | _numbers(segments.sel(place), SELECTION) | {"lowest": LOWEST[by]})
     return pd.DataFrame(rows, columns=None if rows else ["model", "dataset", *SELECTION])
 
 
@@ -226,12 +227,12 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
     """
     text = {}
     for column in frame.columns:
-        if f"{column}_low" in frame:
-            limits = frame[[column, f"{column}_low", f"{column}_high"]]
-            text[HEADINGS[column]] = [rounded(*row) for row in limits.itertuples(index=False)]
-        elif f"{column}_std" in frame:
+        if f"{column}_std" in frame:
             pairs = frame[[column, f"{column}_std"]].itertuples(index=False)
             text[HEADINGS[column]] = [with_spread(*row) for row in pairs]
+        elif f"{column}_low" in frame:
+            limits = frame[[column, f"{column}_low", f"{column}_high"]]
+            text[HEADINGS[column]] = [rounded(*row) for row in limits.itertuples(index=False)]
         elif column in HEADINGS:
             text[HEADINGS[column]] = [f"{value:.2g}" if math.isfinite(value) else "–" for value in frame[column]]
         elif re.sub("_(low|high|std)$", "", column) not in HEADINGS:
@@ -297,10 +298,15 @@ def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
     return row
 
 
-def _numbers(moments: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
-    """Those of the columns that the moments have, each followed by its standard deviation where it has one."""
-    wanted = [name for column in columns for name in (column, f"{column}_std")]
-    return {name: moments[name].item() for name in wanted if name in moments.data_vars}
+def _numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
+    """Those of the columns that the runs have, with intervals, each followed by its spread where it has one."""
+    numbers: dict[str, float] = {}
+    for column in columns:
+        if column in runs.data_vars:
+            numbers |= _with_interval(column, runs[column])
+        if f"{column}_std" in runs.data_vars:
+            numbers[f"{column}_std"] = runs[f"{column}_std"].median("seed").item()
+    return numbers
 
 
 def _with_interval(name: str, values: xr.DataArray) -> dict[str, float]:
