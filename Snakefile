@@ -15,8 +15,4 @@ rule all:
         rules.tables.output,
         rules.certify.output,
         rules.report.output,
-        expand(
-            f"{FOLDER}/figures/{{name}}.{{suffix}}",
-            name=FIGURE_NAMES,
-            suffix=FIGURE_SUFFIXES,
-        ),
+        pictures(*figures.SUFFIXES),

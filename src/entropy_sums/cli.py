@@ -289,10 +289,11 @@ def _report(options: argparse.Namespace) -> None:
     from entropy_sums.report import write
     from entropy_sums.tables import final_table
 
-    study = _grid(options).study
-    figures = [study.folder / "figures" / name for name in (*of_study(study), CERTIFICATES)]
-    tree = _tree(study.folder / "traces.nc")
-    write(tree, figures, final_table(tree), options.output or study.folder / "report.html")
+    grid = _grid(options)
+    folder = grid.whole.folder
+    figures = [folder / "figures" / name for name in (*of_study(grid), CERTIFICATES)]
+    tree = _tree(folder / "traces.nc")
+    write(tree, figures, final_table(tree), options.output or folder / "report.html")
 
 
 def _tree(path: Path):

@@ -1,5 +1,9 @@
 """Panels of published figures: which cells a study with them has, and what is different in them."""
 
+import pytest
+from pydantic import ValidationError
+
+from entropy_sums.study.errors import StudyError
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study
 
@@ -64,3 +68,45 @@ def test_an_axis_that_a_model_lacks_keeps_no_panel_from_it():
 def test_names_of_jobs_are_those_of_the_study_without_panels():
     """So that a panel more trains only its own cells."""
     assert set(grid(panels={"f": {"a": {"cells": {"model": "vae3"}}}}).jobs) <= set(grid(panels={}).jobs)
+
+
+def test_a_cell_has_one_trace():
+    """So two panels cannot show it with different settings, but one may say them for both."""
+    cells = {"model": "vae3"}
+    panels = {"f": {"a": {"cells": cells, "set": {"steps": 7}}}, "g": {"b": {"cells": cells, "set": {"steps": "7"}}}}
+    assert {run.training.steps for run in grid(panels=panels).runs} == {7}
+    panels["g"]["b"]["set"] = {"training.phases.0.steps": 8}
+    with pytest.raises(
+        StudyError, match=r"panels.g.b.set.training.phases.0.steps: is 8 here and 7 in panels.f.a for a cell"
+    ):
+        print(grid(panels=panels).runs)
+    panels["g"]["b"]["cells"] = {"model": "vae3", "batch_size": 10}
+    assert {run.training.steps for run in grid(panels=panels).runs} == {7, 8}
+
+
+@pytest.mark.parametrize("some", [{"runs": 2}, {"cells": {"model": "vae3", "seed": [0, 2]}}])
+def test_settings_are_those_of_all_seeds_of_a_cell(some):
+    panels = {"f": {"a": {"cells": {"model": "vae3"}, "set": {"steps": 7}, **some}}}
+    assert len(grid(panels=panels).runs) == 2
+    panels["g"] = {"b": {"cells": {"model": "vae3"}}}
+    with pytest.raises(StudyError, match=r"panels.f.a.set: other panels show seed [12] of its cells too"):
+        print(grid(panels=panels).runs)
+
+
+def test_a_figure_without_panels_is_a_mistake():
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        grid(panels={"figure_1": {}})
+
+
+def test_panels_that_show_nothing():
+    with pytest.raises(StudyError, match="exclude and panels: leaves no run"):
+        print(grid(exclude=[{"model": "vae1"}], panels={"f": {"a": {"cells": {"model": "vae1"}}}}).runs)
+
+
+def test_panels_that_there_are_runs_for():
+    found = grid(exclude=[{"dataset": "digits"}])
+    assert {figure: list(named) for figure, named in found.panels.items()} == {
+        "figure_1": ["b"],
+        "figure_9": ["a", "b"],
+    }
+    assert found.datasets == ["pca"]

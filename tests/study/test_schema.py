@@ -256,6 +256,12 @@ def test_tables_of_a_study(evaluation, tables):
     assert Study(study="a", axes=axes, training={"evaluation": evaluation}).tables == tables
 
 
+@pytest.mark.parametrize("axis", ["batches", "training.evaluation.batches"])
+def test_a_table_that_an_axis_asks_for(axis):
+    axes = {"model": ["linear_vae"], "dataset": ["stream"], axis: [False, True], "seed": [0]}
+    assert Study(study="a", axes=axes).tables == ["final", "model_selection"]
+
+
 def test_data_in_segments_have_a_table_of_model_selection(monkeypatch):
     segmented = create_model("Segmented", __base__=DATASETS["pca"], segment=(int, 100))
     monkeypatch.setitem(DATASETS, "pca", segmented)

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from entropy_sums import figures
+from entropy_sums.figures import names, of_study
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.plan import cost, describe
 from entropy_sums.study.schema import read
@@ -20,6 +22,16 @@ SIZES = [(path, size) for path in FILES for size in (None, *yaml.safe_load(path.
 def test_every_size_has_a_plan(path, size):
     grid = Grid(read(path, size), path)
     assert f"{len(grid.runs)} runs in {len(grid.jobs)} jobs" in describe(grid)
+
+
+@pytest.mark.parametrize(("path", "size"), SIZES, ids=[f"{path.stem}-{size}" for path, size in SIZES])
+def test_every_size_draws_what_it_has_runs_of(path, size):
+    """A dataset may be on the axis for the panels of another size."""
+    grid = Grid(read(path, size), path)
+    pictures = of_study(grid)
+    assert pictures
+    datasets = list(dict.fromkeys(run.dataset for run in grid.runs))
+    assert set(pictures) <= set(names(list(figures.FIGURES), {"dataset": datasets, "panels": list(grid.panels)}))
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

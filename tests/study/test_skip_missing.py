@@ -75,7 +75,22 @@ def test_fashion_mnist_in_the_place_of_mnist(load, tmp_path):
 
 def test_a_study_with_nothing_at_hand_is_an_error_that_names_every_file(load):
     with pytest.raises(StudyError, match=r"(?s)mnist is left out.*fashion_mnist is left out.*none is at hand; add one"):
-        load(STUDY % ("mnist, fashion_mnist", "fashion_mnist", "skip_missing: true"))
+        print(load(STUDY % ("mnist, fashion_mnist", "fashion_mnist", "skip_missing: true")).runs)
+
+
+def test_only_datasets_that_are_asked_for_are_missing(load):
+    """What no panel shows needs no file."""
+    panels = "panels: {figure_1: {a: {cells: {dataset: digits}}}}"
+    grid = load(STUDY.replace("pack:", f"{panels}\npack:") % ("mnist, digits", "digits", "skip_missing: true"))
+    assert grid.left_out == []
+    assert grid.datasets == ["digits"]
+
+
+def test_panels_of_missing_datasets_alone(load):
+    panels = "panels: {figure_1: {a: {cells: {dataset: mnist}}}}"
+    text = STUDY.replace("pack:", f"{panels}\npack:") % ("mnist, digits", "digits", "skip_missing: true")
+    with pytest.raises(StudyError, match=r"(?s)mnist is left out: .*axes.dataset: none is at hand"):
+        print(load(text).runs)
 
 
 def test_a_dataset_with_a_data_file_is_at_hand(load, tmp_path):
@@ -86,7 +101,8 @@ def test_a_dataset_with_a_data_file_is_at_hand(load, tmp_path):
     shutil.rmtree(tmp_path / "data")
     path = load(BOTH).data_path(name)
     path.parent.mkdir(parents=True)
-    (path.parent / "mnist5k-00000000.nc").touch()
+    for other in ("mnist5k-00000000.nc", "mnist-00000000.nc"):  # the second: of mnist with other settings
+        (path.parent / other).touch()
     assert load(SKIPPING).missing.keys() == {"mnist"}
     path.touch()
     assert identities(load(SKIPPING)) == wanted
@@ -97,12 +113,12 @@ def test_data_that_cannot_be_downloaded(load, dataset, file):
     with pytest.raises(
         StudyError, match=rf"(?=.*data/{dataset}){dataset} is left out: .*{file}.*; get .* from https://"
     ):
-        load(f"study: a\naxes: {{model: [vae1], dataset: [{dataset}], seed: [0]}}\nskip_missing: true\n")
+        print(load(f"study: a\naxes: {{model: [vae1], dataset: [{dataset}], seed: [0]}}\nskip_missing: true\n").runs)
 
 
 def test_an_axis_that_only_a_missing_dataset_has(load):
     text = SKIPPING.replace("digits", "pca").replace("seed: {", "binarise: [none, threshold], seed: {")
-    grid = load(text.replace("set: {binarise: threshold}", "set: {dequantise: true}"))
+    grid = load(text.replace("set: {binarise: threshold}", "set: {train: 100}"))
     assert len(grid.runs) == 2 * 2
     assert "axis binarise does not apply to: vae1" in describe(grid)
 

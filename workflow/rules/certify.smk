@@ -12,7 +12,7 @@ rule certify:
             f"{FOLDER}/figures/certificates.svg",
             caption="../report/figure.rst",
             category="Figures",
-            labels={"figure": "certificates", "study": GRID.study.name},
+            labels={"figure": "certificates", "study": GRID.whole.name},
         ),
         others=multiext(f"{FOLDER}/figures/certificates", ".pdf", ".png", ".txt"),
     log:
@@ -24,7 +24,7 @@ rule certify:
     params:
         study=STUDY,
         protocol=PROTOCOL,
-        configuration=GRID.study.model_dump_json(),
+        configuration=lambda wildcards: GRID.study.model_dump_json(),
         path=subpath(output.figure, strip_suffix=".svg"),
     shell:
         "entropy-sums certify {params.study} --output {output.table:q} --figure {params.path:q} > {log:q} 2>&1"

@@ -13,6 +13,6 @@ rule collect:
     threads: 4  # nothing else can run meanwhile, and thousands of files are read side by side
     params:
         study=STUDY,
-        configuration=GRID.study.model_dump_json(),
+        configuration=lambda wildcards: GRID.study.model_dump_json(),
     shell:
         "entropy-sums collect {params.study} --output {output:q} --processes {threads} 2> {log:q}"

@@ -29,11 +29,11 @@ if others := set(workflow.config_settings.config) - {"size"}:
 SIZE = workflow.config_settings.config.get("size")
 try:
     GRID = Grid(read(Path(STUDY_FILE), SIZE), STUDY_FILE)
+    if workflow.is_main_process:
+        for line in GRID.left_out:
+            print(line, file=sys.stderr)
 except StudyError as error:
     raise WorkflowError(error)
-if workflow.is_main_process:
-    for line in GRID.left_out:
-        print(line, file=sys.stderr)
 # Of every command: which study
 STUDY = shlex.join([*(["--size", SIZE] if SIZE else []), STUDY_FILE])
 
@@ -57,9 +57,14 @@ shell.prefix("set -euo pipefail; exec ")
 # The libraries, where Snakemake is asked for them (--software-deployment-method conda); the package itself is
 # installed from this clone.
 ENVIRONMENT = "../../environment.yml"
-FOLDER = GRID.study.folder
-FIGURE_NAMES = figures.of_study(GRID.study)
-FIGURE_SUFFIXES = [suffix.removeprefix(".") for suffix in figures.SUFFIXES]
+FOLDER = GRID.whole.folder
+
+
+def pictures(*suffixes):
+    """Files of all pictures, for an input: which there are is in the grid."""
+    return lambda wildcards: [
+        f"{FOLDER}/figures/{name}{suffix}" for name in figures.of_study(GRID) for suffix in suffixes
+    ]
 
 
 onerror:
@@ -67,5 +72,5 @@ onerror:
         f"\nNot finished: entropy-sums status {STUDY} names the jobs that failed, with the last lines of their logs.\n"
         f"What is done is kept: the same command goes on from there.\n"
         f"To look at the finished part now: entropy-sums collect {STUDY} --partial, then\n"
-        f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(FIGURE_NAMES)})."
+        f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(figures.of_study(GRID))})."
     )

@@ -10,7 +10,7 @@ rule figure:
             category="Figures",
             labels=lambda wildcards: {
                 "figure": wildcards.name,
-                "study": GRID.study.name,
+                "study": GRID.whole.name,
             },
         ),
         multiext(f"{FOLDER}/figures/{{name}}", ".pdf", ".png", ".txt"),
@@ -23,7 +23,7 @@ rule figure:
     params:
         path=subpath(output[0], strip_suffix=".svg"),
         code=source_digest("figures", "analysis", "tables.py"),
-        training=GRID.study.training.model_dump(mode="json"),
+        training=GRID.whole.training.model_dump(mode="json"),
     shell:
         "entropy-sums figure {wildcards.name:q} {input:q} --output {params.path:q} 2> {log:q}"
 
@@ -38,9 +38,9 @@ rule tables:
                 caption=f"../report/{name}.rst",
                 category="Tables",
             )
-            for name in GRID.study.tables
+            for name in GRID.whole.tables
         ],
-        expand(f"{FOLDER}/tables/{{name}}.tex", name=GRID.study.tables),
+        expand(f"{FOLDER}/tables/{{name}}.tex", name=GRID.whole.tables),
     log:
         f"{FOLDER}/logs/tables.log",
     benchmark:
@@ -49,7 +49,7 @@ rule tables:
         ENVIRONMENT
     params:
         path=subpath(output[0], parent=True),
-        names=GRID.study.tables,
+        names=GRID.whole.tables,
         code=source_digest("figures", "analysis", "tables.py"),
     shell:
         "entropy-sums tables {input:q} {params.names:q} --output {params.path:q} 2> {log:q}"

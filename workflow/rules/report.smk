@@ -2,7 +2,7 @@
 rule report:
     input:
         traces=f"{FOLDER}/traces.nc",
-        figures=expand(f"{FOLDER}/figures/{{name}}.svg", name=FIGURE_NAMES),
+        figures=pictures(".svg"),
         table=rules.tables.output,
         certificates=rules.certify.output,
     output:

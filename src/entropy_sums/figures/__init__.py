@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray as xr
 
-    from entropy_sums.study.schema import Panel, Study
+    from entropy_sums.study.grid import Grid
+    from entropy_sums.study.schema import Panel
 
 FIGURES: dict[str, str] = {
     "traces": "dataset",
@@ -32,6 +33,9 @@ FIGURES: dict[str, str] = {
 }
 """Name of every figure → what it has a picture of each of (then called `<name>_<part>`): the datasets of a study, the
 published figures that the study has `panels` of, or nothing, where one picture shows all."""
+
+DEFAULT = ("traces", "gap_by_model", "gap_decomposition", "gap_versus_gradient", "latent_entropies")
+"""What a study draws that names no figures: what there is something to see in whatever it is of."""
 
 CERTIFICATES = "certificates"
 """The picture that `entropy-sums certify` draws: of a study's models, not of its runs."""
@@ -64,11 +68,11 @@ def names(figures: list[str], parts: Mapping[str, list[str]]) -> list[str]:
     return list(dict.fromkeys(picture for name in figures for picture in pictures.get(name, [name])))
 
 
-def of_study(study: Study) -> list[str]:
-    """Names of all pictures of a study; single ones of a dataset that is not at hand are left out."""
-    present = parts(study.axes["dataset"], study.panels)
+def of_study(grid: Grid) -> list[str]:
+    """Names of all pictures that a study asks for of what it has runs of."""
+    present = parts(grid.datasets, grid.panels)
     known = {*FIGURES, *names(list(FIGURES), present)}
-    return names([figure for figure in study.figures if figure in known], present)
+    return names([figure for figure in grid.whole.figures if figure in known], present)
 
 
 def parts(datasets: Iterable[Any], panels: Mapping[str, Mapping[str, Panel]]) -> dict[str, list[str]]:

@@ -49,6 +49,10 @@ def draw(tree: xr.DataTree) -> Figure:
         6
     """
     panels = [node.to_dataset() for node in tree.children.values()]
+    if not panels:
+        figure, used = style.facets(1, 1, style.COLUMN_WIDTH, [HEIGHTS["curves"]])
+        style.say(used[0, 0], "no finished run")
+        return figure
     rows = ["curves", *(row for row in DRAWN if any(row in _settings(ds)["rows"] for ds in panels))]
     blocks, columns = style.arrange(len(panels), COLUMNS)
     inches = style.COLUMN_WIDTH if columns == 1 else style.TEXT_WIDTH

@@ -19,7 +19,7 @@ from entropy_sums.models.settings import ModelSettings
 from entropy_sums.study import plugins
 from entropy_sums.study.errors import StudyError, nearest
 from entropy_sums.study.resolve import Resolver, compatible, matches
-from entropy_sums.study.schema import Scalar, Study
+from entropy_sums.study.schema import Panel, Scalar, Study
 from entropy_sums.training.settings import PROTOCOL, TrainingSettings
 
 LONGEST_NAME = 120
@@ -117,6 +117,11 @@ class Column:
     signature: str
     runs: tuple[Run, ...]
 
+    @property
+    def dataset(self) -> str:
+        """The dataset of all its runs."""
+        return self.runs[0].dataset
+
 
 class Grid:
     """All runs and jobs of a study.
@@ -127,11 +132,9 @@ class Grid:
 
     Attributes:
         whole: the study with its values as their settings read them.
-        study: the same with those datasets only that are at hand.
-        missing: dataset that is left out → why; empty without `skip_missing`.
 
     Raises:
-        StudyError: a setting or a value that no model, dataset or training accepts, or no dataset at hand.
+        StudyError: a setting or a value that no model, dataset or training accepts.
 
     Example:
         >>> grid = Grid(Study(study="a", axes={"model": ["vae1"], "dataset": ["pca"], "seed": [0, 1, 2]}))
@@ -142,16 +145,54 @@ class Grid:
     def __init__(self, study: Study, source: Path | str = "study") -> None:
         self.source = str(source)
         self._resolver = Resolver(study, self.source)
-        self.missing = _missing(study) if study.skip_missing else {}
         self.whole = self._resolver.study
-        self.study = self._at_hand(self.whole)
+
+    @cached_property
+    def missing(self) -> dict[str, str]:
+        """Dataset of which cells are left out → why; empty without `skip_missing`.
+
+        One of which the study has the data file is at hand: other nodes of a cluster see that file, but maybe not what
+        it is made from.
+        """
+        if not self.whole.skip_missing:
+            return {}
+        lacking = {column.dataset for column in self._whole_columns if not self._has_data(column)}
+        reasons = {
+            name: DATASETS[name].missing(self.whole.data_dir)
+            for name in map(str, self.whole.axes["dataset"])
+            if name in lacking
+        }
+        return {name: why for name, why in reasons.items() if why is not None}
+
+    @cached_property
+    def study(self) -> Study:
+        """The study with those datasets only that are at hand."""
+        kept = {column.dataset for column in self._columns} if self.missing else set()
+        datasets = [name for name in self.whole.axes["dataset"] if name in kept or name not in self.missing]
+        return self.whole.model_copy(update={"axes": {**self.whole.axes, "dataset": datasets}})
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets that there are runs on, in the order of the axis."""
+        found = {column.dataset for column in self._columns}
+        return [name for name in map(str, self.whole.axes["dataset"]) if name in found]
+
+    @property
+    def panels(self) -> dict[str, dict[str, Panel]]:
+        """Figure → panel → its cells, as far as there are runs in them."""
+        cells = [{"model": run.model, **run.coordinates} for column in self._columns for run in column.runs]
+        found = {
+            figure: {name: panel for name, panel in named.items() if any(compatible(panel.cells, c) for c in cells)}
+            for figure, named in self.whole.panels.items()
+        }
+        return {figure: named for figure, named in found.items() if named}
 
     @cached_property
     def runs(self) -> list[Run]:
         """Every cell, in the order of the axes.
 
         Raises:
-            StudyError: nothing is left of the grid, or settings do not go together.
+            StudyError: nothing is left of the grid or at hand, or settings do not go together.
         """
         return [run for column in self._columns for run in column.runs]
 
@@ -167,7 +208,7 @@ class Grid:
         for (folder, *_), columns in _grouped(self._columns, lambda c: (c.folder, c.signature, *c.further)).items():
             # In an order that does not depend on that of the axes
             columns.sort(key=lambda column: [(isinstance(v, str), v) for v in column.further.values()])
-            for together in _cut(columns, self.study.pack.size):
+            for together in _cut(columns, self.whole.pack.size):
                 for pack in self._packs(together):
                     name = "/".join([*folder, _pack_name(pack)])
                     if name in jobs:
@@ -201,11 +242,11 @@ class Grid:
 
     def trace_path(self, name: str) -> Path:
         """The trace file of the job of this name."""
-        return self.study.folder / "runs" / f"{name}.nc"
+        return self.whole.folder / "runs" / f"{name}.nc"
 
     def data_path(self, name: str) -> Path:
         """The data file of this name."""
-        return self.study.folder / "data" / f"{name}.nc"
+        return self.whole.folder / "data" / f"{name}.nc"
 
     @property
     def data_names(self) -> list[str]:
@@ -222,14 +263,6 @@ class Grid:
             raise StudyError(f"{self.source}: no data file {name!r}; {nearest(name, self._datasets)}")
         return self._datasets[name]
 
-    def _at_hand(self, study: Study) -> Study:
-        """The study without the datasets that are missing, once its rules have been read with them."""
-        datasets = [dataset for dataset in study.axes["dataset"] if dataset not in self.missing]
-        if not datasets:
-            lines = "\n".join(self.left_out)
-            raise StudyError(f"{lines}\n{self.source}: axes.dataset: none is at hand; add one that needs no file")
-        return study.model_copy(update={"axes": {**study.axes, "dataset": datasets}})
-
     @cached_property
     def _datasets(self) -> dict[str, DatasetSettings]:
         return {job.data: job.runs[0].dataset_settings for job in self.jobs.values()}
@@ -244,20 +277,33 @@ class Grid:
         return found
 
     @cached_property
-    def _columns(self) -> list[Column]:
-        pairs = product(map(str, self.study.axes["model"]), map(str, self.study.axes["dataset"]))
+    def _whole_columns(self) -> list[Column]:
+        pairs = product(map(str, self.whole.axes["model"]), map(str, self.whole.axes["dataset"]))
         columns = [column for model, dataset in pairs for column in self._columns_of(model, dataset)]
         if not columns:
-            raise StudyError(f"{self.source}: exclude: leaves no run at all; leave out fewer cells")
+            keys = " and ".join(key for key in ("exclude", "panels") if getattr(self.whole, key))
+            raise StudyError(f"{self.source}: {keys}: leaves no run at all; leave out fewer cells")
         return columns
+
+    @cached_property
+    def _columns(self) -> list[Column]:
+        columns = [c for c in self._whole_columns if c.dataset not in self.missing or self._has_data(c)]
+        if not columns:
+            lines = "\n".join(self.left_out)
+            raise StudyError(f"{lines}\n{self.source}: axes.dataset: none is at hand; add one that needs no file")
+        return columns
+
+    def _has_data(self, column: Column) -> bool:
+        return self.data_path(data_name(column.runs[0])).exists()
 
     def _columns_of(self, model: str, dataset: str) -> Iterator[Column]:
         places = self._resolver.applicable(model, dataset)
         packed = {axis for axis, place in places.items() if place.packed}
-        dims = [axis for axis in self.study.axes if axis in places or axis in ("dataset", "seed")]
+        dims = [axis for axis in self.whole.axes if axis in places or axis in ("dataset", "seed")]
         for kept in self._kept_cells(model, dataset, list(places)):
             chosen = {axis: kept[0][axis] for axis in places}
             settings = self._resolver.resolve(model, dataset, chosen)
+            self._resolver.check_panels({**chosen, "model": model, "dataset": dataset}, [cell["seed"] for cell in kept])
             # By name, so that neither the order of the axes nor a further one changes what a job is called
             further = {
                 axis: chosen[axis]
@@ -282,42 +328,28 @@ class Grid:
         a time excludes, most are never formed.
         """
         order = ["model", "dataset", *axes, "seed"]
-        rules = [rule for rule in self.study.exclude if set(rule) <= set(order)]
+        rules = [rule for rule in self.whole.exclude if set(rule) <= set(order)]
         decided = {axis: [r for r in rules if max(map(order.index, r)) == order.index(axis)] for axis in order}
 
         def extended(cells: list[dict[str, Scalar]], axis: str, values: Sequence[Scalar]) -> list[dict[str, Scalar]]:
             longer = [{**cell, axis: value} for cell in cells for value in values]
             left = [cell for cell in longer if not any(matches(rule, cell) for rule in decided[axis])]
-            panels = self._resolver.panels
-            return [cell for cell in left if not panels or any(compatible(panel.cells, cell) for panel in panels)]
+            return [cell for cell in left if not self.whole.panels or self._resolver.shown_in(cell)]
 
         cells: list[dict[str, Scalar]] = [{}]
         for axis in order[:-1]:
             own = {"model": [model], "dataset": [dataset]}
-            cells = extended(cells, axis, own.get(axis) or self.study.axes[axis])
+            cells = extended(cells, axis, own.get(axis) or self.whole.axes[axis])
         for cell in cells:
-            if kept := extended([cell], "seed", self.study.axes["seed"]):
+            if kept := extended([cell], "seed", self.whole.axes["seed"]):
                 yield kept
 
     def _packs(self, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Run, Mapping[str, Scalar]]]]:
         """Packs of the runs of columns that fit into one pack seed by seed."""
-        order = {seed: position for position, seed in enumerate(self.study.axes["seed"])}
+        order = {seed: position for position, seed in enumerate(self.whole.axes["seed"])}
         runs = [(run, column.further) for column in columns for run in column.runs]
         runs.sort(key=lambda pair: order[pair[0].seed])
-        return _cut(runs, self.study.pack.size // len(columns) * len(columns))
-
-
-def _missing(study: Study) -> dict[str, str]:
-    """Dataset → why it is not at hand.
-
-    One of which the study has a data file is: other nodes of a cluster see that file, but maybe not what it is from.
-    """
-    reasons = {
-        dataset: DATASETS[dataset].missing(study.data_dir)
-        for dataset in map(str, study.axes["dataset"])
-        if not any((study.folder / "data").glob(f"{dataset}-{'?' * DIGITS}.nc"))
-    }
-    return {dataset: why for dataset, why in reasons.items() if why is not None}
+        return _cut(runs, self.whole.pack.size // len(columns) * len(columns))
 
 
 def _grouped(values: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:

@@ -97,7 +97,7 @@ class Resolver:
             figure: {name: self._panel(axes, f"panels.{figure}.{name}", panel) for name, panel in named.items()}
             for figure, named in study.panels.items()
         }
-        self.panels = [panel for named in panels.values() for panel in named.values()]
+        self._panels = {f"{figure}.{name}": panel for figure, named in panels.items() for name, panel in named.items()}
         changed = {"axes": axes, "overrides": overrides, "exclude": exclude, "panels": panels}
         self.study = study.model_copy(update=changed)
 
@@ -105,6 +105,36 @@ class Resolver:
         """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
         places = {axis: self._place(axis, model, dataset) for axis in self.study.axes if axis not in IDENTITY_AXES}
         return {axis: place for axis, place in places.items() if place is not None}
+
+    def shown_in(self, cell: Mapping[str, Scalar]) -> dict[str, Panel]:
+        """The panels that may show a cell that has values on some of the axes, as `figure.panel`."""
+        return {name: panel for name, panel in self._panels.items() if compatible(panel.cells, cell)}
+
+    def check_panels(self, cell: Mapping[str, Scalar], seeds: Iterable[Scalar]) -> None:
+        """Refuse panels that show one cell with different settings: a cell has one trace, and its runs share them.
+
+        Raises:
+            StudyError: two panels set one setting to different values, or one sets it for some of the seeds only.
+        """
+        fix = "put the setting on an axis, and name its value in `cells`"
+        found: dict[Place, tuple[str, Any]] = {}
+        for name, panel in self.shown_in(cell).items():
+            others = [seed for seed in seeds if seed not in _listed(panel.cells["seed"])]
+            if panel.set and others:
+                raise StudyError(
+                    f"{self.source}: panels.{name}.set: other panels show seed {others[0]} of its cells too, and runs "
+                    f"of a cell share their settings; let them have the same seeds, or {fix}"
+                )
+            for setting, value in panel.set.items():
+                place = self._place(setting, str(cell["model"]), str(cell["dataset"]))
+                if place is None:
+                    continue
+                first, known = found.setdefault(place, (name, value))
+                if known != value:
+                    raise StudyError(
+                        f"{self.source}: panels.{name}.set.{setting}: is {value!r} here and {known!r} in "
+                        f"panels.{first} for a cell that both show; {fix}"
+                    )
 
     def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar]) -> Cell:
         """Full settings of the cell in which the axes have the values `chosen`.
@@ -115,7 +145,7 @@ class Resolver:
         cell = {"model": model, "dataset": dataset, **chosen}
         layers = [self.study.settings]
         layers += [rule.set for rule in self.study.overrides if matches(rule.when, cell)]
-        layers += [panel.set for panel in self.panels if compatible(panel.cells, cell)]
+        layers += [panel.set for panel in self.shown_in(cell).values()]
         layers += [chosen]
         assigned: dict[Place, Any] = {}
         for name, value in (item for layer in layers for item in layer.items()):
@@ -194,13 +224,12 @@ class Resolver:
             return place.reader.dump_python(place.reader.validate_python(value), mode="json")
 
     def _panel(self, axes: Mapping[str, list[Scalar]], section: str, panel: Panel) -> Panel:
-        """A panel whose cells have values on every axis."""
-        for name, value in panel.set.items():
-            self._read(f"{section}.set", name, value)
+        """A panel whose cells have values on every axis, and whose settings are as they are read."""
+        settings = {name: self._read(f"{section}.set", name, value) for name, value in panel.set.items()}
         first = {axis: values if axis == "seed" else values[:1] for axis, values in axes.items()}
         cells = {**first, **self._rule(axes, f"{section}.cells", panel.cells)}
         cells["seed"] = _listed(cells["seed"])[: panel.runs]
-        return panel.model_copy(update={"cells": cells})
+        return panel.model_copy(update={"cells": cells, "set": settings})
 
     def _check_axes_differ(self, axes: Iterable[str]) -> None:
         for pair in self._places:

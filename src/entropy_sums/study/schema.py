@@ -91,7 +91,7 @@ class Panel(Settings):
     cells: Rule
     """Axis → value or values; an axis that is not named has its first value, and all seeds."""
     runs: PositiveInt | None = None
-    """How many of the seeds; by default all that `cells` name."""
+    """At most how many of the seeds; by default all that `cells` name."""
     set: dict[str, Any] = Field(default={})
     """Setting → value, for these cells."""
     nats: tuple[float, float] | None = None
@@ -129,7 +129,7 @@ class Study(Settings):
     """Settings for some of the cells; later ones win."""
     exclude: list[Rule] = Field(default=[])
     """Cells to leave out, each as axis → value or list of values."""
-    panels: dict[PathPart, dict[PathPart, Panel]] = Field(default={})
+    panels: dict[PathPart, Annotated[dict[PathPart, Panel], Field(min_length=1)]] = Field(default={})
     """Figure → panel → its cells; where there are panels, the study has their cells and no others."""
     note: str | None = None
     """What every figure says of this study, such as that it is smaller than the published one."""
@@ -137,8 +137,9 @@ class Study(Settings):
     """Phases, evaluation and precision of all runs."""
     pack: PackSettings = PackSettings()
     """How runs are packed into jobs."""
-    figures: list[str] = Field(default=list(figures.FIGURES))
-    """Which figures to draw: of a figure with a picture per dataset all, or single ones, such as `traces_digits`."""
+    figures: list[str] = Field(default=list(figures.DEFAULT))
+    """Which figures to draw: of a figure with a picture per dataset all, or single ones, such as `traces_digits`; by
+    default those that say something of every model."""
     size: PathPart | None = None
     """Which of `sizes` this study has; None is the study as it stands."""
     sizes: dict[str, dict[str, Any]] = Field(default={}, exclude=True)
@@ -199,7 +200,8 @@ class Study(Settings):
         panels = [panel for named in self.panels.values() for panel in named.values()]
         given = [self.settings, *(rule.set for rule in self.overrides), *(panel.set for panel in panels)]
         values = [value for settings in given for key, value in settings.items() if key.split(".")[-1] == name]
-        return any([getattr(self.training.evaluation, name), *values, *self.axes.get(name, ())])
+        values += [value for axis, on_axis in self.axes.items() if axis.split(".")[-1] == name for value in on_axis]
+        return any([getattr(self.training.evaluation, name), *values])
 
     @property
     def name(self) -> str:
