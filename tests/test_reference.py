@@ -106,22 +106,65 @@ def test_a_reference_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeyp
     assert len(list(path.parent.iterdir())) == 1
 
 
-def test_command(tmp_path, monkeypatch, capsys, tree, table):
-    """Keeps a reference, agrees with it, and ends with 1 where it does not."""
+@pytest.fixture
+def folder(tmp_path, monkeypatch, tree):
+    """That of a project with one study, `a.yaml`, whose traces are collected, and which has two tables."""
     monkeypatch.chdir(tmp_path)
-    text = "study: a\naxes: {model: [linear_vae], dataset: [pca], seed: [0]}\n"
-    (tmp_path / "a.yaml").write_text(text)
-    assert main(["compare", "a.yaml"]) == 2
-    assert "entropy-sums collect" in capsys.readouterr().err
+    axes = "axes: {model: [linear_vae], dataset: [pca], seed: [0]}"
+    (tmp_path / "a.yaml").write_text(f"study: a\n{axes}\ntraining: {{evaluation: {{subset_sizes: [10, 100]}}}}\n")
     (tmp_path / "results" / "a").mkdir(parents=True)
     tree.to_netcdf(tmp_path / "results" / "a" / "traces.nc", engine="netcdf4")
+    return tmp_path
+
+
+def test_command(folder, capsys, table):
+    """Keeps a reference, agrees with it, and ends with 1 where it does not."""
     assert main(["compare", "a.yaml", "--keep"]) == 0
     assert main(["compare", "a.yaml"]) == 0
     assert " 0 do not agree" in capsys.readouterr().out
-    path = tmp_path / reference.FOLDER / "a.csv"
+    path = folder / reference.FOLDER / "a.csv"
     moved = table.assign(**{f"gap{end}": table[f"gap{end}"] + 1e3 for end in ("", "_low", "_high")})
     reference.keep(moved, {}, path)
     assert main(["compare", "a.yaml"]) == 1
+    (folder / "results" / "a" / "traces.nc").unlink()
+    assert main(["compare", "a.yaml"]) == 2
+    assert "entropy-sums collect" in capsys.readouterr().err
+
+
+def test_a_table_without_a_reference_is_named_and_the_others_are_compared(folder, capsys):
+    assert main(["compare", "a.yaml", "--keep"]) == 0
+    (folder / reference.FOLDER / "a.csv").unlink()
+    assert main(["compare", "a.yaml"]) == 2
+    out, error = capsys.readouterr()
+    assert out.startswith(str(reference.FOLDER / "a.subsets.csv"))
+    assert " 0 do not agree" in out
+    assert error.startswith(f"entropy-sums compare: {reference.FOLDER / 'a.csv'}: no reference; `entropy-sums compare")
+    assert error.count("\n") == 1
+
+
+def test_published_numbers_need_no_reference_and_no_tables_in_files(folder, capsys, table):
+    """They stand beside those of the traces, whatever the tables say that were once written."""
+    path = folder / reference.PUBLISHED
+    path.parent.mkdir(parents=True)
+    path.write_text(ROWS.replace("example", "a"))
+    stale = folder / "results" / "a" / "tables"
+    stale.mkdir()
+    table.assign(elbo=-77, elbo_low=-78, elbo_high=-76).to_csv(stale / "final.csv", index=False)
+    assert main(["compare", "a.yaml"]) == 2
+    out, error = capsys.readouterr()
+    assert out.startswith(f"Published numbers ({reference.PUBLISHED}):")
+    assert f"-6.5 ± 0.25 {_final(table, 'vae1', 'pca', 4, 'elbo')}" in " ".join(out.split())
+    assert "-77" not in out
+    assert [line.split(": no reference")[0] for line in error.splitlines()] == [
+        f"entropy-sums compare: {reference.FOLDER / 'a.csv'}",
+        f"{reference.FOLDER / 'a.subsets.csv'}",
+    ]
+
+
+def _final(table, model, dataset, latent_dim, quantity):
+    """A number of the final table as it is printed."""
+    row = table.set_index(["model", "dataset", "latent_dim"]).loc[(model, dataset, latent_dim)]
+    return rounded(*(row[f"{quantity}{end}"] for end in reference.ENDS))
 
 
 @pytest.mark.parametrize("name", ["subsets", "model_selection"])
@@ -151,14 +194,12 @@ other,final,{},elbo,1.0,,somebody (2020)
 
 
 def test_published_numbers_stand_beside_those_of_the_tables(tmp_path, table):
-    table.to_csv(tmp_path / "final.csv")
-    (tmp_path / "batches.csv").write_text("segment,elbo,elbo_std\n1,-1,1\n2,-9.18642,0.0521\n")
+    batches = pd.DataFrame({"segment": [1, 2], "elbo": [-1, -9.18642], "elbo_std": [1, 0.0521]})
     (tmp_path / "published.csv").write_text(ROWS)
-    rows = reference.published("example", tmp_path, tmp_path / "published.csv")
-    row = table[(table["model"] == "vae1") & (table["dataset"] == "pca") & (table["latent_dim"] == 4)].iloc[0]
+    rows = reference.published("example", {"final": table, "batches": batches}, tmp_path / "published.csv")
     assert rows["published"].tolist() == ["-6.5 ± 0.25", "-9.21 ± 0.731", "1.0", "1.0"]
     assert rows["found"].tolist() == [
-        rounded(*(row[f"elbo{end}"] for end in ("", "_low", "_high"))),
+        _final(table, "vae1", "pca", 4, "elbo"),
         "-9.186 ± 0.052",
         "missing",
         "missing",
@@ -167,18 +208,31 @@ def test_published_numbers_stand_beside_those_of_the_tables(tmp_path, table):
     assert set(rows["source"]) == {"somebody (2020)"}
 
 
+def test_an_axis_that_some_models_lack_is_found_by_whole_numbers(tmp_path):
+    """In the table these are floats then."""
+    table = pd.DataFrame({"model": ["gaussianmixture", "vae1"], "latent_dim": [np.nan, 4], "elbo": [-1.0, -2.0]})
+    (tmp_path / "published.csv").write_text(ROWS)
+    rows = reference.published("example", {"final": table.assign(dataset="pca")}, tmp_path / "published.csv")
+    assert rows.loc[0, "found"] == "-2"
+
+
 def test_a_file_of_published_numbers_without_a_source_is_refused(tmp_path):
     (tmp_path / "published.csv").write_text(ROWS.replace("source", "paper"))
     with pytest.raises(ValueError, match=r"published\.csv: the column source is missing"):
-        reference.published("example", tmp_path, tmp_path / "published.csv")
+        reference.published("example", {}, tmp_path / "published.csv")
 
 
 def test_the_published_numbers_that_come_with_the_project_can_be_looked_up():
-    """Every study is there, every condition can be read, every number is one and has a source."""
+    """Every study is there, every number is one and has a source, and where we have a reference it is found there."""
     root = Path(__file__).parents[1]
     rows = pd.read_csv(root / reference.PUBLISHED, dtype=str, keep_default_na=False)
     assert set(rows["study"]) <= {path.stem for path in (root / "config" / "studies").glob("*.yaml")}
     assert rows["source"].str.contains(r"\d{4}").all()
     assert rows["value"].astype(float).notna().all()
-    for study in set(rows["study"]):
-        assert (reference.published(study, root, root / reference.PUBLISHED)["found"] == "missing").all()
+    folder = root / reference.FOLDER
+    for study, size in (("damm2023", "damm2023-laptop"), ("velychko2024", "velychko2024")):
+        files = {name: folder / reference.file(size, name) for name in TABLES}
+        tables = {name: pd.read_csv(path, comment="#") for name, path in files.items() if path.is_file()}
+        found = reference.published(study, tables, root / reference.PUBLISHED)
+        assert len(found) == rows["study"].tolist().count(study) > 0
+        assert (found["found"] != "missing").all()

@@ -261,26 +261,35 @@ def _tables(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
+    from entropy_sums.study.errors import StudyError
     from entropy_sums.tables import TABLES
 
     study = _grid(options).study
-    folder, disagreeing = study.folder, False
-    tree = _tree(folder / "traces.nc")
-    for name in study.tables:
-        table, path = TABLES[name](tree), (options.references or reference.FOLDER) / reference.file(folder.name, name)
-        if options.keep:
-            reference.keep(table, reference.provenance(tree), path)
+    tree = _tree(study.folder / "traces.nc")
+    tables = {name: TABLES[name](tree) for name in study.tables}
+    folder, disagreeing, mistakes = options.references or reference.FOLDER, False, []
+    paths = {name: folder / reference.file(study.name, name) for name in tables}
+    if options.keep:
+        for name, table in tables.items():
+            reference.keep(table, reference.provenance(tree), paths[name])
+        return 0
+    for name, table in tables.items():
+        try:
+            kept, source = reference.read(paths[name], reference.COMPARED[name])
+        except StudyError as error:
+            mistakes.append(str(error))
             continue
-        kept, source = reference.read(path, reference.COMPARED[name])
         rows = reference.compare(table, kept, reference.COMPARED[name])
-        print("\n".join([str(path), *(f"{key}: {value}" for key, value in source.items())]))
+        print("\n".join([str(paths[name]), *(f"{key}: {value}" for key, value in source.items())]))
         print(rows.to_string(index=False))
         counts = rows["agrees"].value_counts()
         print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()), "\n")
         disagreeing |= "no" in rows["agrees"].tolist()
-    in_print = reference.published(study.study, folder / "tables")
-    if len(in_print) and not options.keep:
+    in_print = reference.published(study.study, tables)
+    if len(in_print):
         print(f"Published numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
+    if mistakes:
+        raise StudyError("\n".join(mistakes))
     return int(disagreeing)
 
 

@@ -14,6 +14,7 @@ import xarray as xr
 
 from entropy_sums.analysis import names
 from entropy_sums.files import atomic
+from entropy_sums.study.errors import StudyError
 from entropy_sums.tables import COLUMNS, SELECTION, SUBSETS, rounded
 
 FOLDER = Path("results/reference")
@@ -85,10 +86,11 @@ def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str,
     """A table that `keep` wrote, with these quantities and their limits, and its provenance.
 
     Raises:
-        ValueError: there is no such file, or it is none of `keep`.
+        ValueError: it is none of `keep`.
+        StudyError: there is no such file.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
+        raise StudyError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
     try:
         text = path.read_text(encoding="utf-8")
         table = pd.read_csv(StringIO(text), comment="#")
@@ -129,7 +131,7 @@ def compare(table: pd.DataFrame, reference: pd.DataFrame, quantities: Sequence[s
     return pd.DataFrame(rows)
 
 
-def published(study: str, tables: Path, path: Path = PUBLISHED) -> pd.DataFrame:
+def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLISHED) -> pd.DataFrame:
     """What papers have for a study, beside what its tables have: a row per number.
 
     A row of the file names a `study`, one of its `table`s, `where` in it the number is (JSON: column → value), the
@@ -138,18 +140,18 @@ def published(study: str, tables: Path, path: Path = PUBLISHED) -> pd.DataFrame:
 
     Args:
         study: name without a size.
-        tables: folder of the tables of the study.
+        tables: those of the study, by name.
 
     Raises:
         ValueError: the file lacks a column.
 
     Example:
         >>> from tempfile import TemporaryDirectory
+        >>> tables = {"final": pd.DataFrame({"model": ["vae1"], "elbo": [-1.4375]})}
         >>> line = 'a,final,"{""model"": ""vae1""}",elbo,-1.5,,somebody (2020)'
         >>> with TemporaryDirectory() as folder:
         ...     _ = Path(folder, "published.csv").write_text(",".join(IN_PRINT) + "\\n" + line)
-        ...     _ = Path(folder, "final.csv").write_text("model,elbo\\nvae1,-1.4375")
-        ...     published("a", Path(folder), Path(folder, "published.csv")).loc[0, ["published", "found"]].tolist()
+        ...     published("a", tables, Path(folder, "published.csv")).loc[0, ["published", "found"]].tolist()
         ['-1.5', '-1.438']
     """
     empty = pd.DataFrame(columns=list(IN_PRINT))
@@ -166,16 +168,15 @@ def published(study: str, tables: Path, path: Path = PUBLISHED) -> pd.DataFrame:
             "quantity": row["quantity"],
             "published": row["value"] + (f" ± {row['std']}" if row["std"] else ""),
         }
-        ours = _looked_up(tables / f"{row['table']}.csv", where, row["quantity"])
+        ours = _looked_up(tables.get(row["table"], pd.DataFrame()), where, row["quantity"])
         found.append({**said, "found": ours, "source": row["source"]})
     return pd.DataFrame(found, columns=["table", "cell", "quantity", "published", "found", "source"])
 
 
-def _looked_up(path: Path, where: Mapping[str, object], quantity: str) -> str:
+def _looked_up(table: pd.DataFrame, where: Mapping[str, object], quantity: str) -> str:
     """A number of a table, with its interval or standard deviation if it has one."""
-    rows = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-    lacking = {quantity, *where} - {*rows.columns}
-    matching = [] if lacking else [row for row in rows.to_dict("records") if _is(row, where)]
+    lacking = {quantity, *where} - {*table.columns}
+    matching = [] if lacking else [row for row in table.to_dict("records") if _is(row, where)]
     if not matching or pd.isna(matching[0][quantity]):
         return VERDICTS["missing"]
     row = matching[0]
@@ -185,7 +186,8 @@ def _looked_up(path: Path, where: Mapping[str, object], quantity: str) -> str:
 
 
 def _is(row: Mapping, where: Mapping[str, object]) -> bool:
-    return all(str(row[column]) == str(value) for column, value in where.items())
+    """Whether a row has these values; an axis that some models lack has floats for whole numbers."""
+    return all(row[column] == value or str(row[column]) == str(value) for column, value in where.items())
 
 
 def _columns(quantities: Sequence[str]) -> list[str]:
