@@ -285,9 +285,11 @@ def _compare(options: argparse.Namespace) -> int:
         counts = rows["agrees"].value_counts()
         print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()), "\n")
         disagreeing |= "no" in rows["agrees"].tolist()
-    in_print = reference.published(study.study, tables)
-    if len(in_print):
-        print(f"Published numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
+    try:
+        if len(in_print := reference.published(study.study, tables)):
+            print(f"Published numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
+    except StudyError as error:
+        mistakes.append(str(error))
     if mistakes:
         raise StudyError("\n".join(mistakes))
     return int(disagreeing)

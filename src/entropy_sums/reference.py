@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 import xarray as xr
+from pydantic import BaseModel, Field, FiniteFloat, field_validator
 
 from entropy_sums.analysis import names
 from entropy_sums.files import atomic
-from entropy_sums.study.errors import StudyError
-from entropy_sums.tables import COLUMNS, SELECTION, SUBSETS, rounded
+from entropy_sums.study.errors import StudyError, explained, nearest
+from entropy_sums.tables import COLUMNS, HEADINGS, SELECTION, SUBSETS, rounded
 
 FOLDER = Path("results/reference")
 """Where they are, as seen from the folder of the project."""
 
 PUBLISHED = FOLDER / "published.csv"
 """Numbers of papers, each with its source."""
-
-IN_PRINT = ("study", "table", "where", "quantity", "value", "std", "source")
-"""Columns of the file of published numbers."""
 
 VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "missing": "missing"}
 """What `compare` says, and in words."""
@@ -41,6 +41,53 @@ ENDS = ("", "_low", "_high")
 
 KEYS = ("model", "dataset", "subset", "segment", "latent_dim")
 MEASURED = {*COLUMNS, *SUBSETS, *SELECTION} - {*KEYS}
+
+NUMBERS = {
+    name: [column for column in columns if column in HEADINGS]
+    for name, columns in (("final", COLUMNS), ("subsets", SUBSETS), ("model_selection", SELECTION))
+}
+"""Table → quantities that a paper may have a number of."""
+
+
+class Entry(BaseModel):
+    """A line of the file of published numbers.
+
+    Example:
+        >>> said = {"study": "a", "table": "final", "quantity": "elbo", "value": "-1.5", "source": "somebody (2020)"}
+        >>> Entry(**said, where='{"latent_dim": 2}', std="").where
+        {'latent_dim': 2}
+    """
+
+    study: str
+    table: str
+    where: dict[str, Any]
+    quantity: str
+    value: FiniteFloat
+    std: FiniteFloat | Literal[""]
+    source: str = Field(min_length=1)
+
+    @field_validator("table")
+    @classmethod
+    def _known_table(cls, name: str) -> str:
+        if name not in NUMBERS:
+            raise ValueError(f"no table {name!r}; {nearest(name, NUMBERS)}")
+        return name
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _json(cls, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError(f'no JSON ({error}); write "{{""column"": value}}", with all these quotes') from error
+
+    @field_validator("quantity")
+    @classmethod
+    def _known_quantity(cls, name: str, info: Any) -> str:
+        table = info.data.get("table")
+        if table is not None and name not in NUMBERS[table]:
+            raise ValueError(f"no number {name!r} in the table {table}; {nearest(name, NUMBERS[table])}")
+        return name
 
 
 def file(study: str, table: str) -> Path:
@@ -143,51 +190,79 @@ def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLI
         tables: those of the study, by name.
 
     Raises:
-        ValueError: the file lacks a column.
+        StudyError: a line of the study cannot be read, or says of more than one row where its number is.
 
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> tables = {"final": pd.DataFrame({"model": ["vae1"], "elbo": [-1.4375]})}
         >>> line = 'a,final,"{""model"": ""vae1""}",elbo,-1.5,,somebody (2020)'
         >>> with TemporaryDirectory() as folder:
-        ...     _ = Path(folder, "published.csv").write_text(",".join(IN_PRINT) + "\\n" + line)
+        ...     _ = Path(folder, "published.csv").write_text(",".join(Entry.model_fields) + "\\n" + line)
         ...     published("a", tables, Path(folder, "published.csv")).loc[0, ["published", "found"]].tolist()
         ['-1.5', '-1.438']
     """
-    empty = pd.DataFrame(columns=list(IN_PRINT))
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else empty
-    lacking = [column for column in IN_PRINT if column not in rows.columns]
-    if lacking:
-        raise ValueError(f"{path}: the column {lacking[0]} is missing; it has to have {', '.join(IN_PRINT)}")
     found = []
-    for row in (row for row in rows.to_dict("records") if row["study"] == study):
-        where = json.loads(row["where"])
-        said = {
-            "table": row["table"],
-            "cell": ", ".join(f"{axis} {value}" for axis, value in where.items()),
-            "quantity": row["quantity"],
-            "published": row["value"] + (f" ± {row['std']}" if row["std"] else ""),
-        }
-        ours = _looked_up(tables.get(row["table"], pd.DataFrame()), where, row["quantity"])
-        found.append({**said, "found": ours, "source": row["source"]})
+    for line, row in _lines(path):
+        if row["study"] == study:
+            place = f"{path}: line {line}"
+            with explained(place, row):
+                entry = Entry.model_validate(row)
+            ours = _row(tables.get(entry.table, pd.DataFrame()), entry, place)
+            found.append(
+                {
+                    "table": entry.table,
+                    "cell": ", ".join(f"{axis} {value}" for axis, value in entry.where.items()),
+                    "quantity": entry.quantity,
+                    "published": row["value"] + (f" ± {row['std']}" if row["std"] else ""),
+                    "found": VERDICTS["missing"] if ours is None else _text(ours, entry.quantity),
+                    "source": entry.source,
+                }
+            )
     return pd.DataFrame(found, columns=["table", "cell", "quantity", "published", "found", "source"])
 
 
-def _looked_up(table: pd.DataFrame, where: Mapping[str, object], quantity: str) -> str:
-    """A number of a table, with its interval or standard deviation if it has one."""
-    lacking = {quantity, *where} - {*table.columns}
-    matching = [] if lacking else [row for row in table.to_dict("records") if _is(row, where)]
-    if not matching or pd.isna(matching[0][quantity]):
-        return VERDICTS["missing"]
-    row = matching[0]
-    if f"{quantity}_std" in row:
-        return f"{row[quantity]:.4g} ± {row[f'{quantity}_std']:.2g}"
-    return rounded(row[quantity], *(row.get(f"{quantity}{end}", math.nan) for end in ("_low", "_high")))
+def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """What the file of published numbers has, and in which line."""
+    if not path.is_file():
+        return []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, restval="")
+            rows = [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise StudyError(f"{path}: no CSV in UTF-8 ({error}); save it as such") from error
+    if lacking := [name for name in Entry.model_fields if name not in (reader.fieldnames or ())]:
+        columns = ", ".join(Entry.model_fields)
+        raise StudyError(f"{path}: the column {lacking[0]} is missing; it has to have {columns}")
+    if long := [line for line, row in rows if None in row]:
+        raise StudyError(f"{path}: line {long[0]}: more values than columns; put double quotes around one with a comma")
+    return rows
+
+
+def _row(table: pd.DataFrame, entry: Entry, place: str) -> dict[str, Any] | None:
+    """The row of the table that an entry is about, if it has one with that number."""
+    if {entry.quantity, *entry.where} - {*table.columns}:
+        return None
+    matching = [row for row in table.to_dict("records") if _is(row, entry.where)]
+    if len(matching) > 1:
+        differ = [name for name in _axes(table) if len({str(row[name]) for row in matching}) > 1]
+        raise StudyError(
+            f"{place}: where: {json.dumps(entry.where)} is {len(matching)} rows of the table {entry.table}; "
+            f"also say which {' and '.join(differ)}"
+        )
+    return matching[0] if matching and pd.notna(matching[0][entry.quantity]) else None
 
 
 def _is(row: Mapping, where: Mapping[str, object]) -> bool:
     """Whether a row has these values; an axis that some models lack has floats for whole numbers."""
     return all(row[column] == value or str(row[column]) == str(value) for column, value in where.items())
+
+
+def _text(row: Mapping[str, Any], quantity: str) -> str:
+    """A number of a table, with its interval or standard deviation if it has one."""
+    if f"{quantity}_std" in row:
+        return f"{row[quantity]:.4g} ± {row[f'{quantity}_std']:.2g}"
+    return rounded(row[quantity], *(row.get(f"{quantity}{end}", math.nan) for end in ("_low", "_high")))
 
 
 def _columns(quantities: Sequence[str]) -> list[str]:
