@@ -67,8 +67,8 @@ def test_cells_that_are_not_there_are_missing_and_further_ones_do_no_harm(table,
 
 
 def test_other_axes_are_named(table, kept):
-    with pytest.raises(ValueError, match=r"reference has the axes .*latent_dim, the study model, dataset$"):
-        reference.compare(table.drop(columns="latent_dim"), kept[0], FINAL)
+    with pytest.raises(StudyError, match=r"^a\.csv: has the axes .*latent_dim, the study model, dataset; .*--keep"):
+        reference.compare(table.drop(columns="latent_dim"), kept[0], FINAL, Path("a.csv"))
 
 
 def test_mistakes_are_named(tmp_path):
@@ -82,8 +82,20 @@ def test_mistakes_are_named(tmp_path):
         (b"\xff\xfe", "codec can't decode"),
     ):
         other.write_bytes(content)
-        with pytest.raises(ValueError, match=rf"other\.csv: .*{problem}"):
+        with pytest.raises(StudyError, match=rf"other\.csv: .*{problem}"):
             reference.read(other, FINAL)
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path, table):
+    """By its line in the file, beside which there are some of comments."""
+    path = tmp_path / "a.csv"
+    for row, column in ((0, "elbo"), (9, "gap_low")):
+        spoilt = table.astype({column: object})
+        spoilt.loc[row, column] = "1;5"
+        reference.keep(spoilt, {"study": "a", "seeds": "[0]"}, path)
+        line = 1 + next(number for number, text in enumerate(path.read_text().splitlines()) if "1;5" in text)
+        with pytest.raises(StudyError, match=rf"a\.csv: line {line}: {column}: '1;5' is no number; .*--keep"):
+            reference.read(path, FINAL)
 
 
 def test_what_is_read_is_what_was_kept(table, kept):
@@ -141,6 +153,26 @@ def test_a_table_without_a_reference_is_named_and_the_others_are_compared(folder
     assert " 0 do not agree" in out
     assert error.startswith(f"entropy-sums compare: {reference.FOLDER / 'a.csv'}: no reference; `entropy-sums compare")
     assert error.count("\n") == 1
+
+
+def test_references_that_cannot_be_compared_do_not_hide_the_others(folder, capsys, table):
+    assert main(["compare", "a.yaml", "--keep"]) == 0
+    path = folder / reference.FOLDER / "a.csv"
+    for wrong, message in ((table.assign(gap="?"), "line 2: gap: '?' is no"), (table.assign(beta=1), "has the axes ")):
+        reference.keep(wrong, {}, path)
+        capsys.readouterr()
+        assert main(["compare", "a.yaml"]) == 2
+        out, error = capsys.readouterr()
+        assert out.startswith(str(reference.FOLDER / "a.subsets.csv"))
+        assert error.startswith(f"entropy-sums compare: {reference.FOLDER / 'a.csv'}: {message}")
+
+
+def test_published_numbers_are_of_no_concern_where_a_reference_is_kept(folder, capsys):
+    path = folder / reference.PUBLISHED
+    path.parent.mkdir(parents=True)
+    path.write_text("nothing")
+    assert main(["compare", "a.yaml", "--keep"]) == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_published_numbers_need_no_reference_and_no_tables_in_files(folder, capsys, table):

@@ -276,10 +276,10 @@ def _compare(options: argparse.Namespace) -> int:
     for name, table in tables.items():
         try:
             kept, source = reference.read(paths[name], reference.COMPARED[name])
+            rows = reference.compare(table, kept, reference.COMPARED[name], paths[name])
         except StudyError as error:
             mistakes.append(str(error))
             continue
-        rows = reference.compare(table, kept, reference.COMPARED[name])
         print("\n".join([str(paths[name]), *(f"{key}: {value}" for key, value in source.items())]))
         print(rows.to_string(index=False))
         counts = rows["agrees"].value_counts()

@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from pydantic import BaseModel, Field, FiniteFloat, field_validator
@@ -133,8 +134,7 @@ def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str,
     """A table that `keep` wrote, with these quantities and their limits, and its provenance.
 
     Raises:
-        ValueError: it is none of `keep`.
-        StudyError: there is no such file.
+        StudyError: there is no such file, or it is none of `keep`.
     """
     if not path.is_file():
         raise StudyError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
@@ -142,21 +142,37 @@ def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str,
         text = path.read_text(encoding="utf-8")
         table = pd.read_csv(StringIO(text), comment="#")
     except ValueError as error:
-        raise ValueError(f"{path}: no table of `entropy-sums compare --keep` ({error}); write it anew") from error
+        raise StudyError(f"{path}: no table of `entropy-sums compare --keep` ({error}); write it anew") from error
+    lines = text.splitlines()
     lacking = [name for name in ("model", "dataset", *_columns(quantities)) if name not in table.columns]
     if lacking:
-        raise ValueError(f"{path}: no table of `entropy-sums compare --keep`: {lacking[0]} is missing; write it anew")
-    return table, dict(line[2:].split(": ", 1) for line in text.splitlines() if line.startswith("# ") and ": " in line)
+        raise StudyError(f"{path}: no table of `entropy-sums compare --keep`: {lacking[0]} is missing; write it anew")
+    cells = table.loc[:, _columns(quantities)]
+    wrong = np.argwhere(cells.notna().to_numpy() & cells.apply(pd.to_numeric, errors="coerce").isna().to_numpy())
+    if len(wrong):
+        row, column = wrong[0]
+        # The first is that of the names of the columns
+        filled = [number for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
+        raise StudyError(
+            f"{path}: line {filled[row + 1]}: {cells.columns[column]}: {cells.iat[row, column]!r} is no number; "
+            "mend it, or write the file anew with `entropy-sums compare STUDY --keep`"
+        )
+    return table, dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
 
 
-def compare(table: pd.DataFrame, reference: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
+def compare(
+    table: pd.DataFrame, reference: pd.DataFrame, quantities: Sequence[str], named: Path | str = "the reference"
+) -> pd.DataFrame:
     """A row per cell of the reference and quantity: medians over runs with 95 % intervals, and whether they agree.
 
     They do (`yes`) where the intervals overlap, or the medians are equal; without both intervals that cannot be told
     (`?`), and a cell that the table lacks, or has no run of, is `missing`. Further cells of the table are left out.
 
+    Args:
+        named: what errors call the reference.
+
     Raises:
-        ValueError: the tables have other axes.
+        StudyError: the tables have other axes.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -167,7 +183,10 @@ def compare(table: pd.DataFrame, reference: pd.DataFrame, quantities: Sequence[s
     """
     keys = _axes(reference)
     if set(keys) != set(_axes(table)):
-        raise ValueError(f"the reference has the axes {', '.join(keys)}, the study {', '.join(_axes(table))}")
+        raise StudyError(
+            f"{named}: has the axes {', '.join(keys)}, the study {', '.join(_axes(table))}; "
+            "name the study that it was written of, or write it anew with `entropy-sums compare STUDY --keep`"
+        )
     both = _labelled(reference, keys).merge(_labelled(table, keys), on=keys, how="left", suffixes=("_reference", ""))
     rows = []
     for row in both.to_dict("records"):
