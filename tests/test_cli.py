@@ -52,6 +52,19 @@ def test_help_has_an_example_that_the_parser_accepts(command, capsys):
     assert _parser().parse_args([command, *arguments]).command == command
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_have_one_name(command, capsys):
+    """An abbreviation would mean something else, or nothing, once there is another option that begins like it."""
+    required = {"data": ["a.yaml", "a"], "train": ["a.yaml", "a"], "figure": ["a", "a.nc"], "tables": ["a.nc"]}
+    (commands,) = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    for action in commands.choices[command]._actions:
+        for option in (name for name in action.option_strings if name.startswith("--")):
+            short = option[:-1] if action.nargs == 0 else f"{option[:-1]}=1"
+            with pytest.raises(SystemExit, match="2"):
+                call(command, *required.get(command, []), short)
+            assert f"unrecognized arguments: {short}" in capsys.readouterr().err
+
+
 def test_help_needs_neither_torch_nor_anything_slow():
     heavy = ("torch", "numpy", "xarray", "pydantic", "matplotlib", "yaml")
     code = (
@@ -127,7 +140,7 @@ def test_mistakes_end_in_one_line_and_status_2(study, capsys, arguments, message
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["plann"], ["plan", "--only"], ["train"], ["train", "a", "b", "--device", "tpu"]]
+    "arguments", [[], ["--hel"], ["plann"], ["plan", "--only"], ["train"], ["train", "a", "b", "--device", "tpu"]]
 )
 def test_a_wrong_call_ends_in_status_2(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):

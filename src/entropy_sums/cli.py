@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Study whether the ELBO of deep generative models converges to a sum of entropies.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
             epilog=f"example: entropy-sums {name} {example}",
+            allow_abbrev=False,
         )
         sub.set_defaults(run=run)
         return sub
