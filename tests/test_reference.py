@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from entropy_sums import reference
 from entropy_sums.analysis.example import example_tree, streaming
@@ -165,6 +166,26 @@ def test_references_that_cannot_be_compared_do_not_hide_the_others(folder, capsy
         out, error = capsys.readouterr()
         assert out.startswith(str(reference.FOLDER / "a.subsets.csv"))
         assert error.startswith(f"entropy-sums compare: {reference.FOLDER / 'a.csv'}: {message}")
+
+
+def test_a_table_without_rows_is_not_kept_and_its_reference_is_missing(folder, capsys, tree):
+    """As of a study that was kept on a machine with all datasets, and runs on one without those of this table."""
+    assert main(["compare", "a.yaml", "--keep"]) == 0
+    groups = {name: node.to_dataset().drop_dims("subset") for name, node in tree.children.items()}
+    poorer = xr.DataTree.from_dict({"/": tree.to_dataset(), **groups})
+    poorer.to_netcdf(folder / "results" / "a" / "traces.nc", engine="netcdf4")
+    path = folder / reference.FOLDER / "a.subsets.csv"
+    kept = pd.read_csv(path, comment="#")
+    capsys.readouterr()
+    assert main(["compare", "a.yaml"]) == 0
+    *_, last = capsys.readouterr().out.split(f"{reference.FOLDER / 'a.subsets.csv'}\n")
+    number = len(kept) * len(reference.COMPARED["subsets"])
+    assert f"0 agree, 0 do not agree, 0 without intervals, {number} missing" in last
+    path.unlink()
+    assert main(["compare", "a.yaml", "--keep"]) == 0
+    assert not path.exists()
+    assert main(["compare", "a.yaml"]) == 0
+    assert "subsets" not in capsys.readouterr().out
 
 
 def test_published_numbers_are_of_no_concern_where_a_reference_is_kept(folder, capsys):

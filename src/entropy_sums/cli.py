@@ -268,14 +268,18 @@ def _compare(options: argparse.Namespace) -> int:
 
     study = _grid(options).study
     tree = _tree(study.folder / "traces.nc")
-    tables = {name: TABLES[name](tree) for name in study.tables}
     folder, disagreeing, mistakes = options.references or reference.FOLDER, False, []
-    paths = {name: folder / reference.file(study.name, name) for name in tables}
+    paths = {name: folder / reference.file(study.name, name) for name in study.tables}
+    tables = {name: TABLES[name](tree) for name in study.tables}
+    # Without rows, as where the datasets of a table are not at hand, there is nothing to keep and none to be missed
     if options.keep:
         for name, table in tables.items():
-            reference.keep(table, reference.provenance(tree), paths[name])
+            if len(table):
+                reference.keep(table, reference.provenance(tree), paths[name])
         return 0
     for name, table in tables.items():
+        if not len(table) and not paths[name].exists():
+            continue
         try:
             kept, source = reference.read(paths[name], reference.COMPARED[name])
             rows = reference.compare(table, kept, reference.COMPARED[name], paths[name])

@@ -182,6 +182,8 @@ def compare(
         ['elbo', '-7.02 [-7.20, -6.88]', '-7.02 [-7.20, -6.88]', 'yes']
     """
     keys = _axes(reference)
+    if table.empty:
+        table = table.reindex(columns=reference.columns)
     if set(keys) != set(_axes(table)):
         raise StudyError(
             f"{named}: has the axes {', '.join(keys)}, the study {', '.join(_axes(table))}; "
