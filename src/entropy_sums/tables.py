@@ -50,6 +50,7 @@ COLUMNS = {
 """What each column holds and its unit; columns beside these are axes of the study."""
 
 SUBSETS = {
+    "runs": "runs that the statistics rest on",
     "subset": "number of held-out points of an estimate",
     "entropy_sum": "sum of entropies, nats per data point",
     "elbo": "ELBO, nats per data point",

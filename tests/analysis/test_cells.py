@@ -104,3 +104,14 @@ def test_a_model_that_lacks_an_axis_is_shown_all_the_same():
 def test_narrowing_to_an_unknown_dataset_names_the_known_ones():
     with pytest.raises(KeyError, match="pca, digits"):
         cells.narrow(example_tree(), "mnist")
+
+
+def test_the_last_step_is_one_that_was_recorded():
+    tree = cells.narrow(example_tree(), "pca").copy(deep=True)
+    step = tree["vae1"]["step"].values
+    for node in tree.children.values():
+        node["elbo"] = node["elbo"].where(node["step"] < step[-2])
+    assert cells.last_step(tree) == step[-3]
+    for node in tree.children.values():
+        node["elbo"] = node["elbo"].where(False)
+    assert cells.last_step(tree) == 1

@@ -1,6 +1,7 @@
 """A dataset on disk: what is read is what was written, and damage is named."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import multivariate_normal
 
 from entropy_sums.data import load
 from entropy_sums.data.dataset import Dataset
@@ -46,6 +48,27 @@ def test_same_settings_same_bytes_and_other_seed_other_bytes(name):
 )
 def test_golden_checksums(settings, checksum):
     assert load(settings, Path()).checksum == checksum
+
+
+@pytest.mark.parametrize("settings", [PCA(train=300), PCA(train=300, noise=1.5), PCA(train=300, noise=1e-2)])
+def test_the_true_likelihood_is_that_of_scipy(settings):
+    data = load(settings, Path())
+    weights, offset, noise = (data.truth[name] for name in ("weights", "offset", "noise"))
+    density: Any = multivariate_normal(offset, weights @ weights.T + noise**2 * np.eye(len(offset)))
+    for part, found in data.true_log_likelihoods.items():
+        np.testing.assert_allclose(found, density.logpdf(getattr(data, part)).mean(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("noise", [1e-4, 1e-5, 1e-7])
+def test_the_true_likelihood_where_the_covariance_is_all_but_singular(noise):
+    """Squared distances from the truth are chi-squared, whatever the noise: their mean is D."""
+    data = load(PCA(train=5000, test=5000, noise=noise), Path())
+    lengths = np.linalg.svd(data.truth["weights"], compute_uv=False)
+    dim = data.train.shape[1]
+    log_determinant = np.log(lengths**2 + noise**2).sum() + 2 * (dim - len(lengths)) * np.log(noise)
+    expected = -0.5 * (dim * np.log(2 * np.pi) + log_determinant + dim)
+    for found in data.true_log_likelihoods.values():
+        assert abs(found - expected) < 5 * np.sqrt(dim / 2 / 5000)
 
 
 def test_truth_gives_the_likelihood_of_the_training_points():

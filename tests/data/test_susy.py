@@ -91,5 +91,5 @@ def test_a_damaged_file_is_named(tmp_path, change, message):
 @pytest.mark.parametrize("rows", [20, 30, 45])
 def test_a_part_of_the_file_is_named(tmp_path, rows):
     path = put(tmp_path, ROWS[:rows])
-    with pytest.raises(ValueError, match=rf"^{path}: \d+ rows, but rows \d+ to \d+ are wanted"):
+    with pytest.raises(ValueError, match=rf"^{path}: \d+ of rows \d+ to \d+ are there; replace it"):
         load(SUSY(train=30, test=10), tmp_path)

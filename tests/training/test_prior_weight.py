@@ -13,10 +13,10 @@ SMALL = {"encoder_width": 4, "encoder_depth": 1}
 VAE = SMALL | {"decoder_width": 4, "decoder_depth": 1}
 
 
-def pack(model, weights, settings, **phase):
+def pack(model, weights, settings, precision="float64", **phase):
     phase = {"steps": 1, "batch_size": "full", "optimizer": "sgd", "learning_rate": 1e-3} | phase
     trainings = [
-        TrainingSettings(phases=[phase | {"prior_weight": w}], evaluation={"samples": 2}, precision="float64")
+        TrainingSettings(phases=[phase | {"prior_weight": w}], evaluation={"samples": 2}, precision=precision)
         for w in weights
     ]
     return Pack([Replica(0, MODELS[model](**settings), t) for t in trainings], POINTS, POINTS[::2] + 1)
@@ -54,6 +54,15 @@ def test_replicas_of_a_pack_have_their_own_weights_and_record_the_elbo(model, se
     assert (trace["elbo"][-1, 1] - trace["elbo"][-1, 0]) != 0
     assert np.isfinite(trace["stationary_gap"][-1, 0]).all()
     assert np.isnan(trace["stationary_gap"][-1, 1]).all(), "its stationary points are others"
+
+
+@pytest.mark.parametrize("objective", ["elbo", "entropy"])
+@pytest.mark.parametrize("posterior", ["full", "diagonal", "amortised"])
+def test_single_precision_goes_the_same_way(posterior, objective):
+    settings = SMALL | {"posterior": posterior, "objective": objective}
+    single, double = (pack("sparse_coding", [1.0, 3.0], settings, p).run().arrays() for p in ("float32", "float64"))
+    np.testing.assert_allclose(single["elbo"][-1], double["elbo"][-1], rtol=1e-4)
+    assert double["elbo"][-1, 0] != double["elbo"][-1, 1]
 
 
 def test_a_heavy_prior_draws_the_scales_of_its_latents_to_it():

@@ -198,6 +198,19 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
                 yield model, place, select(ds, place)
 
 
+def last_step(tree: xr.DataTree) -> int:
+    """The last step that a run recorded; 1 where none has. Runs on other data may have further steps on the axis.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> last_step(narrow(example_tree(), "pca"))
+        100
+    """
+    groups = [node.to_dataset() for node in tree.children.values()]
+    recorded = [ds["step"].where(ds["elbo"].notnull()).max().item() for ds in groups if ds["elbo"].notnull().any()]
+    return int(max(recorded, default=1))
+
+
 def absent(tree: xr.DataTree) -> list[str]:
     """Names of the models of the study that have no group, hence not a single trace, nor one on other datasets.
 

@@ -95,7 +95,10 @@ def streaming(seeds: int = 4, segment: int = 400) -> xr.DataTree:
     level = level.transpose(*shape.dims)
     batches = {"batch_elbo": level + 0.7 * noise[0], "batch_entropy_sum": level + 0.05 * noise[1]}
     training = {"stream": {"phases": [{"steps": batch.size, "batch_size": 10, "samples": 100, "order": "given"}]}}
-    attributes = {"training": json.dumps(training), "data": json.dumps({"stream": {"segment": 10 * segment}})}
+    attributes = {
+        "training": json.dumps(training),
+        "data": json.dumps({"stream": {"segment": 10 * segment, "segments": 3}}),
+    }
     group = ds.assign(batches).assign_attrs(attributes)
     return xr.DataTree.from_dict({"/": tree.to_dataset(), "linearvae": group})
 

@@ -40,10 +40,12 @@ class Stream:
     Attributes:
         batch_size: points B of a minibatch.
         segment: batches of a segment.
+        segments: that are whole.
     """
 
     batch_size: int
     segment: int
+    segments: int
 
     @property
     def last(self) -> int:
@@ -62,18 +64,20 @@ def stream(ds: xr.Dataset) -> Stream | None:
     Example:
         >>> from entropy_sums.analysis.example import streaming
         >>> stream(streaming()["linearvae"].to_dataset())
-        Stream(batch_size=10, segment=400)
+        Stream(batch_size=10, segment=400, segments=3)
     """
     dataset = ds["dataset"].item()
-    segment = json.loads(ds.attrs.get("data", "{}")).get(dataset, {}).get("segment")
+    data = json.loads(ds.attrs.get("data", "{}")).get(dataset, {})
+    segment, segments = (data.get(name) for name in ("segment", "segments"))
     if segment is None or "latent_dim" not in ds.dims or "batch" not in ds.dims:
         return None
     phases = json.loads(ds.attrs["training"])[dataset]["phases"]
     size, *others = {phase["batch_size"] for phase in phases}
     in_order = all(phase["order"] == "given" for phase in phases)
-    if others or not in_order or {segment, size} & {"varied", "full"} or segment // size > ds.sizes["batch"]:
+    if others or not in_order or {segment, segments, size} & {"varied", "full"} or segment % size:
         return None
-    return Stream(size, segment // size)
+    whole = min(segments, ds.sizes["batch"] // (segment // size))
+    return Stream(size, segment // size, whole) if whole else None
 
 
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset, Stream]]:
@@ -116,7 +120,7 @@ def moving(values: xr.DataArray, found: Stream) -> xr.Dataset:
 
     Example:
         >>> values = xr.DataArray(np.arange(20.0), dims="batch")
-        >>> means = moving(values, Stream(10, 20))["mean"]
+        >>> means = moving(values, Stream(10, 20, 1))["mean"]
         >>> means["batch"].values[:3], means.values[:3]
         (array([1, 2, 3]), array([0.5, 1.5, 2.5]))
     """
@@ -158,7 +162,7 @@ def segments(ds: xr.Dataset, found: Stream) -> xr.Dataset:
         >>> segments(ds, stream(ds))["std_ratio"].median("seed").dims
         ('dataset', 'latent_dim', 'segment')
     """
-    whole = ds.sizes["batch"] // found.segment
+    whole = found.segments
     numbers: dict[str, xr.DataArray] = {}
     for name in ESTIMATES:
         batches = {name: ds[f"batch_{name}"], f"bic_{name}": criterion(ds, name, found.batch_size)}

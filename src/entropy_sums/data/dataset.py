@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import multivariate_normal
 
 from entropy_sums.data.checks import as_points
 from entropy_sums.files import atomic, checksum
@@ -97,9 +95,17 @@ class Dataset:
         if self.name != "pca" or not self.truth["noise"]:
             return {}
         weights, offset, noise = (self.truth[name] for name in ("weights", "offset", "noise"))
-        covariance: Any = weights @ weights.T + noise**2 * np.eye(len(offset))
-        density = multivariate_normal(offset, covariance)
-        return {part: float(density.logpdf(getattr(self, part)).mean()) for part in ("train", "test")}
+        # Along the columns of W and across them: a covariance of all dimensions is singular where σ is small
+        basis, lengths, _ = np.linalg.svd(weights, full_matrices=False)
+        variances = np.concatenate([lengths**2, np.zeros(len(offset) - len(lengths))]) + noise**2
+        means = {}
+        for part in ("train", "test"):
+            centred = getattr(self, part) - offset
+            along = centred @ basis
+            across = centred - along @ basis.T
+            squares = (along**2 / variances[: len(lengths)]).sum(1) + (across**2).sum(1) / noise**2
+            means[part] = float(-0.5 * (squares.mean() + np.log(2 * np.pi * variances).sum()))
+        return means
 
     def write(self, path: Path) -> None:
         """Writes a NetCDF file, whole or not at all, that opens in plain xarray.

@@ -54,7 +54,6 @@ def read_rows(path: Path, start: int, count: int) -> np.ndarray:
         raise ValueError(f"{path}: {table.shape[1]} columns instead of {COLUMNS}; delete it or replace it")
     if len(table) < count:
         raise ValueError(
-            f"{path}: {start + len(table)} rows, but rows {start} to {start + count} are wanted; replace it by the "
-            "whole file"
+            f"{path}: {len(table)} of rows {start} to {start + count} are there; replace it by the whole file"
         )
     return table.to_numpy()[:, 1:]

@@ -35,9 +35,7 @@ def draw(tree: xr.DataTree) -> Figure:
     panels = list(cells.walk(tree))
     width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
     figure, grid, used = style.tiles(len(panels), COLUMNS, width, 1.4)
-    # Runs on other data may be longer, and steps of theirs are on the axis of the file
-    recorded = [ds["step"].values[ds["elbo"].notnull().any("seed")] for _, _, ds in panels]
-    last = max((steps[-1].item() for steps in recorded if steps.size), default=1)
+    last = cells.last_step(tree)
     colors = style.factor_colors(dict.fromkeys(str(f) for _, _, ds in panels for f in ds["factor"].values))
     titles = names.apart([(model, cell) for model, cell, _ in panels])
     for ax, title, (_, _, ds) in zip(used, titles, panels, strict=True):

@@ -36,7 +36,7 @@ def draw(tree: xr.DataTree) -> Figure:
     combinations, models = cells.combinations(tree), cells.models(tree)
     figure, grid = style.facets(len(combinations), 3, style.TEXT_WIDTH, [1.35] * len(combinations))
     looks = style.model_looks(models)
-    last = max(node["step"].max().item() for node in tree.children.values())
+    last = cells.last_step(tree)
     for ax, title in zip(grid[0], TITLES, strict=True):
         ax.set_title(title)
     for row, combination in enumerate(combinations):

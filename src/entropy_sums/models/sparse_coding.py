@@ -130,7 +130,7 @@ class SparseCoding(DirectedModel):
 
     def landscape(self, x: Tensor, noise: Tensor, prior_weight: Tensor | None = None) -> Callable[[], Tensor]:
         weight = torch.ones_like(self.log_std[:, 0, 0]) if prior_weight is None else prior_weight
-        find = self.ascending(x, weight[:, None, None])
+        find = self.ascending(x, weight[:, None, None].to(self.log_scale))
         return lambda: OBJECTIVES[self.kind](self, x, noise, find(), weight)
 
     @abstractmethod
@@ -151,7 +151,9 @@ class SparseCoding(DirectedModel):
         """With `objective: entropy`, σ² and λ move to the best ones of these points, all the way or as averages."""
         if self.kind != "entropy":
             return
-        weight = torch.ones_like(self.log_std) if prior_weight is None else prior_weight[:, None, None]
+        weight = (
+            torch.ones_like(self.log_std) if prior_weight is None else prior_weight[:, None, None].to(self.log_scale)
+        )
         scale, variance = self.solved(x, self.ascending(x, weight)())
         keep = self.averaging.to(scale)
         self.log_scale.copy_((keep * self.log_scale.double().exp() + (1 - keep) * scale).log())

@@ -170,8 +170,9 @@ class Study(Settings):
     @field_validator("figures")
     @classmethod
     def _known_figures(cls, named: list[str], info: Any) -> list[str]:
-        axes, panels = (info.data.get(name, {}) for name in ("axes", "panels"))
-        parts = figures.parts(axes.get("dataset", ()), panels)
+        if not {"axes", "panels"} <= info.data.keys():
+            return named  # what there are pictures of is not known, and what is wrong with it is said already
+        parts = figures.parts(info.data["axes"]["dataset"], info.data["panels"])
         known = [*figures.FIGURES, *figures.names(list(figures.FIGURES), parts)]
         for figure in named:
             if figure not in known:
