@@ -99,6 +99,12 @@ def test_a_cell_that_is_no_number_is_named(tmp_path, table):
             reference.read(path, FINAL)
 
 
+def test_a_reference_without_rows_is_refused(tmp_path, table):
+    reference.keep(table.iloc[:0], {"study": "a"}, tmp_path / "a.csv")
+    with pytest.raises(StudyError, match=r"a\.csv: has no rows; write it anew"):
+        reference.read(tmp_path / "a.csv", FINAL)
+
+
 def test_what_is_read_is_what_was_kept(table, kept):
     """To the last bit, so that equal medians without an interval are known to be equal."""
     for name in (f"{quantity}{end}" for quantity in FINAL for end in reference.ENDS):
@@ -309,6 +315,16 @@ def test_mistakes_in_published_numbers_name_file_and_line(tmp_path, right, wrong
     with pytest.raises(StudyError) as raised:
         reference.published("example", {}, path)
     assert str(raised.value).startswith(f"{path}: line 3: {message}")
+
+
+def test_a_misspelt_column_of_published_numbers_is_named(tmp_path):
+    path = tmp_path / "published.csv"
+    path.write_text(ROWS.replace('""segment""', '""segmnt""'))
+    table = pd.DataFrame({"segment": [1, 2], "elbo": [-1, -9.18642]})
+    with pytest.raises(
+        StudyError, match=r"line 3: where: 'segmnt' is no column of the table model_selection; did you mean 'segment'"
+    ):
+        reference.published("example", {"model_selection": table}, path)
 
 
 def test_published_numbers_that_are_no_text_are_refused(tmp_path):

@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = command(
         "compare",
         _compare,
-        "compare the final numbers of a study with a reference; exit status 1 if some do not agree",
+        "compare the final numbers of a study with a reference; exit status 1 if some disagree, 2 if one is missing",
         "config/studies/zoo.yaml",
     )
     _study(compare)
@@ -150,12 +150,13 @@ def _plan(options: argparse.Namespace) -> None:
     from entropy_sums.study.plan import describe
 
     grid = _grid(options)
+    if options.only:
+        text = json.dumps([run.configuration for run in grid.find(options.only).runs], indent=2)
+    else:
+        text = describe(grid, options.cells)
     for line in grid.left_out:
         print(line, file=sys.stderr)
-    if options.only:
-        print(json.dumps([run.configuration for run in grid.find(options.only).runs], indent=2))
-    else:
-        print(describe(grid, options.cells))
+    print(text)
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -276,6 +277,8 @@ def _compare(options: argparse.Namespace) -> int:
         for name, table in tables.items():
             if len(table):
                 reference.keep(table, reference.provenance(tree), paths[name])
+            elif paths[name].exists():
+                print(f"{paths[name]}: stays as it is, the study has no rows of this table now", file=sys.stderr)
         return 0
     for name, table in tables.items():
         if not len(table) and not paths[name].exists():

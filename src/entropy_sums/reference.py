@@ -147,6 +147,8 @@ def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str,
     lacking = [name for name in ("model", "dataset", *_columns(quantities)) if name not in table.columns]
     if lacking:
         raise StudyError(f"{path}: no table of `entropy-sums compare --keep`: {lacking[0]} is missing; write it anew")
+    if table.empty:
+        raise StudyError(f"{path}: has no rows; write it anew with `entropy-sums compare STUDY --keep`")
     cells = table.loc[:, _columns(quantities)]
     wrong = np.argwhere(cells.notna().to_numpy() & cells.apply(pd.to_numeric, errors="coerce").isna().to_numpy())
     if len(wrong):
@@ -262,8 +264,13 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 def _row(table: pd.DataFrame, entry: Entry, place: str) -> dict[str, Any] | None:
     """The row of the table that an entry is about, if it has one with that number."""
-    if {entry.quantity, *entry.where} - {*table.columns}:
+    if table.empty or entry.quantity not in table:
         return None
+    if unknown := [column for column in entry.where if column not in table]:
+        raise StudyError(
+            f"{place}: where: {unknown[0]!r} is no column of the table {entry.table}; "
+            f"{nearest(unknown[0], map(str, table.columns))}"
+        )
     matching = [row for row in table.to_dict("records") if _is(row, entry.where)]
     if len(matching) > 1:
         differ = [name for name in _axes(table) if len({str(row[name]) for row in matching}) > 1]

@@ -73,6 +73,16 @@ def test_a_segment_is_whole_batches_and_each_is_met_once(ds):
         assert streams.stream(ds.assign_attrs(data=data)) is None
 
 
+def test_an_axis_of_segments(ds):
+    """Each run has as many as its value says, and NaN from there on."""
+    several = xr.concat([ds, ds.where(ds["batch"] < 800)], xr.DataArray([3, 2], dims="segments", name="segments"))
+    several.attrs = ds.attrs | {"data": '{"stream": {"segment": 4000, "segments": "varied"}}'}
+    found = streams.segments(several, streams.stream(several))
+    finite = found["elbo"].notnull().all(["latent_dim", "seed"])
+    assert finite.sel(segments=3).values.tolist() == [True, True, True]
+    assert finite.sel(segments=2).values.tolist() == [True, True, False]
+
+
 def test_diverged_runs_are_left_out():
     tree = streaming()
     ds = tree["linearvae"].to_dataset().copy(deep=True)

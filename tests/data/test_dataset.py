@@ -55,7 +55,8 @@ def test_the_true_likelihood_is_that_of_scipy(settings):
     data = load(settings, Path())
     weights, offset, noise = (data.truth[name] for name in ("weights", "offset", "noise"))
     density: Any = multivariate_normal(offset, weights @ weights.T + noise**2 * np.eye(len(offset)))
-    for part, found in data.true_log_likelihoods.items():
+    for part in ("train", "test"):
+        found = data.true_log_likelihoods[part]
         np.testing.assert_allclose(found, density.logpdf(getattr(data, part)).mean(), rtol=1e-10)
 
 
@@ -67,13 +68,17 @@ def test_the_true_likelihood_where_the_covariance_is_all_but_singular(noise):
     dim = data.train.shape[1]
     log_determinant = np.log(lengths**2 + noise**2).sum() + 2 * (dim - len(lengths)) * np.log(noise)
     expected = -0.5 * (dim * np.log(2 * np.pi) + log_determinant + dim)
+    assert set(data.true_log_likelihoods) == {"train", "test"}
     for found in data.true_log_likelihoods.values():
         assert abs(found - expected) < 5 * np.sqrt(dim / 2 / 5000)
 
 
-def test_truth_gives_the_likelihood_of_the_training_points():
-    from scipy.stats import multivariate_normal
+@pytest.mark.parametrize("noise", [0, 1e-8])
+def test_points_that_are_rounded_to_more_than_the_noise_have_no_true_likelihood(noise):
+    assert load(PCA(train=100, noise=noise), Path()).true_log_likelihoods == {}
 
+
+def test_truth_gives_the_likelihood_of_the_training_points():
     dataset = load(PCA(train=20_000), Path())
     weights, offset, noise = (dataset.truth[name] for name in ("weights", "offset", "noise"))
     true = multivariate_normal(offset, weights @ weights.T + noise**2 * np.eye(10))

@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import pytest
 from PIL import Image
 
 from entropy_sums import figures
+from entropy_sums.analysis import cells
 from entropy_sums.analysis.example import example_tree
 
 PICTURES = figures.names(list(figures.FIGURES), {"dataset": ["pca"], "panels": ["figure_1"]})
@@ -48,3 +50,13 @@ def test_twice_gives_the_same_bytes(name, tmp_path):
     with Image.open(tmp_path / "first" / "picture.v1.png") as image:
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         assert image.width >= 3.2 * 300
+
+
+@pytest.mark.parametrize("name", ["traces", "convergence", "latent_entropies", "entropies"])
+def test_steps_that_other_data_were_recorded_at_make_no_axis_longer(name, study):
+    tree = cells.narrow(study, "pca").copy(deep=True)
+    last = 10
+    for node in tree.children.values():
+        node["elbo"] = node["elbo"].where(node["step"] <= last)
+    drawn = importlib.import_module(f"entropy_sums.figures.{name}").draw(tree)
+    assert drawn.axes[0].get_xlim()[1] <= 2 * last < study["vae1"]["step"].max()

@@ -77,11 +77,29 @@ def test_a_cell_has_one_trace():
     assert {run.training.steps for run in grid(panels=panels).runs} == {7}
     panels["g"]["b"]["set"] = {"training.phases.0.steps": 8}
     with pytest.raises(
-        StudyError, match=r"panels.g.b.set.training.phases.0.steps: is 8 here and 7 in panels.f.a for a cell"
+        StudyError, match=r"panels.g.b.set.training.phases.0.steps: is 8 here and 7 in panels.f.a.set.steps for a cell"
     ):
         print(grid(panels=panels).runs)
     panels["g"]["b"]["cells"] = {"model": "vae3", "batch_size": 10}
     assert {run.training.steps for run in grid(panels=panels).runs} == {7, 8}
+
+
+def test_a_panel_cannot_set_what_an_axis_has():
+    panels = {"f": {"a": {"cells": {"model": "vae3"}, "set": {"training.phases.0.batch_size": 7}}}}
+    with pytest.raises(StudyError, match=r"panels.f.a.set.training.phases.0.batch_size: is an axis; name its value"):
+        grid(panels=panels)
+
+
+def test_panels_that_say_the_same_or_nothing_of_a_cell():
+    """Of seeds that one panel alone shows both have to say it; a setting that a model lacks is not said of it."""
+    cells = {"model": ["linear_vae", "vae3"]}
+    axes = AXES | {"model": ["linear_vae", "vae3"]}
+    panels = {"f": {"a": {"cells": {"model": "vae3"}, "runs": 2, "set": {"steps": 7}}}}
+    panels["g"] = {"b": {"cells": {"model": "vae3"}, "set": {"steps": 7}}}
+    assert {run.training.steps for run in grid(axes, panels).runs} == {7}
+    panels["f"]["a"] = {"cells": cells, "runs": 2, "set": {"decoder_width": 7}}
+    panels["g"]["b"] = {"cells": {"model": "linear_vae"}}
+    assert len(grid(axes, panels).runs) == 3 + 2
 
 
 @pytest.mark.parametrize("some", [{"runs": 2}, {"cells": {"model": "vae3", "seed": [0, 2]}}])
@@ -89,7 +107,7 @@ def test_settings_are_those_of_all_seeds_of_a_cell(some):
     panels = {"f": {"a": {"cells": {"model": "vae3"}, "set": {"steps": 7}, **some}}}
     assert len(grid(panels=panels).runs) == 2
     panels["g"] = {"b": {"cells": {"model": "vae3"}}}
-    with pytest.raises(StudyError, match=r"panels.f.a.set: other panels show seed [12] of its cells too"):
+    with pytest.raises(StudyError, match=r"panels.f.a.set.steps: is 7 for some runs .* shows seed [12], too"):
         print(grid(panels=panels).runs)
 
 

@@ -108,6 +108,19 @@ def test_a_dataset_with_a_data_file_is_at_hand(load, tmp_path):
     assert identities(load(SKIPPING)) == wanted
 
 
+def test_some_cells_of_a_dataset(load, tmp_path):
+    """Those whose data file the study has stay."""
+    text = SKIPPING.replace("seed: {", "train: [100, 200], seed: {")
+    grid = load(text)
+    path = grid.data_path(next(name for name in load(text.replace("skip", "#")).data_names if "mnist-" in name))
+    path.parent.mkdir(parents=True)
+    path.touch()
+    found = load(text)
+    assert [line.split(":")[2] for line in found.left_out] == [" mnist is left out in 2 of 4 cells"]
+    assert found.study.axes["dataset"] == ["mnist", "digits"]
+    assert {run.dataset_settings.train for run in found.runs if run.dataset == "mnist"} in ({100}, {200})
+
+
 @pytest.mark.parametrize(("dataset", "file"), [("susy", r"SUSY\.csv\(\.gz\)"), ("celeba", "img_align_celeba")])
 def test_data_that_cannot_be_downloaded(load, dataset, file):
     with pytest.raises(

@@ -30,6 +30,7 @@ SIZE = workflow.config_settings.config.get("size")
 try:
     GRID = Grid(read(Path(STUDY_FILE), SIZE), STUDY_FILE)
     if workflow.is_main_process:
+        GRID.jobs  # whatever is wrong with the grid is said here, and not within a rule
         for line in GRID.left_out:
             print(line, file=sys.stderr)
 except StudyError as error:

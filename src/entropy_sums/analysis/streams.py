@@ -40,7 +40,7 @@ class Stream:
     Attributes:
         batch_size: points B of a minibatch.
         segment: batches of a segment.
-        segments: that are whole.
+        segments: number of segments whose batches were all recorded.
     """
 
     batch_size: int
@@ -68,15 +68,17 @@ def stream(ds: xr.Dataset) -> Stream | None:
     """
     dataset = ds["dataset"].item()
     data = json.loads(ds.attrs.get("data", "{}")).get(dataset, {})
-    segment, segments = (data.get(name) for name in ("segment", "segments"))
+    segment = data.get("segment")
     if segment is None or "latent_dim" not in ds.dims or "batch" not in ds.dims:
         return None
     phases = json.loads(ds.attrs["training"])[dataset]["phases"]
     size, *others = {phase["batch_size"] for phase in phases}
     in_order = all(phase["order"] == "given" for phase in phases)
-    if others or not in_order or {segment, segments, size} & {"varied", "full"} or segment % size:
+    if others or not in_order or {segment, size} & {"varied", "full"} or segment % size:
         return None
-    whole = min(segments, ds.sizes["batch"] // (segment // size))
+    # On an axis, the most: a stream that ends sooner has no batches from there on
+    on_axis = [ds[axis].max().item() for axis in ds.indexes if str(axis).split(".")[-1] == "segments"]
+    whole = min(*(on_axis or [data["segments"]]), ds.sizes["batch"] // (segment // size))
     return Stream(size, segment // size, whole) if whole else None
 
 

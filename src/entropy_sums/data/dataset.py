@@ -84,6 +84,8 @@ class Dataset:
     def true_log_likelihoods(self) -> dict[str, float]:
         r"""Mean log-likelihood in nats of both parts under $N(b, WW^\top + \sigma^2 I)$, where that is the truth.
 
+        It is not where the points are rounded to more than σ.
+
         Example:
             >>> from entropy_sums.data import load
             >>> from entropy_sums.data.settings import PCA, PCARing
@@ -92,7 +94,8 @@ class Dataset:
             >>> load(PCARing(), Path()).true_log_likelihoods
             {}
         """
-        if self.name != "pca" or not self.truth["noise"]:
+        rounding = np.finfo(self.train.dtype).eps * np.abs(self.train).max()
+        if self.name != "pca" or self.truth["noise"] < rounding:
             return {}
         weights, offset, noise = (self.truth[name] for name in ("weights", "offset", "noise"))
         # Along the columns of W and across them: a covariance of all dimensions is singular where σ is small

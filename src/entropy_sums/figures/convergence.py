@@ -57,7 +57,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """
     models = cells.models(tree)
     figure, grid = style.facets(3, len(models), style.width(len(models)), [1.15, 1.6, 1.4], sharex="row", sharey="row")
-    last = max(node["step"].max().item() for node in tree.children.values())
+    last = cells.last_step(tree)
     for ax in grid[1:, 0]:
         ax.set(xscale="log", yscale="log")
     schedules: dict[str, str] = {}

@@ -43,7 +43,7 @@ def draw(tree: xr.DataTree) -> Figure:
     combinations, models = cells.combinations(tree), cells.models(tree)
     heights = [1.05, 0.6] * len(combinations)
     figure, grid = style.facets(2 * len(combinations), len(models), style.width(len(models)), heights)
-    last = max(node["step"].max().item() for node in tree.children.values())
+    last = cells.last_step(tree)
     for ax in grid.flat:
         # Not shared: matplotlib would scale all panels anew with every line
         style.step_axis(ax, last)

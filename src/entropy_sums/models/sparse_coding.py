@@ -129,9 +129,13 @@ class SparseCoding(DirectedModel):
         )
 
     def landscape(self, x: Tensor, noise: Tensor, prior_weight: Tensor | None = None) -> Callable[[], Tensor]:
-        weight = torch.ones_like(self.log_std[:, 0, 0]) if prior_weight is None else prior_weight
-        find = self.ascending(x, weight[:, None, None].to(self.log_scale))
-        return lambda: OBJECTIVES[self.kind](self, x, noise, find(), weight)
+        weight = self._weight(prior_weight)
+        find = self.ascending(x, weight)
+        return lambda: OBJECTIVES[self.kind](self, x, noise, find(), weight.flatten())
+
+    def _weight(self, prior_weight: Tensor | None) -> Float[Tensor, "all 1 1"]:
+        """In the precision of the parameters; by default 1."""
+        return torch.ones_like(self.log_std) if prior_weight is None else prior_weight[:, None, None].to(self.log_std)
 
     @abstractmethod
     def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal | FullNormal]:
@@ -151,10 +155,7 @@ class SparseCoding(DirectedModel):
         """With `objective: entropy`, σ² and λ move to the best ones of these points, all the way or as averages."""
         if self.kind != "entropy":
             return
-        weight = (
-            torch.ones_like(self.log_std) if prior_weight is None else prior_weight[:, None, None].to(self.log_scale)
-        )
-        scale, variance = self.solved(x, self.ascending(x, weight)())
+        scale, variance = self.solved(x, self.ascending(x, self._weight(prior_weight))())
         keep = self.averaging.to(scale)
         self.log_scale.copy_((keep * self.log_scale.double().exp() + (1 - keep) * scale).log())
         self.log_std.copy_(0.5 * (keep * (2 * self.log_std.double()).exp() + (1 - keep) * variance).log())

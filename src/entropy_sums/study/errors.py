@@ -14,7 +14,7 @@ MOST_SHOWN = 40
 
 
 class StudyError(ValueError):
-    """A mistake in a study file, found before anything runs."""
+    """A mistake in a file that a user writes: a study file, found before anything runs, or one of results/reference."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -149,27 +149,28 @@ class Grid:
 
     @cached_property
     def missing(self) -> dict[str, str]:
-        """Dataset of which cells are left out → why; empty without `skip_missing`.
+        """Dataset that is left out of all cells or of some → which and why; empty without `skip_missing`.
 
         One of which the study has the data file is at hand: other nodes of a cluster see that file, but maybe not what
         it is made from.
         """
         if not self.whole.skip_missing:
             return {}
-        lacking = {column.dataset for column in self._whole_columns if not self._has_data(column)}
-        reasons = {
-            name: DATASETS[name].missing(self.whole.data_dir)
-            for name in map(str, self.whole.axes["dataset"])
-            if name in lacking
-        }
-        return {name: why for name, why in reasons.items() if why is not None}
+        lacking = Counter(column.dataset for column in self._whole_columns if not self._has_data(column))
+        cells = Counter(column.dataset for column in self._whole_columns)
+        reasons = {}
+        for name in (name for name in map(str, self.whole.axes["dataset"]) if lacking[name]):
+            if (why := DATASETS[name].missing(self.whole.data_dir)) is not None:
+                some = "" if lacking[name] == cells[name] else f" in {lacking[name]} of {cells[name]} cells"
+                reasons[name] = f"is left out{some}: {why}"
+        return reasons
 
     @cached_property
     def study(self) -> Study:
         """The study with those datasets only that are at hand."""
-        kept = {column.dataset for column in self._columns} if self.missing else set()
-        datasets = [name for name in self.whole.axes["dataset"] if name in kept or name not in self.missing]
-        return self.whole.model_copy(update={"axes": {**self.whole.axes, "dataset": datasets}})
+        if not self.missing:
+            return self.whole
+        return self.whole.model_copy(update={"axes": {**self.whole.axes, "dataset": self.datasets}})
 
     @property
     def datasets(self) -> list[str]:
@@ -221,7 +222,7 @@ class Grid:
     @property
     def left_out(self) -> list[str]:
         """A line about each dataset that is left out."""
-        return [f"{self.source}: skip_missing: {dataset} is left out: {why}" for dataset, why in self.missing.items()]
+        return [f"{self.source}: skip_missing: {dataset} {why}" for dataset, why in self.missing.items()]
 
     def dimensions(self, model: str) -> dict[str, list[Scalar]]:
         """The axes of a model with the values that its runs have, both in the order of the study."""

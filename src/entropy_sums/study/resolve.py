@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from itertools import product
 from typing import Annotated, Any, NamedTuple
@@ -18,6 +18,8 @@ from entropy_sums.traces.schema import NAMES
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 
 IDENTITY_AXES = ("model", "dataset", "seed")
+
+PANEL_FIX = "put the setting on an axis, and name its value in `cells`"
 
 
 class Place(NamedTuple):
@@ -110,31 +112,31 @@ class Resolver:
         """The panels that may show a cell that has values on some of the axes, as `figure.panel`."""
         return {name: panel for name, panel in self._panels.items() if compatible(panel.cells, cell)}
 
-    def check_panels(self, cell: Mapping[str, Scalar], seeds: Iterable[Scalar]) -> None:
-        """Refuse panels that show one cell with different settings: a cell has one trace, and its runs share them.
+    def check_panels(self, cell: Mapping[str, Scalar], seeds: Collection[Scalar]) -> None:
+        """Refuse panels that show one cell with different settings: all its runs share them.
 
         Raises:
             StudyError: two panels set one setting to different values, or one sets it for some of the seeds only.
         """
-        fix = "put the setting on an axis, and name its value in `cells`"
-        found: dict[Place, tuple[str, Any]] = {}
+        found: dict[Place, tuple[str, Any, set[Scalar]]] = {}
         for name, panel in self.shown_in(cell).items():
-            others = [seed for seed in seeds if seed not in _listed(panel.cells["seed"])]
-            if panel.set and others:
-                raise StudyError(
-                    f"{self.source}: panels.{name}.set: other panels show seed {others[0]} of its cells too, and runs "
-                    f"of a cell share their settings; let them have the same seeds, or {fix}"
-                )
             for setting, value in panel.set.items():
                 place = self._place(setting, str(cell["model"]), str(cell["dataset"]))
                 if place is None:
                     continue
-                first, known = found.setdefault(place, (name, value))
+                first, known, having = found.setdefault(place, (f"{name}.set.{setting}", value, set()))
+                having.update(_listed(panel.cells["seed"]))
                 if known != value:
                     raise StudyError(
                         f"{self.source}: panels.{name}.set.{setting}: is {value!r} here and {known!r} in "
-                        f"panels.{first} for a cell that both show; {fix}"
+                        f"panels.{first} for a cell that both show; {PANEL_FIX}"
                     )
+        for first, value, having in found.values():
+            if others := [seed for seed in seeds if seed not in having]:
+                raise StudyError(
+                    f"{self.source}: panels.{first}: is {value!r} for some runs of a cell of which another panel shows "
+                    f"seed {others[0]}, too; let both have the same seeds, or {PANEL_FIX}"
+                )
 
     def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar]) -> Cell:
         """Full settings of the cell in which the axes have the values `chosen`.
@@ -226,6 +228,10 @@ class Resolver:
     def _panel(self, axes: Mapping[str, list[Scalar]], section: str, panel: Panel) -> Panel:
         """A panel whose cells have values on every axis, and whose settings are as they are read."""
         settings = {name: self._read(f"{section}.set", name, value) for name, value in panel.set.items()}
+        for name, axis, pair in product(settings, set(axes) - {*IDENTITY_AXES}, self._places):
+            place = self._place(name, *pair)
+            if place is not None and place == self._place(axis, *pair):
+                raise StudyError(f"{self.source}: {section}.set.{name}: is an axis; name its value in `cells`")
         first = {axis: values if axis == "seed" else values[:1] for axis, values in axes.items()}
         cells = {**first, **self._rule(axes, f"{section}.cells", panel.cells)}
         cells["seed"] = _listed(cells["seed"])[: panel.runs]

@@ -18,7 +18,7 @@ from entropy_sums.training.pack import Interrupted, Pack, Replica
 from entropy_sums.training.progress import Reporter
 from entropy_sums.training.schedules import epochs
 
-MALLOC_OPTIONS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 2**28)}
+MALLOC_OPTIONS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 2**28)}
 """Of mallopt(3). Mapped memory goes back at once, and the kernel clears each page of it anew at every step: larger
 tensors than the greatest threshold, 32 MiB, would take five times as long to fill."""
 
