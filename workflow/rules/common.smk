@@ -64,7 +64,9 @@ FOLDER = GRID.whole.folder
 def pictures(*suffixes):
     """Files of all pictures, for an input: which there are is in the grid."""
     return lambda wildcards: [
-        f"{FOLDER}/figures/{name}{suffix}" for name in figures.of_study(GRID) for suffix in suffixes
+        f"{FOLDER}/figures/{name}{suffix}"
+        for name in figures.of_study(GRID)
+        for suffix in suffixes
     ]
 
 
