@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -291,6 +291,7 @@ def test_a_diverged_replica_leaves_the_others_alone(posterior):
 
 @limits(max_examples=10)
 @given(seed=SEEDS, size=st.sampled_from([1.0, 10.0]))
+@example(seed=349, size=10.0)  # Newton's direction led down, by rounding, and was followed
 @pytest.mark.parametrize("posterior", BEST)
 def test_single_precision_is_enough(posterior, size, seed):
     model, x = made(posterior, seed, latents=5), size * points(seed)

@@ -344,6 +344,8 @@ def _newton(
     deviation = (at.variance + smoothing).sqrt()
     ratio = at.mean / deviation
     curvature = math.sqrt(2 / math.pi) * (-0.5 * ratio.square()).exp() / (deviation * scale)
+    # Where rounding of WWᵀ would decide which way a direction is curved: one that W maps to zero, at large latents
+    damping = torch.finfo(linear.dtype).eps ** 0.75 * gram.diagonal(dim1=-2, dim2=-1)
     slope = linear - at.mean @ gram.squeeze(1) - torch.erf(ratio / math.sqrt(2)) / scale
     squares = 0.5 * at.covariance.square()
     mixed = (ratio * curvature / deviation).unsqueeze(-1)
@@ -351,7 +353,7 @@ def _newton(
     identity = torch.eye(size, dtype=own.dtype, device=own.device)
     system = torch.cat(
         [
-            torch.cat([gram + curvature.diag_embed(), mixed * squares], dim=-1),
+            torch.cat([gram + (curvature + damping).diag_embed(), mixed * squares], dim=-1),
             torch.cat([mixed.squeeze(-1).diag_embed(), identity + own * squares], dim=-1),
         ],
         dim=-2,
@@ -360,7 +362,8 @@ def _newton(
     solution, _ = torch.linalg.solve_ex(system, torch.cat([slope, lacking], dim=-1).unsqueeze(-1))
     ahead, change = solution.squeeze(-1).split(size, dim=-1)
     missing = (slope * ahead).sum(-1) + (lacking * (squares @ change.unsqueeze(-1)).squeeze(-1)).sum(-1)
-    return ahead, change, missing
+    # Negative only where rounding hides which way is up: the step is then to be checked, not to be trusted
+    return ahead, change, missing.abs()
 
 
 def _elbo(model: SparseCoding, x: Tensor, noise: Tensor, posterior: Family, prior_weight: Tensor) -> Tensor:
