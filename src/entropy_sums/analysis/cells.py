@@ -204,7 +204,7 @@ def last_step(tree: xr.DataTree) -> int:
     Example:
         >>> from entropy_sums.analysis.example import example_tree
         >>> last_step(narrow(example_tree(), "pca"))
-        100
+        7936
     """
     groups = [node.to_dataset() for node in tree.children.values()]
     recorded = [ds["step"].where(ds["elbo"].notnull()).max().item() for ds in groups if ds["elbo"].notnull().any()]
