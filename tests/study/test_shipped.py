@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from entropy_sums import figures
-from entropy_sums.figures import names, of_study
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.plan import cost, describe
 from entropy_sums.study.schema import read
@@ -28,10 +27,12 @@ def test_every_size_has_a_plan(path, size):
 def test_every_size_draws_what_it_has_runs_of(path, size):
     """A dataset may be on the axis for the panels of another size."""
     grid = Grid(read(path, size), path)
-    pictures = of_study(grid)
+    pictures = figures.of_study(grid)
     assert pictures
     datasets = list(dict.fromkeys(run.dataset for run in grid.runs))
-    assert set(pictures) <= set(names(list(figures.FIGURES), {"dataset": datasets, "panels": list(grid.panels)}))
+    assert set(pictures) <= set(
+        figures.names(list(figures.FIGURES), {"dataset": datasets, "panels": list(grid.panels)})
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

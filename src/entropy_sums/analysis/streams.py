@@ -164,15 +164,14 @@ def segments(ds: xr.Dataset, found: Stream) -> xr.Dataset:
         >>> segments(ds, stream(ds))["std_ratio"].median("seed").dims
         ('dataset', 'latent_dim', 'segment')
     """
-    whole = found.segments
     numbers: dict[str, xr.DataArray] = {}
     for name in ESTIMATES:
         batches = {name: ds[f"batch_{name}"], f"bic_{name}": criterion(ds, name, found.batch_size)}
         for kind, values in batches.items():
-            parts = values.isel(batch=slice(whole * found.segment)).coarsen(batch=found.segment)
+            parts = values.isel(batch=slice(found.segments * found.segment)).coarsen(batch=found.segment)
             ends = parts.construct(batch=("segment", "within")).isel(within=slice(-found.last, None))
             numbers[kind] = ends.mean("within", skipna=False)
             numbers[f"{kind}_std"] = ends.std("within", ddof=1, skipna=False)
     numbers["relative_gap"] = 100 * abs(numbers["elbo"] - numbers["entropy_sum"]) / abs(numbers["elbo"])
     numbers["std_ratio"] = numbers["elbo_std"] / numbers["entropy_sum_std"]
-    return xr.Dataset(numbers).assign_coords(segment=np.arange(1, whole + 1))
+    return xr.Dataset(numbers).assign_coords(segment=np.arange(1, found.segments + 1))

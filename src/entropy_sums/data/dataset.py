@@ -94,8 +94,7 @@ class Dataset:
             >>> load(PCARing(), Path()).true_log_likelihoods
             {}
         """
-        rounding = np.finfo(self.train.dtype).eps * np.abs(self.train).max()
-        if self.name != "pca" or self.truth["noise"] < rounding:
+        if self.name != "pca" or self.truth["noise"] < np.finfo(self.train.dtype).eps * np.abs(self.train).max():
             return {}
         weights, offset, noise = (self.truth[name] for name in ("weights", "offset", "noise"))
         # Along the columns of W and across them: a covariance of all dimensions is singular where σ is small

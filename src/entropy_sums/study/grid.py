@@ -159,9 +159,9 @@ class Grid:
         lacking = Counter(column.dataset for column in self._whole_columns if not self._has_data(column))
         cells = Counter(column.dataset for column in self._whole_columns)
         reasons = {}
-        for name in (name for name in map(str, self.whole.axes["dataset"]) if lacking[name]):
+        for name, number in lacking.items():
             if (why := DATASETS[name].missing(self.whole.data_dir)) is not None:
-                some = "" if lacking[name] == cells[name] else f" in {lacking[name]} of {cells[name]} cells"
+                some = "" if number == cells[name] else f" in {number} of {cells[name]} cells"
                 reasons[name] = f"is left out{some}: {why}"
         return reasons
 
