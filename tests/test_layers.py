@@ -63,7 +63,7 @@ def test_unit_norm(renormalise):
     with torch.no_grad():
         layer.weight.mul_(4)
     layer.constrain()
-    assert layer.unit_weight.norm(dim=2).allclose(torch.ones(2, 3))
+    assert layer.used_weight.norm(dim=2).allclose(torch.ones(2, 3))
 
 
 @given(std=st.floats(1e-3, 1e3), kind=st.sampled_from(list(VARIANCE_HEADS)))

@@ -72,8 +72,13 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(initial[:, :-1].contiguous())
         self.bias = nn.Parameter(initial[:, -1:].contiguous())
 
+    @property
+    def used_weight(self) -> Float[Tensor, "replica inputs outputs"]:
+        """What inputs are multiplied with."""
+        return self.weight
+
     def forward(self, x: Float[Tensor, "*replica points inputs"]) -> Float[Tensor, "all points outputs"]:
-        return _affine(x, self.weight, self.bias)
+        return _affine(x, self.used_weight, self.bias)
 
 
 def side_by_side(x: Tensor, *layers: Linear) -> tuple[Tensor, ...]:
@@ -96,7 +101,7 @@ class UnitNormLinear(Linear):
 
     Example:
         >>> layer = UnitNormLinear(3, 2, [torch.Generator()])
-        >>> layer.unit_weight.norm(dim=2).allclose(torch.ones(1, 3))
+        >>> layer.used_weight.norm(dim=2).allclose(torch.ones(1, 3))
         True
     """
 
@@ -114,8 +119,7 @@ class UnitNormLinear(Linear):
             self.weight /= self.weight.norm(dim=2, keepdim=True)
 
     @property
-    def unit_weight(self) -> Tensor:
-        """The weights in use, `(replica, in, out)`."""
+    def used_weight(self) -> Tensor:
         return self.weight if self.renormalise else functional.normalize(self.weight, dim=2)
 
     def constrain(self) -> None:
@@ -123,9 +127,6 @@ class UnitNormLinear(Linear):
         if self.renormalise:
             with torch.no_grad():
                 self.weight /= self.weight.norm(dim=2, keepdim=True)
-
-    def forward(self, x: Float[Tensor, "replica points inputs"]) -> Float[Tensor, "replica points outputs"]:
-        return _affine(x, self.unit_weight, self.bias)
 
 
 class Dropout(nn.Module):

@@ -109,14 +109,14 @@ def test_vae2_settings_of_unit_columns():
         with torch.no_grad():
             layer.weight.mul_(3)
         model.constrain()
-        torch.testing.assert_close(layer.unit_weight.norm(dim=2), torch.ones(3, 2))
+        torch.testing.assert_close(layer.used_weight.norm(dim=2), torch.ones(3, 2))
         assert layer.weight.data_ptr() == pointer, "the optimiser would lose its parameter"
 
 
 @pytest.mark.parametrize("kind", ["parametrise", "renormalise"])
 def test_vae2_without_hidden_layers_has_unit_columns(kind):
     model = made("vae2", decoder_depth=0, unit_columns=kind)
-    torch.testing.assert_close(model.decoder.mean[1].unit_weight.norm(dim=2), torch.ones(3, 2))
+    torch.testing.assert_close(model.decoder.mean[1].used_weight.norm(dim=2), torch.ones(3, 2))
 
 
 @pytest.mark.parametrize("head", ["log_variance", "softplus", "leaky_relu"])

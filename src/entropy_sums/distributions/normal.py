@@ -51,7 +51,8 @@ class Normal(Coordinatewise):
 
     def reparametrise(self, noise: Tensor) -> Tensor:
         """Map standard normal noise `(..., D)` to samples, differentiably."""
-        return torch.addcmul(self.loc, self._std, noise)
+        # Scales that points share are written out: broadcast, they leave inner loops over D numbers only
+        return torch.addcmul(self.loc, self._std.expand(self._extended_shape()).contiguous(), noise)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
         return self.reparametrise(self._blank(samples, self.loc).normal_(generator=generator))

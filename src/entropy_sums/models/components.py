@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from entropy_sums.bound import Bound
+from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import Family, FullNormal, Normal
 from entropy_sums.layers import (
     OUTPUTS,
@@ -21,6 +22,7 @@ from entropy_sums.layers import (
     per_replica,
     side_by_side,
 )
+from entropy_sums.models.averages import center_and_covariance
 from entropy_sums.models.model import DirectedModel
 from entropy_sums.models.objective import Beta, FreeBits
 
@@ -67,6 +69,21 @@ class Blueprint:
         sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth + [self.observed_dim]
         *hidden, last = self.layers(sizes, first)
         return nn.Sequential(self.trunk(hidden), last)
+
+    def normal_decoder(
+        self, mean: nn.Module, output: str, std: str = "initial_std", learned: bool = True
+    ) -> NormalMean:
+        """An observation with one variance.
+
+        Args:
+            mean: network up to its linear output.
+            output: what its mean is of that.
+            std: name of the setting that is its first standard deviation.
+        """
+        _, last = _trunk_and_last(mean)
+        features, dim = last.weight.shape[1:]
+        kind = NormalOnFeatures if features < dim and output == "linear" else NormalMean
+        return kind(mean, self.packed(std), 1, self.shared.variance_head, learned, output)
 
     def network_decoder_heads(self) -> NormalHeads:
         """An observation whose means and variances are outputs of one network."""
@@ -115,6 +132,32 @@ class NormalMean(nn.Module):
 
     def forward(self, x: Tensor) -> Normal:
         return Normal(self.output(self.mean(x)), log_std(self.spread, self.kind))
+
+
+class NormalOnFeatures(NormalMean):
+    r"""A normal whose mean is a linear layer on features of z, fewer than there are dimensions of the data.
+
+    On average over S posterior samples of a point, with features $h_s$ and $\bar h = \tfrac1S\sum_s h_s$,
+
+    $$\tfrac1S \sum_s \lVert x - W^\top h_s - b\rVert^2
+      = \lVert x - W^\top \bar h - b\rVert^2 + \tfrac1S \sum_s \lVert W^\top (h_s - \bar h)\rVert^2,$$
+
+    and the last term needs $WW^\top$ and products of features only: no sample meets the dimensions of the data.
+    """
+
+    def averaged(self, samples: Float[Tensor, "replica samples points latent"]) -> tuple[Normal, Tensor]:
+        """p(x given mean features), `(replica, N)`, and what samples lose to its mean log-density, nats `(replica,)`."""
+        trunk, linear = _trunk_and_last(self.mean)
+        center, covariance = center_and_covariance(trunk(samples.flatten(1, 2)).unflatten(1, samples.shape[1:3]))
+        deviation = log_std(self.spread, self.kind)
+        weight = linear.used_weight * (-deviation).exp()
+        return Normal(linear(center), deviation), 0.5 * (covariance * (weight @ weight.mT)).sum((1, 2))
+
+
+def _trunk_and_last(network: nn.Module) -> tuple[nn.Module, Linear]:
+    """Of a network that ends in a linear layer, or is one."""
+    trunk, last = network if isinstance(network, nn.Sequential) else (nn.Identity(), network)
+    return trunk, last
 
 
 class NaturalParameter(nn.Module):
@@ -177,6 +220,14 @@ class VAE(DirectedModel):
 
     def observation(self, z: Tensor) -> Family:
         return self.decoder(z)
+
+    def observation_factor(self, samples: Tensor, x: Tensor) -> Factor:
+        if samples.shape[1] == 1 or not isinstance(self.decoder, NormalOnFeatures):
+            return super().observation_factor(samples, x)
+        observation, below = self.decoder.averaged(samples)
+        return Factor(
+            below - self.mean(observation.log_prob(x)), lambda: self.mean(self.observation_entropy(observation, x))
+        )
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Bound:
         posterior = posterior or self.posterior(x)

@@ -24,7 +24,7 @@ class LinearVAE(VAE):
         ones = [1.0] * len(blueprint.replicas)
         posterior_mean = blueprint.linear(blueprint.observed_dim, s.latent_dim)
         observation_mean = blueprint.linear(s.latent_dim, blueprint.observed_dim)
-        observation = NormalMean(observation_mean, blueprint.packed("initial_std"), 1, s.variance_head)
+        observation = blueprint.normal_decoder(observation_mean, "linear")
         super().__init__(
             blueprint,
             NormalMean(posterior_mean, ones, s.latent_dim, s.variance_head),
@@ -65,7 +65,7 @@ def vae1(blueprint: Blueprint) -> VAE:
 def _shared_variance(blueprint: Blueprint, std: str, learned: bool) -> VAE:
     s = blueprint.shared
     encoder = blueprint.network_encoder()
-    decoder = NormalMean(blueprint.network_decoder(), blueprint.packed(std), 1, s.variance_head, learned, s.output)
+    decoder = blueprint.normal_decoder(blueprint.network_decoder(), s.output, std, learned)
     return VAE(blueprint, encoder, StandardNormal(s.latent_dim), decoder)
 
 
@@ -77,8 +77,7 @@ def vae2(blueprint: Blueprint) -> VAE:
     s = blueprint.shared
     encoder = blueprint.network_encoder()
     unit = partial(UnitNormLinear, renormalise=s.unit_columns == "renormalise")
-    mean = blueprint.network_decoder(first=unit)
-    decoder = NormalMean(mean, blueprint.packed("initial_std"), 1, s.variance_head, output=s.output)
+    decoder = blueprint.normal_decoder(blueprint.network_decoder(first=unit), s.output)
     return VAE(blueprint, encoder, ScaledNormal(len(blueprint.replicas), s.latent_dim), decoder)
 
 

@@ -218,27 +218,31 @@ class DirectedModel(Model):
         cross-entropy to a prior for which no closed form is registered.
         """
         posterior, prior = posterior or self.posterior(x), self.prior()
-        z, value = _side_by_side(_samples(posterior, x, noise), x)
-        observation = self.observation(z)
+        samples = _samples(posterior, x, noise)
         closed = (type(posterior), type(prior)) in CLOSED_FORMS
-        prior_terms = cross_entropy(posterior, prior) if closed else -prior.log_prob(z)
+        prior_terms = cross_entropy(posterior, prior) if closed else -prior.log_prob(samples.flatten(1, 2))
         return Bound(
             posterior_entropy=self.mean(posterior.entropy()),
             factors={
                 "prior": Factor(self.mean(prior_terms), lambda: self.mean(prior.entropy())),
-                "observation": Factor(
-                    -self.mean(observation.log_prob(value)),
-                    lambda: self.mean(self.observation_entropy(observation, value)),
-                ),
+                "observation": self.observation_factor(samples, x),
             },
+        )
+
+    def observation_factor(self, samples: Float[Tensor, "replica samples points latent"], x: Tensor) -> Factor:
+        """p(x given z) seen through posterior samples of every point, as means over all of them."""
+        value = _repeated(x, samples.shape[1])
+        observation = self.observation(samples.flatten(1, 2))
+        return Factor(
+            -self.mean(observation.log_prob(value)), lambda: self.mean(self.observation_entropy(observation, value))
         )
 
     def log_weights(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Tensor:
         """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`."""
         posterior = posterior or self.posterior(x)
         samples = _samples(posterior, x, noise)
-        z, value = _side_by_side(samples, x)
-        log_q = torch.cat([posterior.log_prob(sample) for sample in samples], dim=1)
+        z, value = samples.flatten(1, 2), _repeated(x, samples.shape[1])
+        log_q = posterior.log_prob(samples.movedim(1, 0)).movedim(0, 1).flatten(1)
         return self.prior().log_prob(z) + self.observation(z).log_prob(value) - log_q
 
     def landscape(
@@ -286,13 +290,15 @@ def weighted(bound: Bound, prior_weight: Float[Tensor, " all"] | None) -> Float[
     return bound.elbo - more
 
 
-def _samples(posterior: Normal | FullNormal, x: Tensor, noise: Tensor) -> list[Tensor]:
-    """Of every point, one `(replica, N, H)` after the other."""
-    return [posterior.reparametrise(part) for part in noise.split(x.shape[-2], dim=1)]
+def _samples(
+    posterior: Normal | FullNormal, x: Tensor, noise: Tensor
+) -> Float[Tensor, "replica samples points latent"]:
+    """S posterior samples of every point."""
+    points = x.shape[-2]
+    first = noise.unflatten(1, (noise.shape[1] // points, points)).movedim(1, 0)
+    return posterior.reparametrise(first).movedim(0, 1)
 
 
-def _side_by_side(samples: list[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """All samples along the axis of points, and the points repeated for them."""
-    if len(samples) == 1:
-        return samples[0], x
-    return torch.cat(samples, dim=1), torch.cat([x] * len(samples), dim=-2)
+def _repeated(x: Tensor, times: int) -> Tensor:
+    """All points, one round of them after the other."""
+    return x if times == 1 else torch.cat([x] * times, dim=-2)

@@ -1,0 +1,63 @@
+"""Averages over posterior samples against themselves written out, and decoders that use them against all samples."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+
+from entropy_sums.models.averages import center_and_covariance
+from entropy_sums.models.components import NormalOnFeatures
+from entropy_sums.models.model import DirectedModel
+from models.test_identities import case
+
+
+def test_center_and_covariance_by_hand(float64):
+    features = torch.randn(2, 5, 7, 3, generator=torch.Generator().manual_seed(0))
+    center, covariance = center_and_covariance(features)
+    for r in range(2):
+        each = [torch.cov(features[r, :, n].T, correction=0) for n in range(7)]
+        torch.testing.assert_close(covariance[r], torch.stack(each).mean(0))
+    torch.testing.assert_close(center, features.mean(1))
+
+
+def test_gradients(float64):
+    features = torch.randn(2, 3, 4, 2, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    with torch.random.fork_rng():  # the checks draw directions
+        assert gradcheck(center_and_covariance, features)
+        assert gradgradcheck(center_and_covariance, features)
+
+
+def test_small_deviations_keep_their_digits():
+    """The covariance is of deviations: second moments minus the square of the mean would have none left."""
+    features = 1000 + 1e-1 * torch.randn(1, 50, 100, 2, generator=torch.Generator().manual_seed(2))
+    _, covariance = center_and_covariance(features)
+    _, expected = center_and_covariance(features.double())
+    torch.testing.assert_close(covariance, expected, rtol=1e-4, atol=1e-5)
+
+
+CASES = [
+    ("linear_vae", {}),
+    ("vae0", {"decoder_depth": 1, "decoder_width": 3}),
+    ("vae1", {"decoder_depth": 1, "decoder_width": 3, "variance_head": "softplus"}),
+    ("vae1", {"decoder_depth": 0, "beta": (1.0, 0.5, 2.0)}),
+    ("vae2", {"decoder_depth": 0, "unit_columns": "parametrise"}),
+    ("vae2", {"decoder_depth": 2, "decoder_width": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_bounds_from_averages_are_those_of_all_samples(float64, monkeypatch, name, settings):
+    c = case(name, seed=3, **settings)
+    assert isinstance(c.model.decoder, NormalOnFeatures)
+    c.noise = torch.randn(len(c.noise), 3 * c.x.shape[-2], 2, generator=torch.Generator().manual_seed(4))
+    found = c.bound()
+    gradients = c.gradients(found.elbo)
+    monkeypatch.setattr(type(c.model), "observation_factor", DirectedModel.observation_factor)
+    expected = c.bound()
+    torch.testing.assert_close(found.elbo, expected.elbo, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found.entropy_sum, expected.entropy_sum, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(gradients, c.gradients(expected.elbo), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("settings", [{"decoder_width": 9}, {"decoder_width": 2, "output": "sigmoid"}])
+def test_decoders_with_many_features_or_a_nonlinear_mean_see_all_samples(settings):
+    assert not isinstance(case("vae1", **settings).model.decoder, NormalOnFeatures)
