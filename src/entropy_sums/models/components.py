@@ -146,7 +146,7 @@ class NormalOnFeatures(NormalMean):
     """
 
     def averaged(self, samples: Float[Tensor, "replica samples points latent"]) -> tuple[Normal, Tensor]:
-        """p(x given mean features), `(replica, N)`, and what samples lose to its mean log-density, nats `(replica,)`."""
+        """p(x given mean features), and the nats `(replica,)` that samples have less than its mean log-density."""
         trunk, linear = _trunk_and_last(self.mean)
         center, covariance = center_and_covariance(trunk(samples.flatten(1, 2)).unflatten(1, samples.shape[1:3]))
         deviation = log_std(self.spread, self.kind)
@@ -157,6 +157,7 @@ class NormalOnFeatures(NormalMean):
 def _trunk_and_last(network: nn.Module) -> tuple[nn.Module, Linear]:
     """Of a network that ends in a linear layer, or is one."""
     trunk, last = network if isinstance(network, nn.Sequential) else (nn.Identity(), network)
+    assert isinstance(last, Linear)
     return trunk, last
 
 
