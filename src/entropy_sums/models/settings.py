@@ -53,6 +53,10 @@ class ModelSettings(Settings):
         """Roughly how many multiplications a point costs in encoder and decoder, for a forecast: one per weight."""
         return 2 * observed_dim * self.latent_dim
 
+    def sampled_dim(self, observed_dim: int) -> int:
+        """Roughly how many data dimensions each of several posterior samples costs as much as, for the same: all."""
+        return observed_dim
+
     def parameters(self, observed_dim: int) -> int:
         """Roughly how many numbers one run learns, for the same: as many, unless a weight serves more than once."""
         return self.weights(observed_dim)
@@ -78,6 +82,9 @@ class LinearVAESettings(VAESettings):
     """How free parameters become standard deviations."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Decoder standard deviation σ at the start."""
+
+    def sampled_dim(self, observed_dim: int) -> int:
+        return min(self.latent_dim, observed_dim)
 
 
 class NetworkSettings(VAESettings):
@@ -115,7 +122,15 @@ class GaussianSettings(NetworkSettings):
     """What the mean of the observation is of the last layer; `sigmoid` keeps it between 0 and 1."""
 
 
-class VAE0Settings(GaussianSettings):
+class OneVarianceSettings(GaussianSettings):
+    """A normal observation with one variance: samples meet the data in the mean of their last hidden layer only."""
+
+    def sampled_dim(self, observed_dim: int) -> int:
+        features = self.decoder_width if self.decoder_depth else self.latent_dim
+        return min(features, observed_dim) if self.output == "linear" else observed_dim
+
+
+class VAE0Settings(OneVarianceSettings):
     """The negative control: the decoder variance is fixed, so the gap does not close."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae0"
@@ -124,7 +139,7 @@ class VAE0Settings(GaussianSettings):
     """The fixed standard deviation σ of the decoder."""
 
 
-class VAE1Settings(GaussianSettings):
+class VAE1Settings(OneVarianceSettings):
     """Standard normal prior, one learned decoder variance."""
 
     implementation = "entropy_sums.models.gaussian_vae:vae1"

@@ -90,8 +90,11 @@ class Cost:
         _, dim = self._shape
         samples = self.run.training.evaluation.samples
         chunk = min(self._points * self.replicas, max(self.replicas, ACTIVATIONS_PER_CHUNK // dim))
-        batch = max(points * phase.samples for phase, points in self._phases) * self.replicas
-        activations = max(batch, chunk * samples) * (self._units + 2 * dim)
+        trained = max(
+            points * (2 * (dim - sampled) + samples * (self._units + 2 * sampled))
+            for _, points, samples, sampled in self._phases
+        )
+        activations = max(self.replicas * trained, chunk * samples * (self._units + 2 * dim))
         noise = self.replicas * self._points * samples * self.run.model_settings.latent_dim
         numbers = (
             COPIES_OF_WEIGHTS * self.replicas * self._parameters
@@ -131,14 +134,21 @@ class Cost:
         """Seconds on one core; encoder and decoder are taken as halves, a gradient as two further passes."""
         _, dim = self._shape
         samples = self.run.training.evaluation.samples
-        trained = sum(phase.gradients * points * 3 * (1 + phase.samples) / 2 for phase, points in self._phases)
+        trained = sum(
+            gradients * points * 3 * (self._per_pass(dim) + samples * self._per_pass(sampled)) / 2
+            for gradients, points, samples, sampled in self._phases
+        )
         per_point = 3 * (1 + samples) / 2 + 1 / 2 + HELDOUT * (1 + samples + 1) / 2
-        passes = trained + self._records * self._points * per_point
-        activations = dim + self.run.model_settings.latent_dim + self._units
-        per_pass = SECONDS_PER_MULTIPLICATION * self._weights + SECONDS_PER_ACTIVATION * activations
+        recorded = self._records * self._points * per_point * self._per_pass(dim)
         updates = SECONDS_PER_UPDATE * self._parameters * self.run.training.steps
         certificate = SECONDS_PER_CERTIFIED_WEIGHT * self._weights * self.run.training.evaluation.certificate
-        return self._float32s * self.replicas * (per_pass * passes + updates) + certificate
+        return self._float32s * self.replicas * (trained + recorded + updates) + certificate
+
+    def _per_pass(self, dim: int) -> float:
+        """Seconds for a point of so many dimensions to go through encoder and decoder."""
+        settings = self.run.model_settings
+        activations = dim + settings.latent_dim + self._units
+        return SECONDS_PER_MULTIPLICATION * settings.weights(dim) + SECONDS_PER_ACTIVATION * activations
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -149,10 +159,13 @@ class Cost:
         return self._shape[0]
 
     @property
-    def _phases(self) -> Iterator[tuple]:
-        """Phases with the points of a step."""
+    def _phases(self) -> Iterator[tuple[int, int, int, int]]:
+        """Of every phase its gradients, the points of each, samples of a point, and dimensions that one of them meets."""
+        _, dim = self._shape
         for phase in self.run.training.phases:
-            yield phase, self._points if phase.batch_size == "full" else phase.batch_size
+            points = self._points if phase.batch_size == "full" else phase.batch_size
+            sampled = self.run.model_settings.sampled_dim(dim) if phase.samples > 1 else dim
+            yield phase.gradients, points, phase.samples, sampled
 
     @cached_property
     def _records(self) -> float:
