@@ -160,7 +160,7 @@ class Cost:
 
     @property
     def _phases(self) -> Iterator[tuple[int, int, int, int]]:
-        """Of every phase its gradients, the points of each, samples of a point, and dimensions that one of them meets."""
+        """Of every phase its gradients, points of each, samples of a point, and dimensions that a sample meets."""
         _, dim = self._shape
         for phase in self.run.training.phases:
             points = self._points if phase.batch_size == "full" else phase.batch_size
