@@ -48,3 +48,15 @@ def test_samples_carry_the_gradient_of_their_parameters():
 def test_coordinates_of_a_full_covariance_have_no_entropies_of_their_own():
     with pytest.raises(TypeError, match="coordinates of FullNormal are not independent"):
         FullNormal(torch.zeros(1, 2), torch.eye(2).expand(1, 2, 2)).entropies()
+
+
+@pytest.mark.parametrize("covariances", [1, 4], ids=["shared", "of every point"])
+def test_samples_of_full_normals_are_those_one_by_one(float64, covariances):
+    source = torch.Generator().manual_seed(0)
+    loc, raw = torch.randn(2, 4, 3, generator=source), torch.randn(2, covariances, 3, 3, generator=source)
+    p = FullNormal(loc, raw.tril() + 4 * torch.eye(3))
+    noise = torch.randn(5, 2, 4, 3, generator=source)
+    samples = p.reparametrise(noise)
+    torch.testing.assert_close(samples, torch.stack([p.reparametrise(part) for part in noise]))
+    torch.testing.assert_close(p.log_prob(samples), torch.stack([p.log_prob(part) for part in samples]))
+    torch.testing.assert_close(p.whiten(samples), noise)

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
+from entropy_sums.distributions import Normal
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.averages import center_and_covariance
-from entropy_sums.models.components import NormalOnFeatures
+from entropy_sums.models.components import VAE, NormalOnFeatures
+from entropy_sums.models.gaussian_vae import LinearVAE
 from entropy_sums.models.model import DirectedModel
 
 
@@ -55,23 +57,61 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "settings"), CASES)
-def test_bounds_from_averages_are_those_of_all_samples(float64, monkeypatch, name, settings):
-    model, source = made(name, **settings), torch.Generator().manual_seed(3)
-    assert isinstance(model.decoder, NormalOnFeatures)
-    x = torch.randn(POINTS, DIM, generator=source)
-    noise = torch.randn(REPLICAS, SAMPLES * POINTS, LATENTS, generator=source)
+def elbo_and_gradients(model, x, noise):
+    bound = model.bound(x, noise)
     parameters = [p for p in model.parameters() if p.requires_grad]
+    return bound.elbo, bound.entropy_sum, torch.autograd.grad(bound.elbo.sum(), parameters)
 
-    def results():
-        bound = model.bound(x, noise)
-        return bound.elbo, bound.entropy_sum, torch.autograd.grad(bound.elbo.sum(), parameters)
 
-    found = results()
-    monkeypatch.setattr(type(model), "observation_factor", DirectedModel.observation_factor)
-    torch.testing.assert_close(found, results(), rtol=1e-11, atol=1e-11)
+def points_and_noise(*leading):
+    source = torch.Generator().manual_seed(3)
+    x = torch.randn(*leading, POINTS, DIM, generator=source)
+    return x, torch.randn(REPLICAS, SAMPLES * POINTS, LATENTS, generator=source)
+
+
+@pytest.mark.parametrize("leading", [(), (REPLICAS,)])
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_bounds_from_averages_are_those_of_all_samples(float64, monkeypatch, name, settings, leading):
+    model, (x, noise) = made(name, **settings), points_and_noise(*leading)
+    found = elbo_and_gradients(model, x, noise)
+    monkeypatch.setattr(VAE, "observation_factor", DirectedModel.observation_factor)
+    torch.testing.assert_close(found, elbo_and_gradients(model, x, noise), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize(("name", "settings"), CASES)
+def test_the_mean_features_alone_meet_the_data(name, settings):
+    model, (x, noise) = made(name, **settings), points_and_noise()
+    seen = []
+    last = list(model.decoder.mean.modules())[-1]
+    last.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[1]))
+    model.bound(x, noise)
+    assert seen == [POINTS]
 
 
 @pytest.mark.parametrize("settings", [{"decoder_width": 9}, {"decoder_width": 2, "output": "sigmoid"}])
 def test_decoders_with_many_features_or_a_nonlinear_mean_see_all_samples(settings):
     assert not isinstance(made("vae1", **settings).decoder, NormalOnFeatures)
+
+
+class Shifted(LinearVAE):
+    def observation(self, z):
+        return Normal(super().observation(z).mean + 5, torch.zeros(1, 1, 1))
+
+
+def test_an_observation_of_ones_own_is_not_passed_by(float64, monkeypatch):
+    monkeypatch.setattr("entropy_sums.models.gaussian_vae.LinearVAE", Shifted)
+    model, (x, noise) = made("linear_vae"), points_and_noise()
+    assert isinstance(model, Shifted)
+    one = [model.bound(x, part).elbo for part in noise.split(POINTS, dim=1)]
+    torch.testing.assert_close(model.bound(x, noise).elbo, torch.stack(one).mean(0))
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 16])
+def test_the_forecast_knows_whose_samples_are_averaged(dim):
+    settings = {"decoder_width": 2, "decoder_depth": 1}
+    for name, kind in MODELS.items():
+        chosen = kind(**{k: v for k, v in settings.items() if k in kind.model_fields})
+        if name == "conv_vae" and dim != 16:
+            continue
+        decoder = getattr(build([chosen], dim, [torch.Generator()]), "decoder", None)
+        assert isinstance(decoder, NormalOnFeatures) == (chosen.sampled_dim(dim) < dim), name

@@ -98,6 +98,14 @@ def test_time_grows_with_the_work(job, more):
         assert getattr(cost(job(4)), device) < getattr(cost(job(4, more)), device)
 
 
+def test_samples_that_are_averaged_cost_less(job):
+    averaged = "dim: 200, batch_size: full, training.phases.0.samples: "
+    texts = averaged + "1", averaged + "9", f"output: sigmoid, {averaged}9"
+    one, nine, nine_met = (cost(job(4, text)) for text in texts)
+    for forecast in ("seconds", "megabytes"):
+        assert getattr(one, forecast) < getattr(nine, forecast) < getattr(nine_met, forecast)
+
+
 @pytest.mark.parametrize(
     "more",
     ["encoder_width: 500", "batch_size: full, training.phases.0.samples: 9", "train: 5000", "precision: float64"],

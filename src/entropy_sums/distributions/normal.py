@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class Normal(Coordinatewise):
 
     def reparametrise(self, noise: Tensor) -> Tensor:
         """Map standard normal noise `(..., D)` to samples, differentiably."""
-        # Scales that points share are written out: broadcast, they leave inner loops over D numbers only
+        # A scale that points share is copied for each: broadcast, it would be slower, as only D numbers lie in a row
         return torch.addcmul(self.loc, self._std.expand(self._extended_shape()).contiguous(), noise)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
@@ -81,6 +82,11 @@ def cholesky(matrix: Tensor) -> Tensor:
     """
     factor, failed = torch.linalg.cholesky_ex(matrix)
     return torch.where((failed == 0)[..., None, None], factor, torch.nan)
+
+
+def _of_all_samples(operation: Callable[[Tensor, Tensor], Tensor], matrix: Tensor, samples: Tensor) -> Tensor:
+    """A matrix `(..., D, D)` and S vectors `(S, ..., D)`, side by side so that matrices are not copied for each."""
+    return operation(matrix, samples.movedim(0, -1)).movedim(-1, 0)
 
 
 class FullNormal(Family):
@@ -119,7 +125,9 @@ class FullNormal(Family):
         return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def reparametrise(self, noise: Tensor) -> Tensor:
-        """Map standard normal noise `(..., D)` to samples, differentiably."""
+        """Map standard normal noise `(..., D)`, or `(S, ..., D)`, to samples, differentiably."""
+        if noise.ndim == self.scale_tril.ndim:
+            return self.loc + _of_all_samples(torch.matmul, self.scale_tril, noise)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
@@ -131,7 +139,10 @@ class FullNormal(Family):
         if error.ndim > 1 and self.scale_tril.ndim > 2 and self.scale_tril.shape[-3] == 1:
             # One covariance for all points: solved for all at once, instead of once for a copy of it per point
             return torch.linalg.solve_triangular(self.scale_tril.squeeze(-3), error.mT, upper=False).mT
-        return torch.linalg.solve_triangular(self.scale_tril, error.unsqueeze(-1), upper=False).squeeze(-1)
+        solve = partial(torch.linalg.solve_triangular, upper=False)
+        if error.ndim == self.scale_tril.ndim:
+            return _of_all_samples(solve, self.scale_tril, error)
+        return solve(self.scale_tril, error.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         return -0.5 * self.whiten(value).square().sum(-1) - self.log_determinant - 0.5 * self.dim * LOG_2PI

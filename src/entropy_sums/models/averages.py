@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 FAST_WIDTH = 16
-"""Columns from which on BLAS multiplies matrices at its speed."""
+"""Columns from which on BLAS is fast: of 200,000 rows of two, MKL multiplied eight at a time six times as fast."""
 
 
 def center_and_covariance(
@@ -58,8 +57,9 @@ def _deviations(features: Tensor) -> Tensor:
 
 
 def _product(rows: Tensor, matrix: Tensor) -> Tensor:
-    """rows @ matrix. Of narrow rows several are one, the matrix a diagonal of blocks: BLAS is ten times as fast so."""
-    together = math.gcd(rows.shape[1], max(1, FAST_WIDTH // rows.shape[2]))
+    """rows @ matrix. Of narrow rows several are multiplied as one, by a diagonal of blocks, which BLAS does sooner."""
+    number, width = rows.shape[1:]
+    together = max(several for several in range(1, max(1, FAST_WIDTH // width) + 1) if number % several == 0)
     identity = torch.eye(together).to(matrix)
     blocks = torch.einsum("ij,rab->riajb", identity, matrix).flatten(3).flatten(1, 2)
     return (rows.unflatten(1, (-1, together)).flatten(2) @ blocks).view_as(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -73,17 +74,16 @@ class Blueprint:
     def normal_decoder(
         self, mean: nn.Module, output: str, std: str = "initial_std", learned: bool = True
     ) -> NormalMean:
-        """An observation with one variance.
+        """An observation with one variance; `sampled_dim` of the settings says whether its samples are averaged.
 
         Args:
             mean: network up to its linear output.
             output: what its mean is of that.
             std: name of the setting that is its first standard deviation.
         """
-        _, last = _trunk_and_last(mean)
-        features, dim = last.weight.shape[1:]
-        kind = NormalOnFeatures if features < dim and output == "linear" else NormalMean
-        return kind(mean, self.packed(std), 1, self.shared.variance_head, learned, output)
+        averages = self.shared.sampled_dim(self.observed_dim) < self.observed_dim
+        decoder = NormalOnFeatures if averages and isinstance(_layers(mean)[-1], Linear) else NormalMean
+        return decoder(mean, self.packed(std), 1, self.shared.variance_head, learned, output)
 
     def network_decoder_heads(self) -> NormalHeads:
         """An observation whose means and variances are outputs of one network."""
@@ -143,22 +143,24 @@ class NormalOnFeatures(NormalMean):
       = \lVert x - W^\top \bar h - b\rVert^2 + \tfrac1S \sum_s \lVert W^\top (h_s - \bar h)\rVert^2,$$
 
     and the last term needs $WW^\top$ and products of features only: no sample meets the dimensions of the data.
+
+    Args:
+        mean: a `Linear`, or an `nn.Sequential` that ends in one.
     """
 
     def averaged(self, samples: Float[Tensor, "replica samples points latent"]) -> tuple[Normal, Tensor]:
-        """p(x given mean features), and the nats `(replica,)` that samples have less than its mean log-density."""
-        trunk, linear = _trunk_and_last(self.mean)
-        center, covariance = center_and_covariance(trunk(samples.flatten(1, 2)).unflatten(1, samples.shape[1:3]))
+        """p(x given mean features), `(replica, N)`, and $-\\log p$ of all samples beyond its own, nats `(replica,)`."""
+        *trunk, last = _layers(self.mean)
+        assert isinstance(last, Linear)
+        features = reduce(lambda inputs, layer: layer(inputs), trunk, samples.flatten(1, 2))
+        center, covariance = center_and_covariance(features.unflatten(1, samples.shape[1:3]))
         deviation = log_std(self.spread, self.kind)
-        weight = linear.used_weight * (-deviation).exp()
-        return Normal(linear(center), deviation), 0.5 * (covariance * (weight @ weight.mT)).sum((1, 2))
+        weight = last.used_weight * (-deviation).exp()
+        return Normal(last(center), deviation), 0.5 * (covariance * (weight @ weight.mT)).sum((1, 2))
 
 
-def _trunk_and_last(network: nn.Module) -> tuple[nn.Module, Linear]:
-    """Of a network that ends in a linear layer, or is one."""
-    trunk, last = network if isinstance(network, nn.Sequential) else (nn.Identity(), network)
-    assert isinstance(last, Linear)
-    return trunk, last
+def _layers(network: nn.Module) -> list[nn.Module]:
+    return list(network) if isinstance(network, nn.Sequential) else [network]
 
 
 class NaturalParameter(nn.Module):
@@ -222,13 +224,17 @@ class VAE(DirectedModel):
     def observation(self, z: Tensor) -> Family:
         return self.decoder(z)
 
-    def observation_factor(self, samples: Tensor, x: Tensor) -> Factor:
-        if samples.shape[1] == 1 or not isinstance(self.decoder, NormalOnFeatures):
+    def observation_factor(self, samples: Float[Tensor, "replica samples points latent"], x: Tensor) -> Factor:
+        if samples.shape[1] == 1 or not isinstance(self.decoder, NormalOnFeatures) or self._says_otherwise:
             return super().observation_factor(samples, x)
-        observation, below = self.decoder.averaged(samples)
-        return Factor(
-            below - self.mean(observation.log_prob(x)), lambda: self.mean(self.observation_entropy(observation, x))
-        )
+        observation, beyond = self.decoder.averaged(samples)
+        return Factor(beyond - self.mean(observation.log_prob(x)), lambda: self.mean(observation.entropy()))
+
+    @property
+    def _says_otherwise(self) -> bool:
+        """Whether a subclass has an observation of its own, or an entropy of it: these want all samples."""
+        kind = type(self)
+        return (kind.observation, kind.observation_entropy) != (VAE.observation, VAE.observation_entropy)
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Bound:
         posterior = posterior or self.posterior(x)

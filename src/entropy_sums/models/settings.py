@@ -54,7 +54,10 @@ class ModelSettings(Settings):
         return 2 * observed_dim * self.latent_dim
 
     def sampled_dim(self, observed_dim: int) -> int:
-        """Roughly how many data dimensions each of several posterior samples costs as much as, for the same: all."""
+        """How many of so many data dimensions each of several posterior samples costs as much as, for a forecast.
+
+        Fewer than all say that samples are averaged where they are fewer: `Blueprint.normal_decoder` asks.
+        """
         return observed_dim
 
     def parameters(self, observed_dim: int) -> int:
@@ -123,7 +126,7 @@ class GaussianSettings(NetworkSettings):
 
 
 class OneVarianceSettings(GaussianSettings):
-    """A normal observation with one variance: samples meet the data in the mean of their last hidden layer only."""
+    """A normal observation with one variance, of which samples may be averaged before they meet the data."""
 
     def sampled_dim(self, observed_dim: int) -> int:
         features = self.decoder_width if self.decoder_depth else self.latent_dim

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log2
+from typing import NamedTuple
 
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import PackSettings
@@ -53,6 +54,15 @@ MINUTES_AT_LEAST = 10
 """The first import of torch on a node, from a file system that many nodes read at once, takes minutes."""
 
 
+class _Phase(NamedTuple):
+    """Of a phase its gradients, the points and samples of each, and the data dimensions that a sample meets."""
+
+    gradients: int
+    points: int
+    samples: int
+    sampled_dim: int
+
+
 @dataclass(frozen=True)
 class Cost:
     """Forecast of what a job with `replicas` runs like `run` takes.
@@ -91,8 +101,8 @@ class Cost:
         samples = self.run.training.evaluation.samples
         chunk = min(self._points * self.replicas, max(self.replicas, ACTIVATIONS_PER_CHUNK // dim))
         trained = max(
-            points * (2 * (dim - sampled) + samples * (self._units + 2 * sampled))
-            for _, points, samples, sampled in self._phases
+            phase.points * (2 * (dim - phase.sampled_dim) + phase.samples * (self._units + 2 * phase.sampled_dim))
+            for phase in self._phases
         )
         activations = max(self.replicas * trained, chunk * samples * (self._units + 2 * dim))
         noise = self.replicas * self._points * samples * self.run.model_settings.latent_dim
@@ -134,15 +144,17 @@ class Cost:
         """Seconds on one core; encoder and decoder are taken as halves, a gradient as two further passes."""
         _, dim = self._shape
         samples = self.run.training.evaluation.samples
-        trained = sum(
-            gradients * points * 3 * (self._per_pass(dim) + samples * self._per_pass(sampled)) / 2
-            for gradients, points, samples, sampled in self._phases
-        )
+        trained = sum(phase.gradients * phase.points * 3 * self._per_point(phase) / 2 for phase in self._phases)
         per_point = 3 * (1 + samples) / 2 + 1 / 2 + HELDOUT * (1 + samples + 1) / 2
         recorded = self._records * self._points * per_point * self._per_pass(dim)
         updates = SECONDS_PER_UPDATE * self._parameters * self.run.training.steps
         certificate = SECONDS_PER_CERTIFIED_WEIGHT * self._weights * self.run.training.evaluation.certificate
         return self._float32s * self.replicas * (trained + recorded + updates) + certificate
+
+    def _per_point(self, phase: _Phase) -> float:
+        """Twice the seconds that a point of a phase takes through the encoder and its samples through the decoder."""
+        all_of_it, sampled = self._per_pass(self._shape[1]), self._per_pass(phase.sampled_dim)
+        return all_of_it + (all_of_it - sampled) + phase.samples * sampled
 
     def _per_pass(self, dim: int) -> float:
         """Seconds for a point of so many dimensions to go through encoder and decoder."""
@@ -159,13 +171,12 @@ class Cost:
         return self._shape[0]
 
     @property
-    def _phases(self) -> Iterator[tuple[int, int, int, int]]:
-        """Of every phase its gradients, points of each, samples of a point, and dimensions that a sample meets."""
+    def _phases(self) -> Iterator[_Phase]:
         _, dim = self._shape
         for phase in self.run.training.phases:
             points = self._points if phase.batch_size == "full" else phase.batch_size
-            sampled = self.run.model_settings.sampled_dim(dim) if phase.samples > 1 else dim
-            yield phase.gradients, points, phase.samples, sampled
+            sampled_dim = self.run.model_settings.sampled_dim(dim) if phase.samples > 1 else dim
+            yield _Phase(phase.gradients, points, phase.samples, sampled_dim)
 
     @cached_property
     def _records(self) -> float:
