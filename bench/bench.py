@@ -88,6 +88,23 @@ def main() -> None:
         RESULTS.write_text(f"{head}\n\n{table}\n")
 
 
+def table(description: str, title: str, rows: Callable[[Effort], Iterable[Sequence[str]]], results: Path) -> None:
+    """The command line of a table of its own."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="a smoke run, its numbers mean nothing")
+    parser.add_argument("--write", action="store_true", help=f"keep the table in {results.name}")
+    options = parser.parse_args()
+    head = f"# {title}\n\n{conditions()}"
+    measured: list[Sequence[str]] = []
+    try:
+        for row in rows(QUICK if options.quick else FULL):
+            measured.append(row)
+    finally:  # what has taken minutes is shown even if a later part fails
+        print(head, body := tabulate(measured, HEADERS, tablefmt="pipe"), sep="\n\n")
+    if options.write:
+        results.write_text(f"{head}\n\n{body}\n")
+
+
 def rows(parts: Sequence[str], effort: Effort) -> Iterable[Sequence[str]]:
     """The rows of the table."""
     contenders = list(dict.fromkeys(contender for part in parts for contender in NEEDED[part]))

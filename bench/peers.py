@@ -7,7 +7,6 @@ a single run: of a pack of eight, each is worth eight.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +19,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neural_network import BernoulliRBM
-from tabulate import tabulate
 
-from bench import FULL, HEADERS, PROCESSES, QUICK, Contender, Effort, best, conditions, measure, ratio, spread
+from bench import PROCESSES, Contender, Effort, best, measure, ratio, spread, table
 from entropy_sums.models import MODELS
 from entropy_sums.models.settings import ModelSettings
 from entropy_sums.training.pack import Pack, Phase, Replica
@@ -165,16 +163,4 @@ def rows(effort: Effort) -> Iterable[Sequence[str]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run, its numbers mean nothing")
-    parser.add_argument("--write", action="store_true", help="keep the table in peers.md")
-    options = parser.parse_args()
-    head = f"# Beside scikit-learn\n\n{conditions()}"
-    measured = []
-    try:
-        for row in rows(QUICK if options.quick else FULL):
-            measured.append(row)
-    finally:  # what has taken minutes is shown even if a later part fails
-        print(head, table := tabulate(measured, HEADERS, tablefmt="pipe"), sep="\n\n")
-    if options.write:
-        RESULTS.write_text(f"{head}\n\n{table}\n")
+    table(__doc__, "Beside scikit-learn", rows, RESULTS)

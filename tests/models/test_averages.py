@@ -5,6 +5,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from entropy_sums.distributions import Normal
+from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.averages import center_and_covariance
 from entropy_sums.models.components import VAE, NormalOnFeatures
@@ -76,6 +77,19 @@ def test_bounds_from_averages_are_those_of_all_samples(float64, monkeypatch, nam
     found = elbo_and_gradients(model, x, noise)
     monkeypatch.setattr(VAE, "observation_factor", DirectedModel.observation_factor)
     torch.testing.assert_close(found, elbo_and_gradients(model, x, noise), rtol=1e-11, atol=1e-11)
+
+
+def test_dropped_units_are_those_of_all_samples(float64, monkeypatch):
+    model, (x, noise) = made("vae1", decoder_depth=2, decoder_width=3, dropout=0.5), points_and_noise()
+    layers = [module for module in model.modules() if isinstance(module, Dropout)]
+
+    def results():
+        with drawing(layers, [torch.Generator().manual_seed(seed) for seed in range(REPLICAS)]):
+            return elbo_and_gradients(model, x, noise)
+
+    found = results()
+    monkeypatch.setattr(VAE, "observation_factor", DirectedModel.observation_factor)
+    torch.testing.assert_close(found, results(), rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)

@@ -60,6 +60,6 @@ def _product(rows: Tensor, matrix: Tensor) -> Tensor:
     """rows @ matrix. Of narrow rows several are multiplied as one, by a diagonal of blocks, which BLAS does sooner."""
     number, width = rows.shape[1:]
     together = max(several for several in range(1, max(1, FAST_WIDTH // width) + 1) if number % several == 0)
-    identity = torch.eye(together).to(matrix)
+    identity = torch.eye(together, dtype=matrix.dtype, device=matrix.device)
     blocks = torch.einsum("ij,rab->riajb", identity, matrix).flatten(3).flatten(1, 2)
     return (rows.unflatten(1, (-1, together)).flatten(2) @ blocks).view_as(rows)
