@@ -2,7 +2,7 @@
 
 Of 5,000 points with 784 dimensions. Machines: persistent chains, one Gibbs step and one update per batch of 100.
 Mixtures: diagonal covariances, EM on all points, scikit-learn in fits of 20 steps. An epoch, or a step of EM, is one of
-a single run: of a pack of eight, each is worth eight.
+a single run: of a pack of eight, each is worth eight. Machines also stand beside a loop by hand, of that update alone.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neural_network import BernoulliRBM
 
+import by_hand
 from bench import PROCESSES, Contender, Effort, best, measure, ratio, spread, table
 from entropy_sums.models import MODELS
 from entropy_sums.models.settings import ModelSettings
@@ -29,7 +31,9 @@ from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 
 RESULTS = Path(__file__).with_name("peers.md")
 POINTS, DIM, BATCH, PACK = 5000, 784, 100, 8
+RATE = 0.01
 EM_STEPS = 20
+DOUBLE, SINGLE, BY_HAND = "scikit-learn, float64", "scikit-learn, float32", "by hand, float32"
 UNENDING = 10**9
 
 
@@ -43,8 +47,8 @@ class Peer(ABC):
     """What is counted."""
     worth: ClassVar[float]
     """How much of it a step of ours is, of one run."""
-    goals: ClassVar[tuple[str, str]] = ("", "")
-    """How many times faster ours shall be in float32 than scikit-learn in float64 and in float32."""
+    beside: ClassVar[dict[str, str]]
+    """Others whom ours in float32 stands beside → how many times as fast it shall be."""
 
     @property
     def name(self) -> str:
@@ -64,17 +68,18 @@ class Peer(ABC):
 class Machine(Peer):
     """A restricted Boltzmann machine."""
 
-    work, worth, goals = "epochs", BATCH / POINTS, ("≥ 2.5 ×", "≥ 1.25 ×")
+    work, worth = "epochs", BATCH / POINTS
+    beside: ClassVar = {DOUBLE: "≥ 2.5 ×", SINGLE: "≥ 1.25 ×", BY_HAND: ""}
 
     def points(self) -> np.ndarray:
         return np.random.default_rng(0).random((POINTS, DIM)) < 0.5
 
     def ours(self) -> tuple[ModelSettings, PhaseSettings]:
-        phase = PhaseSettings(steps=UNENDING, batch_size=BATCH, optimizer="sgd", learning_rate=0.01)
+        phase = PhaseSettings(steps=UNENDING, batch_size=BATCH, optimizer="sgd", learning_rate=RATE)
         return MODELS["rbm"](latent_dim=self.latents, gradient="pcd", chains=BATCH, centred=False), phase
 
     def theirs(self, points: np.ndarray, seed: int) -> float:
-        BernoulliRBM(self.latents, learning_rate=0.01, batch_size=BATCH, n_iter=1, random_state=seed).fit(points)
+        BernoulliRBM(self.latents, learning_rate=RATE, batch_size=BATCH, n_iter=1, random_state=seed).fit(points)
         return 1.0
 
 
@@ -82,6 +87,7 @@ class Mixture(Peer):
     """A mixture of normals with diagonal covariances."""
 
     work, worth = "EM steps", 1.0
+    beside: ClassVar = {DOUBLE: "", SINGLE: ""}
 
     def points(self) -> np.ndarray:
         return np.random.default_rng(0).random((POINTS, DIM))
@@ -138,28 +144,34 @@ def scikit_learn_double(peer: Peer, seed: int) -> Iterator[float]:
     return _scikit_learn(peer, seed, "float64")
 
 
+def by_hand_single(peer: Peer, seed: int) -> Iterator[float]:
+    tune_process(threads=1)
+    return by_hand.epochs(torch.from_numpy(peer.points().astype("float32")), peer.latents, BATCH, PACK, RATE)
+
+
 OURS = Contender("peers:ours_single", threads=1)
-CONTENDERS = {
-    "ours, float32": OURS,
+OTHERS = {
     "ours, float64": Contender("peers:ours_double", threads=1),
-    "scikit-learn, float64": Contender("peers:scikit_learn_double", threads=None),
-    "scikit-learn, float32": Contender("peers:scikit_learn_single", threads=None),
+    DOUBLE: Contender("peers:scikit_learn_double", threads=None),
+    SINGLE: Contender("peers:scikit_learn_single", threads=None),
+    BY_HAND: Contender("peers:by_hand_single", threads=1),
 }
 
 
 def rows(effort: Effort) -> Iterable[Sequence[str]]:
     """The rows of the table."""
     for peer in PEERS:
-        rates = measure(peer, tuple(CONTENDERS.values()), effort)
-        for title, contender in CONTENDERS.items():
+        part = type(peer).__name__.lower()
+        others = {title: OTHERS[title] for title in ("ours, float64", *peer.beside)}
+        rates = measure(peer, (OURS, *others.values()), effort)
+        for title, contender in {"ours, float32": OURS, **others}.items():
             speed = (spread(rates[contender][n]) for n in PROCESSES)
-            yield type(peer).__name__.lower(), peer.name, f"{title}, {peer.work} per second", *speed, "", ""
-        theirs = [title for title in CONTENDERS if title.startswith("scikit")]
-        for title, goal in zip(theirs, peer.goals, strict=True):
-            other = rates[CONTENDERS[title]]
+            yield part, peer.name, f"{title}, {peer.work} per second", *speed, "", ""
+        for title, goal in peer.beside.items():
+            other = rates[others[title]]
             same = (spread(ratio(rates[OURS][n], other[n]), "×") for n in PROCESSES)
             both = spread(ratio(best(rates[OURS]), best(other)), "×")
-            yield type(peer).__name__.lower(), peer.name, f"ours, float32 / {title}", *same, both, goal
+            yield part, peer.name, f"ours, float32 / {title}", *same, both, goal
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ make the gradient of the mean that of the expectation.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd import Function
 from torch.nn.functional import logsigmoid
 
 
@@ -156,6 +158,33 @@ def disarm(difference: Tensor, state: Tensor, antithetic: Tensor, logits: Tensor
     """
     gradient = 0.5 * difference.unsqueeze(-1) * (state - antithetic) * logits.abs().sigmoid()
     return _gradient_only((gradient.detach() * logits).sum(-1))
+
+
+def zero_with_slope(parameter: Tensor, slope: Tensor) -> Float[Tensor, " replica"]:
+    r"""Zeros whose gradient by the parameter is the slope: $\sum (\theta - \theta_0) \odot s$ at $\theta_0$.
+
+    For gradients that are known before anything is differentiated, `(replica, …)` like the parameter.
+
+    Example:
+        >>> parameter = torch.ones(2, 3, requires_grad=True)
+        >>> zero_with_slope(parameter, torch.arange(6.0).view(2, 3)).sum().backward()
+        >>> parameter.grad
+        tensor([[0., 1., 2.],
+                [3., 4., 5.]])
+    """
+    return _ZeroWithSlope.apply(parameter, slope)
+
+
+class _ZeroWithSlope(Function):
+    @staticmethod
+    def forward(ctx: Any, parameter: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return parameter.new_zeros(len(parameter))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return slope * gradient.view(-1, *[1] * (slope.ndim - 1)), None
 
 
 def _gradient_only(value: Tensor) -> Tensor:

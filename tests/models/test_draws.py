@@ -1,5 +1,7 @@
 """Random numbers of each replica's own: the same in any company, from the distributions that they are said to be."""
 
+import math
+
 import pytest
 import torch
 from scipy.stats import kstest
@@ -44,3 +46,28 @@ def test_numbers_follow_their_distributions():
     assert sample.dtype == torch.float64
     torch.testing.assert_close(sample.mean((0, 1)), logits.sigmoid(), atol=0.01, rtol=0)
     assert sample[..., 0].max() == 0 < 1 == sample[..., -1].min()
+
+
+def test_certain_units_are_certain():
+    logits = torch.tensor([-math.inf, math.inf]).expand(500, 2000, 2)
+    sample = Draws(noise(500)).bernoulli(logits)
+    assert sample[..., 0].sum() == 0
+    assert sample[..., 1].all()
+
+
+@pytest.mark.parametrize("share", [0.3, 1.6])
+def test_probabilities_between_two_of_16_bits_are_met(share):
+    """Which of both neighbours it is all units of a replica decide together, so that many replicas are needed."""
+    probability, shape = share / 2**16, (4000, 50, 100)
+    count = Draws(noise(shape[0])).bernoulli(torch.tensor(probability).logit().expand(shape)).sum().item()
+    # With two outcomes per replica the variance is that of a binomial variable and of what all its units share
+    units, fraction = shape[1] * shape[2], share % 1
+    variance = shape[0] * (units * probability + (units / 2**16) ** 2 * fraction * (1 - fraction))
+    assert abs(count - shape[0] * units * probability) < 4 * math.sqrt(variance)
+
+
+def test_units_are_independent():
+    sample = Draws(noise(1)).bernoulli(torch.tensor([-1.0, 0.0, 0.5, 2.0]).expand(1, 50_000, 4))[0]
+    assert sample.T.corrcoef().fill_diagonal_(0).abs().max() < 0.02
+    rows = torch.stack([sample[:-1, 1], sample[1:, 1]])
+    assert rows.corrcoef()[0, 1].abs() < 0.02

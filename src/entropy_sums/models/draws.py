@@ -51,6 +51,17 @@ class Draws:
         return numbers
 
     def bernoulli(self, logits: Float[Tensor, "replica rows units"]) -> Float[Tensor, "replica rows units"]:
-        """0 or 1 with probability sigmoid(logit), of the type of the logits."""
-        # Uniform numbers have 24 bits: probabilities need no more
-        return self.uniform(*logits.shape[1:]).lt_(logits.float().sigmoid()).to(logits.dtype)
+        """0 or 1 with probability sigmoid(logit), to 24 bits of it; never 1 at probability 0, always at 1.
+
+        Of the uniform number of a unit, 16 bits are its own; all units of a replica share the finer ones. That leaves
+        every probability as it is, and two units with covariances of at most 2⁻³⁴.
+        """
+        probability, own, shared = logits.float().sigmoid(), self._short(logits[0].numel()), 1 - self.uniform(1, 1)
+        return own.view(logits.shape).float().add_(shared).le_(probability.mul_(2**16)).to(logits.dtype)
+
+    def _short(self, count: int) -> Tensor:
+        """Integers of 16 bits, `(replica, count)`; four cost as much as two uniform numbers."""
+        numbers = torch.empty(len(self.generators), -(-count // 4), dtype=torch.int64, device=self.device)
+        for row, generator in zip(numbers, self.generators, strict=True):
+            row.random_(-(2**63), None, generator=generator)
+        return numbers.view(torch.uint16)[:, :count]

@@ -25,7 +25,7 @@ from torch.nn.functional import logsigmoid
 from entropy_sums import ais
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import Bernoulli, Family, Normal
-from entropy_sums.estimators import all_states
+from entropy_sums.estimators import all_states, zero_with_slope
 from entropy_sums.layers import Linear
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
@@ -83,9 +83,9 @@ class BernoulliVisible(nn.Module):
         """a(v), `(replica, N)`."""
         return (v @ self.bias.mT).squeeze(-1)
 
-    def mean_exponent(self, v: Tensor) -> Tensor:
-        """Mean of a(v) over points, `(replica,)`."""
-        return (v.mean(-2, keepdim=True) * self.bias).sum((1, 2))
+    def total_exponent(self, v: Tensor, shares: Tensor) -> Tensor:
+        """Sum of a(v), each times its share, `(replica, N, 1)`; `(replica,)`."""
+        return ((shares.mT @ v) * self.bias).sum((1, 2))
 
     def given(self, inputs: Tensor) -> Family:
         return Bernoulli(inputs)
@@ -113,9 +113,9 @@ class NormalVisible(nn.Module):
         """a(v), `(replica, N)`."""
         return -0.5 * ((v - self.bias).square() * (-self.log_variance).exp()).sum(-1)
 
-    def mean_exponent(self, v: Tensor) -> Tensor:
-        """Mean of a(v) over points, `(replica,)`."""
-        return self.exponent(v).mean(1)
+    def total_exponent(self, v: Tensor, shares: Tensor) -> Tensor:
+        """Sum of a(v), each times its share, `(replica, N, 1)`; `(replica,)`."""
+        return (self.exponent(v) * shares.squeeze(-1)).sum(1)
 
     def given(self, inputs: Tensor) -> Family:
         return Normal(inputs, 0.5 * self.log_variance)
@@ -311,20 +311,27 @@ class RBM(Model):
             down, _ = ais.anneal(partial(self.temper, draws), samples, betas[::-1])
             return ais.forward(self.log_z_of_base(), up), ais.reverse(self.log_z_of_base(), down)
 
-    def contrast(self, x: Tensor, on_data: Tensor, v: Tensor, on_chains: Tensor) -> Tensor:
-        """Mean of −E over data minus that over chains, `(replica,)`, with means of the hidden units given each.
+    def after(self, x: Tensor, v: Tensor) -> Tensor:
+        """Visible units of points and then of chains, `(replica, N + chains, D)`."""
+        return torch.cat([x.expand(self.replicas, -1, -1), v], dim=1)
 
-        Its gradient at fixed units is that of the log-likelihood where the chains are samples of the model. Written
-        in their moments, it takes one matrix product for each and none to differentiate.
+    def contrast(self, states: Tensor, means: Tensor, points: int) -> Tensor:
+        """Of so many points and of chains after them: what has the gradient of mean −E over points minus over chains.
+
+        At fixed visible units `states`, with `means` of the hidden ones given each; it is that of the log-likelihood
+        where the chains are samples of the model. In moments of both layers it takes a single matrix product.
         """
         with torch.no_grad():
-            data, chains = on_data - self.hidden_offset, on_chains - self.hidden_offset
-            single = data.mean(1, keepdim=True) - chains.mean(1, keepdim=True)
+            shares = torch.full_like(means[..., :1], 1 / points)
+            shares[:, points:] = -1 / (means.shape[1] - points)
+            weighted = shares * (means - self.hidden_offset)
+            single = weighted.sum(1, keepdim=True)
             start, beta = (self.visible_offset.mT @ single, -1) if self.centred else (single, 0)
-            joint = torch.baddbmm(start, x.mT.expand(len(data), -1, -1), data, beta=beta, alpha=1 / data.shape[1])
-            joint.baddbmm_(v.mT, chains, alpha=-1 / chains.shape[1])
-        hidden = (self.hidden.bias * single).sum((1, 2)) + (self.visible.scaled(self.hidden.weight) * joint).sum((1, 2))
-        return hidden + self.visible.mean_exponent(x) - self.visible.mean_exponent(v)
+            joint = torch.baddbmm(start, states.mT, weighted, beta=beta)
+        hidden = zero_with_slope(self.hidden.bias, single) + zero_with_slope(
+            self.visible.scaled(self.hidden.weight), joint
+        )
+        return hidden + self.visible.total_exponent(states, shares)
 
     @torch.no_grad()
     def gibbs(self, h: Tensor, draws: Draws, steps: int | None = None) -> Tensor:
@@ -398,8 +405,7 @@ class RBM(Model):
     def log_z(self, partition: Partition) -> Tensor:
         """log Z with its gradient."""
         pairs = zip(self._learned(), partition.slopes, strict=True)
-        along = torch.stack([(parameter * slope).flatten(1).sum(1) for parameter, slope in pairs]).sum(0)
-        return partition.log_z + (along - along.detach())
+        return partition.log_z + sum(zero_with_slope(parameter, slope) for parameter, slope in pairs)
 
     def _remembered(self, compute: Callable[[RBM], Partition]) -> Partition:
         """Computed once at given parameters: an evaluation asks again for every chunk of the data."""
@@ -457,27 +463,26 @@ def _contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
     with torch.no_grad():
         logits = machine.up(x)
         v = machine.gibbs(draws.bernoulli(logits), draws)
-        means = logits.sigmoid(), machine.up(v).sigmoid()
-    return machine.contrast(x, means[0], v, means[1])
+        means = torch.cat([logits, machine.up(v)], dim=1).sigmoid()
+    return machine.contrast(machine.after(x, v), means, x.shape[-2])
 
 
 def _persistent_contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
     """Chains that go on for k steps at every update; Tieleman (ICML 2008)."""
     draws = Draws(noise)
     with torch.no_grad():
-        v = machine.gibbs(machine.chains, draws)
-        logits = machine.up(v)
-        machine.chains.copy_(draws.bernoulli(logits))
-        means = machine.up(x).sigmoid(), logits.sigmoid()
-    return machine.contrast(x, means[0], v, means[1])
+        states, points = machine.after(x, machine.gibbs(machine.chains, draws)), x.shape[-2]
+        logits = machine.up(states)
+        machine.chains.copy_(draws.bernoulli(logits[:, points:]))
+    return machine.contrast(states, logits.sigmoid(), points)
 
 
 def _parallel_tempering(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
     """Chains at several temperatures that go on and swap at every update; Desjardins et al. (AISTATS 2010)."""
     with torch.no_grad():
-        v = machine.exchange(Draws(noise))
-        means = machine.up(x).sigmoid(), machine.up(v).sigmoid()
-    return machine.contrast(x, means[0], v, means[1])
+        states = machine.after(x, machine.exchange(Draws(noise)))
+        means = machine.up(states).sigmoid()
+    return machine.contrast(states, means, x.shape[-2])
 
 
 GRADIENTS: dict[str, Callable[[RBM, Tensor, Tensor], Tensor]] = {
