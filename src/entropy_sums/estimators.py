@@ -2,7 +2,7 @@ r"""Gradients of expectations over vectors of Bernoulli variables, which no repa
 
 For $\mathbb E_q[f(z)]$ with $q = \prod_h \mathrm{Bern}(z_h; \mathrm{sigmoid}(a_h))$: exact sums over all states, and
 unbiased estimates from samples. `reinforce` and `disarm` return zeros that have a gradient: added to samples of f they
-make the gradient of the mean that of the expectation.
+make the gradient of the mean that of the expectation; `zero_with_slope` is such a zero for any known gradient.
 """
 
 from __future__ import annotations
@@ -163,14 +163,15 @@ def disarm(difference: Tensor, state: Tensor, antithetic: Tensor, logits: Tensor
 def zero_with_slope(parameter: Tensor, slope: Tensor) -> Float[Tensor, " replica"]:
     r"""Zeros whose gradient by the parameter is the slope: $\sum (\theta - \theta_0) \odot s$ at $\theta_0$.
 
-    For gradients that are known before anything is differentiated, `(replica, …)` like the parameter.
+    For gradients that are known before anything is differentiated, `(replica, …)` like the parameter. A function of its
+    own, as the sum takes two passes over both for nothing.
 
     Example:
         >>> parameter = torch.ones(2, 3, requires_grad=True)
-        >>> zero_with_slope(parameter, torch.arange(6.0).view(2, 3)).sum().backward()
+        >>> (torch.tensor([1.0, -2.0]) @ zero_with_slope(parameter, torch.arange(6.0).view(2, 3))).backward()
         >>> parameter.grad
-        tensor([[0., 1., 2.],
-                [3., 4., 5.]])
+        tensor([[  0.,   1.,   2.],
+                [ -6.,  -8., -10.]])
     """
     return _ZeroWithSlope.apply(parameter, slope)
 

@@ -369,6 +369,19 @@ def test_pretraining_goes_from_layer_to_layer(float64, monkeypatch, depth, centr
     assert all(parameter.grad.abs().max() > 1e-12 for parameter in machine.parameters())
 
 
+@pytest.mark.parametrize("centred", [False, True])
+def test_pretraining_leaves_other_layers_as_they_are_in_single_precision(centred):
+    """Adam makes whole steps of whatever rounding leaves, so that nothing may be left."""
+    machine, x = made(3, pretraining_steps=1, centred=centred, dim=40)
+    x = x.repeat(15, 1)[:100].expand(REPLICAS, -1, -1)
+    for lower in range(3):
+        machine.zero_grad()
+        machine.objective(x, noise(points=100)).sum().backward()
+        assert [number for number, weight in enumerate(machine.hidden.weights) if weight.grad.any()] == [lower]
+        moved = by_layer(machine.visible.bias.grad, machine.hidden.bias.grad, 3)
+        assert [layer for layer, gradient in enumerate(moved) if gradient.any()] == [lower, lower + 1]
+
+
 def test_pretrained_machines_go_on_from_a_checkpoint(tmp_path):
     settings = MODELS["dbm"](depth=2, latent_dim=3, chains=9, pretraining_steps=8)
     replicas, options = [Replica(0, settings, TRAINING)], {"identity": "job", "checkpoint": tmp_path / "job.checkpoint"}

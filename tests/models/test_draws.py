@@ -48,11 +48,19 @@ def test_numbers_follow_their_distributions():
     assert sample[..., 0].max() == 0 < 1 == sample[..., -1].min()
 
 
-def test_certain_units_are_certain():
-    logits = torch.tensor([-math.inf, math.inf]).expand(500, 2000, 2)
-    sample = Draws(noise(500)).bernoulli(logits)
-    assert sample[..., 0].sum() == 0
-    assert sample[..., 1].all()
+@pytest.mark.parametrize("shared", [0.0, 1 - 2.0**-24])
+@pytest.mark.parametrize("own", [0, 2**16 - 1])
+def test_certain_units_are_certain_whatever_is_drawn(monkeypatch, own, shared):
+    draws = Draws(noise(2))
+    monkeypatch.setattr(draws, "_short", lambda count: torch.full((2, count), own).to(torch.uint16))
+    monkeypatch.setattr(draws, "uniform", lambda *shape: torch.full((2, *shape), shared))
+    sample = draws.bernoulli(torch.tensor([-math.inf, math.inf]).expand(2, 3, 2))
+    assert sample.equal(torch.tensor([0.0, 1.0]).expand(2, 3, 2))
+
+
+def test_samples_have_no_gradient():
+    logits = torch.zeros(2, 3, 2, requires_grad=True)
+    assert not Draws(noise(2)).bernoulli(logits).requires_grad
 
 
 @pytest.mark.parametrize("share", [0.3, 1.6])

@@ -239,6 +239,28 @@ def estimates(gradient, steps, updates, centred, scale=0.8):
     return torch.stack(found), exact
 
 
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("name", KINDS)
+def test_the_contrast_has_the_gradient_of_both_mean_energies(float64, name, centred, shared):
+    """Of as many points as there are, for all runs or for each, and of another number of chains."""
+    machine, x = made(name, centred=centred)
+    source = torch.Generator().manual_seed(1)
+    v = made(name, seed=2)[1][:7].expand(REPLICAS, -1, -1)
+    on_data, on_chains = (torch.rand(REPLICAS, rows, 3, generator=source) for rows in (POINTS, 7))
+    x = x if shared else x.repeat(REPLICAS, 1, 1) * torch.tensor([1.0, 0.0, 1.0]).view(-1, 1, 1)
+
+    def mean_exponent(units, means):
+        return joint_exponents(machine, units, means).diagonal(dim1=1, dim2=2).mean(1)
+
+    weights = torch.tensor([1.0, -2.0, 0.5])
+    wanted = gradients(machine, weights * (mean_exponent(x, on_data) - mean_exponent(v, on_chains)))
+    for own, other in zip(
+        gradients(machine, weights * machine.contrast(x, on_data, v, on_chains)), wanted, strict=True
+    ):
+        close(own, other)
+
+
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("gradient", ["cd", "pcd"])
 def test_the_gradient_of_long_chains_is_the_exact_one(float64, gradient, centred):

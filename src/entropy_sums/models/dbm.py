@@ -143,9 +143,9 @@ class DBM(RBM):
                 below = self._given(layer, below, layer + 1).sigmoid()
             logits = self._given(lower, below, upper)
             dreamt = draws.bernoulli(self._given(upper, draws.bernoulli(logits), lower))
-            means = torch.cat([logits, self._given(lower, dreamt, upper)], dim=1).sigmoid()
-            even, odd = self._placed({lower: self.after(below, dreamt), upper: means})
-        return self.contrast(even, odd, x.shape[-2])
+            data = self._placed({lower: below, upper: logits.sigmoid()})
+            dream = self._placed({lower: dreamt, upper: self._given(lower, dreamt, upper).sigmoid()})
+        return self.contrast(*data, *dream)
 
     def _given(self, known: int, states: Tensor, layer: int) -> Tensor:
         """Log odds of a layer from its neighbour, twice where it has two."""

@@ -50,11 +50,13 @@ class Draws:
             row.normal_(generator=generator)
         return numbers
 
+    @torch.no_grad()
     def bernoulli(self, logits: Float[Tensor, "replica rows units"]) -> Float[Tensor, "replica rows units"]:
-        """0 or 1 with probability sigmoid(logit), to 24 bits of it; never 1 at probability 0, always at 1.
+        """0 or 1 with probability sigmoid(logit), to within 2⁻²⁵; never 1 at probability 0, always 1 at 1.
 
-        Of the uniform number of a unit, 16 bits are its own; all units of a replica share the finer ones. That leaves
-        every probability as it is, and two units with covariances of at most 2⁻³⁴.
+        Of the uniform number of a unit, the 16 highest bits are its own; all units of a replica share the lower ones.
+        That leaves probabilities as they are and gives two units a covariance of at most 2⁻³⁴, which the count of ones
+        among n units shows if n nears 2¹⁶ and ones are rare.
         """
         probability, own, shared = logits.float().sigmoid(), self._short(logits[0].numel()), 1 - self.uniform(1, 1)
         return own.view(logits.shape).float().add_(shared).le_(probability.mul_(2**16)).to(logits.dtype)

@@ -83,9 +83,9 @@ class BernoulliVisible(nn.Module):
         """a(v), `(replica, N)`."""
         return (v @ self.bias.mT).squeeze(-1)
 
-    def total_exponent(self, v: Tensor, shares: Tensor) -> Tensor:
-        """Sum of a(v), each times its share, `(replica, N, 1)`; `(replica,)`."""
-        return ((shares.mT @ v) * self.bias).sum((1, 2))
+    def mean_exponent(self, v: Tensor) -> Tensor:
+        """Mean of a(v) over points, `(replica,)`."""
+        return (v.mean(-2, keepdim=True) * self.bias).sum((1, 2))
 
     def given(self, inputs: Tensor) -> Family:
         return Bernoulli(inputs)
@@ -113,9 +113,9 @@ class NormalVisible(nn.Module):
         """a(v), `(replica, N)`."""
         return -0.5 * ((v - self.bias).square() * (-self.log_variance).exp()).sum(-1)
 
-    def total_exponent(self, v: Tensor, shares: Tensor) -> Tensor:
-        """Sum of a(v), each times its share, `(replica, N, 1)`; `(replica,)`."""
-        return (self.exponent(v) * shares.squeeze(-1)).sum(1)
+    def mean_exponent(self, v: Tensor) -> Tensor:
+        """Mean of a(v) over points, `(replica,)`."""
+        return self.exponent(v).mean(1)
 
     def given(self, inputs: Tensor) -> Family:
         return Normal(inputs, 0.5 * self.log_variance)
@@ -311,27 +311,23 @@ class RBM(Model):
             down, _ = ais.anneal(partial(self.temper, draws), samples, betas[::-1])
             return ais.forward(self.log_z_of_base(), up), ais.reverse(self.log_z_of_base(), down)
 
-    def after(self, x: Tensor, v: Tensor) -> Tensor:
-        """Visible units of points and then of chains, `(replica, N + chains, D)`."""
-        return torch.cat([x.expand(self.replicas, -1, -1), v], dim=1)
+    def contrast(self, x: Tensor, on_data: Tensor, v: Tensor, on_chains: Tensor) -> Tensor:
+        """`(replica,)` with the gradient of mean −E over data minus that over chains; its value means nothing.
 
-    def contrast(self, states: Tensor, means: Tensor, points: int) -> Tensor:
-        """Of so many points and of chains after them: what has the gradient of mean −E over points minus over chains.
-
-        At fixed visible units `states`, with `means` of the hidden ones given each; it is that of the log-likelihood
-        where the chains are samples of the model. In moments of both layers it takes a single matrix product.
+        At fixed units, with means of the hidden ones given each, that is the gradient of the log-likelihood where the
+        chains are samples of the model. Its moments are of deviations from the offsets, so that units which stay there
+        learn nothing, not even by rounding: Adam makes steps of any size of it.
         """
         with torch.no_grad():
-            shares = torch.full_like(means[..., :1], 1 / points)
-            shares[:, points:] = -1 / (means.shape[1] - points)
-            weighted = shares * (means - self.hidden_offset)
-            single = weighted.sum(1, keepdim=True)
-            start, beta = (self.visible_offset.mT @ single, -1) if self.centred else (single, 0)
-            joint = torch.baddbmm(start, states.mT, weighted, beta=beta)
-        hidden = zero_with_slope(self.hidden.bias, single) + zero_with_slope(
-            self.visible.scaled(self.hidden.weight), joint
-        )
-        return hidden + self.visible.total_exponent(states, shares)
+            data, chains = on_data - self.hidden_offset, on_chains - self.hidden_offset
+            single = data.mean(1, keepdim=True) - chains.mean(1, keepdim=True)
+            from_data, from_chains = (u - self.visible_offset if self.centred else u for u in (x, v))
+            transposed = from_data.mT.expand(len(data), -1, -1)
+            joint = torch.baddbmm(single, transposed, data, beta=0, alpha=1 / data.shape[1])
+            joint.baddbmm_(from_chains.mT, chains, alpha=-1 / chains.shape[1])
+        hidden = zero_with_slope(self.hidden.bias, single)
+        coupled = zero_with_slope(self.visible.scaled(self.hidden.weight), joint)
+        return hidden + coupled + self.visible.mean_exponent(x) - self.visible.mean_exponent(v)
 
     @torch.no_grad()
     def gibbs(self, h: Tensor, draws: Draws, steps: int | None = None) -> Tensor:
@@ -463,26 +459,27 @@ def _contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
     with torch.no_grad():
         logits = machine.up(x)
         v = machine.gibbs(draws.bernoulli(logits), draws)
-        means = torch.cat([logits, machine.up(v)], dim=1).sigmoid()
-    return machine.contrast(machine.after(x, v), means, x.shape[-2])
+        means = logits.sigmoid(), machine.up(v).sigmoid()
+    return machine.contrast(x, means[0], v, means[1])
 
 
 def _persistent_contrastive_divergence(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
     """Chains that go on for k steps at every update; Tieleman (ICML 2008)."""
     draws = Draws(noise)
     with torch.no_grad():
-        states, points = machine.after(x, machine.gibbs(machine.chains, draws)), x.shape[-2]
-        logits = machine.up(states)
-        machine.chains.copy_(draws.bernoulli(logits[:, points:]))
-    return machine.contrast(states, logits.sigmoid(), points)
+        v = machine.gibbs(machine.chains, draws)
+        logits = machine.up(v)
+        machine.chains.copy_(draws.bernoulli(logits))
+        means = machine.up(x).sigmoid(), logits.sigmoid()
+    return machine.contrast(x, means[0], v, means[1])
 
 
 def _parallel_tempering(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:
     """Chains at several temperatures that go on and swap at every update; Desjardins et al. (AISTATS 2010)."""
     with torch.no_grad():
-        states = machine.after(x, machine.exchange(Draws(noise)))
-        means = machine.up(states).sigmoid()
-    return machine.contrast(states, means, x.shape[-2])
+        v = machine.exchange(Draws(noise))
+        means = machine.up(x).sigmoid(), machine.up(v).sigmoid()
+    return machine.contrast(x, means[0], v, means[1])
 
 
 GRADIENTS: dict[str, Callable[[RBM, Tensor, Tensor], Tensor]] = {
