@@ -44,3 +44,12 @@ def test_a_further_axis_is_a_facet(swept):
 
 def test_one_run(single):
     assert len(gap_by_model.draw(single).axes[0].texts) == 1
+
+
+def test_maps_of_many_datasets_come_one_below_the_other(monkeypatch, study, figure):
+    monkeypatch.setattr(gap_by_model, "WIDEST", 2.0)
+    narrow = gap_by_model.draw(study)
+    lefts, tops = zip(*((ax.get_position().x0, ax.get_position().y1) for ax in narrow.axes[:2]), strict=True)
+    assert lefts[0] == pytest.approx(lefts[1])
+    assert tops[0] > tops[1]
+    assert narrow.get_figwidth() < figure.get_figwidth()

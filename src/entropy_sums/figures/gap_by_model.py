@@ -15,7 +15,10 @@ SCALE = LogNorm(0.01, 100)
 """Percent. Fixed, so that the maps of two studies can be compared; values beyond it keep the end colours."""
 
 COLUMNS = 3
-"""Maps beside each other."""
+"""Maps beside each other, at most."""
+
+WIDEST = 8.0
+"""Inches that maps beside each other take together; maps of many datasets come one below the other."""
 
 LEFT_OUT = "†"
 """Behind the value of a cell with runs that diverged or are missing."""
@@ -31,10 +34,11 @@ def draw(tree: xr.DataTree) -> Figure:
         ['latent size 2', 'latent size 4']
     """
     combinations, models, datasets = cells.combinations(tree), cells.models(tree), cells.datasets(tree)
-    rows, columns = style.arrange(len(combinations), COLUMNS)
-    width = max(1.6 + columns * max(0.55 * len(datasets), 1.2), style.COLUMN_WIDTH)
-    height = 0.35 + 0.24 * len(models)
-    figure, grid, used = style.tiles(len(combinations), COLUMNS, width, height, sharex="all", sharey="all")
+    each = max(0.55 * len(datasets), 1.2)
+    beside = min(COLUMNS, max(1, int(WIDEST / each)))
+    rows, columns = style.arrange(len(combinations), beside)
+    width, height = max(1.6 + columns * each, style.COLUMN_WIDTH), 0.35 + 0.24 * len(models)
+    figure, grid, used = style.tiles(len(combinations), beside, width, height, sharex="all", sharey="all")
     for ax, combination in zip(used, combinations, strict=True):
         _map(ax, tree, combination)
         ax.set_title(names.describe(combination, "\n"))
