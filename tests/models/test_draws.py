@@ -65,13 +65,13 @@ def test_samples_have_no_gradient():
 
 @pytest.mark.parametrize("share", [0.3, 1.6])
 def test_probabilities_between_two_of_16_bits_are_met(share):
-    """Which of both neighbours it is all units of a replica decide together, so that many replicas are needed."""
-    probability, shape = share / 2**16, (4000, 50, 100)
-    count = Draws(noise(shape[0])).bernoulli(torch.tensor(probability).logit().expand(shape)).sum().item()
-    # With two outcomes per replica the variance is that of a binomial variable and of what all its units share
-    units, fraction = shape[1] * shape[2], share % 1
-    variance = shape[0] * (units * probability + (units / 2**16) ** 2 * fraction * (1 - fraction))
-    assert abs(count - shape[0] * units * probability) < 4 * math.sqrt(variance)
+    """Which of both neighbours it is all units of a row decide together, so that many rows are needed."""
+    probability, rows, units = share / 2**16, 200_000, 100
+    sample = Draws(noise(1)).bernoulli(torch.tensor(probability).logit().expand(1, rows, units))
+    # Of the count of a row: the variance of a binomial variable, and that of what all its units share
+    fraction = share % 1
+    variance = units * probability + (units / 2**16) ** 2 * fraction * (1 - fraction)
+    assert abs(sample.sum().item() - rows * units * probability) < 4 * math.sqrt(rows * variance)
 
 
 def test_units_are_independent():

@@ -54,12 +54,12 @@ class Draws:
     def bernoulli(self, logits: Float[Tensor, "replica rows units"]) -> Float[Tensor, "replica rows units"]:
         """0 or 1 with probability sigmoid(logit), to within 2⁻²⁵; never 1 at probability 0, always 1 at 1.
 
-        Of the uniform number of a unit, the 16 highest bits are its own; all units of a replica share the lower ones.
-        That leaves probabilities as they are and gives two units a covariance of at most 2⁻³⁴, which the count of ones
-        among n units shows if n nears 2¹⁶ and ones are rare.
+        Of the uniform number of a unit, the 16 highest bits are its own; the units of a row share the lower ones. That
+        leaves probabilities as they are and gives two units of a row a covariance of at most 2⁻³⁴.
         """
-        probability, own, shared = logits.float().sigmoid(), self._short(logits[0].numel()), 1 - self.uniform(1, 1)
-        return own.view(logits.shape).float().add_(shared).le_(probability.mul_(2**16)).to(logits.dtype)
+        own, shared = self._short(logits[0].numel()), 1 - self.uniform(logits.shape[1], 1)
+        thresholds = own.view(logits.shape).float().add_(shared)
+        return thresholds.le_(logits.float().sigmoid().mul_(2**16)).to(logits.dtype)
 
     def _short(self, count: int) -> Tensor:
         """Integers of 16 bits, `(replica, count)`; four cost as much as two uniform numbers."""
