@@ -255,9 +255,8 @@ def test_the_contrast_has_the_gradient_of_both_mean_energies(float64, name, cent
 
     weights = torch.tensor([1.0, -2.0, 0.5])
     wanted = gradients(machine, weights * (mean_exponent(x, on_data) - mean_exponent(v, on_chains)))
-    for own, other in zip(
-        gradients(machine, weights * machine.contrast(x, on_data, v, on_chains)), wanted, strict=True
-    ):
+    found = gradients(machine, weights * machine.contrast(x, on_data, v, on_chains))
+    for own, other in zip(found, wanted, strict=True):
         close(own, other)
 
 

@@ -62,7 +62,7 @@ class Draws:
         return thresholds.le_(logits.float().sigmoid().mul_(2**16)).to(logits.dtype)
 
     def _short(self, count: int) -> Tensor:
-        """Integers of 16 bits, `(replica, count)`; four cost as much as two uniform numbers."""
+        """Integers of 16 bits, `(replica, count)`; four take as much of the generator as two uniform numbers."""
         numbers = torch.empty(len(self.generators), -(-count // 4), dtype=torch.int64, device=self.device)
         for row, generator in zip(numbers, self.generators, strict=True):
             row.random_(-(2**63), None, generator=generator)
