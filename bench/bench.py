@@ -34,10 +34,12 @@ class Contender:
     Attributes:
         steps: `module:function` that does the work.
         threads: of a single process, which has both cores to itself; None is torch's default. Two have one each.
+        unlocked: whether MKL uses all instructions of the processor, as in every job of ours.
     """
 
     steps: str
     threads: int | None
+    unlocked: bool = True
 
 
 OURS = Contender("ours:steps", threads=1)
@@ -126,7 +128,8 @@ def measure(network: Network, contenders: Sequence[Contender], effort: Effort) -
 
         @cache
         def ready(contender: Contender, seed: int, threads: int | None) -> Worker:
-            return stack.enter_context(closing(Worker(contender.steps, network, seed, threads)))
+            worker = Worker(contender.steps, network, seed, threads, contender.unlocked)
+            return stack.enter_context(closing(worker))
 
         teams = {
             (contender, n): [ready(contender, seed, contender.threads if n == 1 else 1) for seed in range(n)]
@@ -203,8 +206,9 @@ def ratio(above: Samples, below: Samples) -> Samples:
 
 def spread(samples: Samples, unit: str = "") -> str:
     """The median, in brackets the least and the greatest."""
-    shown = [f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in (min(samples), max(samples))]
-    return f"{statistics.median(samples):.3g} {unit}".strip() + f" ({'–'.join(shown)})"
+    values = statistics.median(samples), min(samples), max(samples)
+    median, least, greatest = (f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in values)
+    return f"{median} {unit}".strip() + f" ({least}–{greatest})"
 
 
 def conditions() -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pkgutil import resolve_name
 
+from entropy_sums import mkl
 from networks import Network
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -19,9 +20,10 @@ class Worker:
 
     Args:
         threads: of torch; None leaves torch's default.
+        unlocked: whether MKL uses all instructions of the processor, as in every job of ours.
     """
 
-    def __init__(self, contender: str, network: Network, seed: int, threads: int | None) -> None:
+    def __init__(self, contender: str, network: Network, seed: int, threads: int | None, unlocked: bool) -> None:
         self.contender = contender
         context = multiprocessing.get_context("spawn")
         self._pipe, end = context.Pipe()
@@ -30,6 +32,8 @@ class Worker:
             os.environ.pop(name, None)
         if threads is not None:
             os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+        # Preloaded it does not matter who imports torch first; an empty name is none.
+        os.environ["LD_PRELOAD"] = str(mkl.LIBRARY) if unlocked and mkl.LIBRARY.exists() else ""
         self._process = context.Process(target=_serve, args=(end, contender, network, seed), daemon=True)
         self._process.start()
         end.close()

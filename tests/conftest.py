@@ -3,6 +3,7 @@
 import os
 import sys
 from functools import partial
+from importlib import import_module
 from types import ModuleType
 
 from beartype import BeartypeConf, beartype
@@ -13,6 +14,7 @@ typechecker = ModuleType("typechecker")
 typechecker.check = partial(beartype, conf=BeartypeConf(is_pep484_tower=True))  # pyright: ignore
 sys.modules["typechecker"] = typechecker
 install_import_hook("entropy_sums", "typechecker.check")
+import_module("entropy_sums")  # before torch, as in every job
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -1,0 +1,42 @@
+"""MKL with all instructions of the processor beside MKL as it comes; README.md says how to read the rows.
+
+Steps of packs of VAE-1 on both networks and of a restricted Boltzmann machine, and the product of large matrices: the
+same code in processes with and without the library of `entropy_sums.mkl`. On Intel's processors both do the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+# It imports torch before anything imports our package, which would load the library
+from bench import OURS, PROCESSES, SGEMM, Effort, best, measure, ratio, spread, table
+from networks import NETWORKS
+from peers import OURS as MACHINES
+from peers import Machine
+
+RESULTS = Path(__file__).with_name("instructions.md")
+SUBJECTS = (
+    *((network.name, network, OURS, 1, "steps of a run per second") for network in NETWORKS),
+    (Machine(100).name, Machine(100), MACHINES, 1, "epochs of a run per second"),
+    ("2048-2048", NETWORKS[-1], SGEMM, 1e-9, "GFLOP/s"),
+)
+"""Name, size and contender, and what its rates times a number are."""
+
+
+def rows(effort: Effort) -> Iterable[Sequence[str]]:
+    """The rows of the table."""
+    for name, size, unlocked, factor, unit in SUBJECTS:
+        locked = replace(unlocked, unlocked=False)
+        rates = measure(size, (unlocked, locked), effort)
+        for title, contender in (("all instructions", unlocked), ("as it comes", locked)):
+            speed = (spread([factor * rate for rate in rates[contender][n]]) for n in PROCESSES)
+            yield "MKL", name, f"{title}, {unit}", *speed, "", ""
+        same = (spread(ratio(rates[unlocked][n], rates[locked][n]), "×") for n in PROCESSES)
+        both = spread(ratio(best(rates[unlocked]), best(rates[locked])), "×")
+        yield "MKL", name, "all instructions / as it comes", *same, both, ""
+
+
+if __name__ == "__main__":
+    table(__doc__, "Instructions", rows, RESULTS)
