@@ -55,6 +55,20 @@ def test_agreement_is_overlap(table, kept, shift, verdict):
     assert rows["agrees"].tolist()[:2] == [verdict, "yes"]
 
 
+@pytest.mark.parametrize("quantity", ["elbo", "gap", "relative_gap"])
+@pytest.mark.parametrize(("shift", "verdict"), [(0.9, "yes"), (1.1, "no")])
+def test_what_rounding_shifts_agrees(table, kept, quantity, shift, verdict):
+    """Intervals of no width, shifted by about as much: a gap has the rounding of the ELBO that it is taken from."""
+    before, after = kept[0].copy(), table.copy()
+    elbo = abs(before.loc[0, "elbo"])
+    unit = 1e-4 if quantity == "relative_gap" else 1e-6 * elbo
+    for end in reference.ENDS:
+        before.loc[0, f"{quantity}{end}"] = -elbo if quantity == "elbo" else unit
+        after.loc[0, f"{quantity}{end}"] = before.loc[0, f"{quantity}{end}"] + shift * unit
+    rows = reference.compare(after, before, FINAL)
+    assert rows["agrees"].tolist()[FINAL.index(quantity)] == verdict
+
+
 def test_without_intervals_nothing_is_said(table, kept):
     alone = table.assign(elbo=table["elbo"] + 1, elbo_low=np.nan, elbo_high=np.nan)
     rows = reference.compare(alone, kept[0], FINAL)
