@@ -16,7 +16,7 @@ study: $(VENV)/installed
 
 # The tests with a cluster by themselves: daemons have deadlines, and whoever waits for a job holds up a worker.
 test: lint
-	pytest -n auto --dist worksteal --ignore=tests/slurm
+	pytest -n auto --ignore=tests/slurm
 	pytest tests/slurm
 
 lint: $(VENV)/installed
