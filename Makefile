@@ -37,7 +37,7 @@ slurm-down:
 	tests/slurm/down.sh
 
 # torch first and by itself: a plain pip install of something that needs it may fetch a build with gigabytes of CUDA.
-$(VENV)/installed: requirements.lock pyproject.toml
+$(VENV)/installed: requirements.lock pyproject.toml src/entropy_sums/mkl.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from bench import OURS, PROCESSES, SGEMM, Contender, Effort, best, measure, ratio, spread, table
+from entropy_sums import mkl
 from networks import NETWORKS, Network
 from peers import OURS as MACHINES
 from peers import Machine
@@ -43,6 +44,8 @@ SUBJECTS = (
 
 def rows(effort: Effort) -> Iterable[Sequence[str]]:
     """The rows of the table."""
+    if not mkl.LIBRARY.exists():
+        raise SystemExit("nothing to compare: the library was not built; see docs/architecture.md")
     for name, size, unlocked, factor, unit in SUBJECTS:
         locked = replace(unlocked, unlocked=False)
         rates = measure(size, (unlocked, locked), effort)

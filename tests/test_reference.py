@@ -1,4 +1,4 @@
-"""References: what is kept is read, agreement is overlap of intervals, mistakes are named."""
+"""References: what is kept is read, agreement is overlap of intervals but for rounding, mistakes are named."""
 
 import errno
 from pathlib import Path
@@ -375,3 +375,10 @@ def test_the_published_numbers_that_come_with_the_project_can_be_looked_up():
         tables = {name: pd.read_csv(path, comment="#") for name, path in files.items() if path.is_file()}
         found = reference.published(study, tables, root / reference.PUBLISHED)
         assert "missing" not in found["found"].tolist()
+
+
+def test_an_infinite_reference_agrees_with_itself_only(table, kept):
+    before = kept[0].assign(**{f"elbo{end}": -np.inf for end in reference.ENDS})
+    rows = reference.compare(table, before, FINAL)
+    assert "yes" not in set(rows.loc[rows["quantity"] == "elbo", "agrees"])
+    assert set(reference.compare(table, kept[0].drop(columns="elbo"), ["gap"])["agrees"]) <= {"yes", "missing"}

@@ -202,7 +202,7 @@ def compare(
         for name in quantities:
             kept, found = (tuple(row[f"{c}{suffix}"] for c in _columns([name])) for suffix in ("_reference", ""))
             texts = {"reference": rounded(*kept), "found": rounded(*found)}
-            scale = 100.0 if name == "relative_gap" else max(abs(kept[0]), abs(row["elbo_reference"]))
+            scale = 100.0 if name == "relative_gap" else _largest(kept[0], row.get("elbo_reference", math.nan))
             agrees = _agree(kept, found, ROUNDING * scale)
             rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": agrees})
     return pd.DataFrame(rows)
@@ -311,6 +311,11 @@ def _axes(table: pd.DataFrame) -> list[str]:
 def _labelled(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """With values on axes as text: in a file, one axis may have numbers and words."""
     return table.assign(**{key: [names.settings(value) for value in table[key].tolist()] for key in keys})
+
+
+def _largest(*values: float) -> float:
+    """The largest absolute value of those that are finite, else zero."""
+    return max((abs(value) for value in values if math.isfinite(value)), default=0.0)
 
 
 def _agree(kept: tuple[float, ...], found: tuple[float, ...], apart: float) -> str:

@@ -128,7 +128,7 @@ def test_twenty_kills_at_random_moments(cluster, studies):
     study, alone = studies("study"), studies("alone")
     for space in (study, alone):
         space.study["axes"]["model"] = ["vae0", "vae1"]
-        # As many that no machine is done before the last kill
+        # So many that training outlasts the kills
         phases = space.study["training"]["phases"]
         space.study["training"]["phases"] = [phase | {"steps": 12 * phase["steps"]} for phase in phases]
     alone.run("--until", "train", "--cores", "2")

@@ -1,4 +1,4 @@
-"""The workflow run for real on a tiny grid: everything is made, nothing is done twice, nothing is lost."""
+"""The workflow run for real on a tiny grid: changed files, failures, interruptions, mistakes; nothing is lost."""
 
 import signal
 import subprocess
