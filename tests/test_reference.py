@@ -1,4 +1,4 @@
-"""References: what is kept is read, agreement is overlap of intervals but for rounding, mistakes are named."""
+"""References: what is kept is read, agreement is overlap of intervals, mistakes are named."""
 
 import errno
 from pathlib import Path
@@ -53,20 +53,6 @@ def test_agreement_is_overlap(table, kept, shift, verdict):
         moved.loc[0, f"elbo{end}"] += shift * width
     rows = reference.compare(moved, kept[0], FINAL)
     assert rows["agrees"].tolist()[:2] == [verdict, "yes"]
-
-
-@pytest.mark.parametrize("quantity", ["elbo", "gap", "relative_gap"])
-@pytest.mark.parametrize(("shift", "verdict"), [(0.9, "yes"), (1.1, "no")])
-def test_what_rounding_shifts_agrees(table, kept, quantity, shift, verdict):
-    """Intervals of no width, shifted by about as much: a gap has the rounding of the ELBO that it is taken from."""
-    before, after = kept[0].copy(), table.copy()
-    elbo = abs(before.loc[0, "elbo"])
-    unit = 1e-4 if quantity == "relative_gap" else 1e-6 * elbo
-    for end in reference.ENDS:
-        before.loc[0, f"{quantity}{end}"] = -elbo if quantity == "elbo" else unit
-        after.loc[0, f"{quantity}{end}"] = before.loc[0, f"{quantity}{end}"] + shift * unit
-    rows = reference.compare(after, before, FINAL)
-    assert rows["agrees"].tolist()[FINAL.index(quantity)] == verdict
 
 
 def test_without_intervals_nothing_is_said(table, kept):
@@ -375,10 +361,3 @@ def test_the_published_numbers_that_come_with_the_project_can_be_looked_up():
         tables = {name: pd.read_csv(path, comment="#") for name, path in files.items() if path.is_file()}
         found = reference.published(study, tables, root / reference.PUBLISHED)
         assert "missing" not in found["found"].tolist()
-
-
-def test_an_infinite_reference_agrees_with_itself_only(table, kept):
-    before = kept[0].assign(**{f"elbo{end}": -np.inf for end in reference.ENDS})
-    rows = reference.compare(table, before, FINAL)
-    assert "yes" not in set(rows.loc[rows["quantity"] == "elbo", "agrees"])
-    assert set(reference.compare(table, kept[0].drop(columns="elbo"), ["gap"])["agrees"]) <= {"yes", "missing"}

@@ -37,9 +37,6 @@ COMPARED = {
 }
 """Table → quantities that are compared."""
 
-ROUNDING = 1e-6
-"""Of the ELBO; single precision, which processors round in their own ways, shifts whole studies by less."""
-
 ENDS = ("", "_low", "_high")
 """What a quantity and the limits of its interval end in."""
 
@@ -170,10 +167,8 @@ def compare(
 ) -> pd.DataFrame:
     """A row per cell of the reference and quantity: medians over runs with 95 % intervals, and whether they agree.
 
-    They do (`yes`) where the intervals overlap or are no farther apart than rounding shifts them (`ROUNDING` of the
-    ELBO of the reference, or of the number itself where that is larger), or the medians are equal; without both
-    intervals that cannot be told (`?`), and a cell that the table lacks, or has no run of, is `missing`. Further cells
-    of the table are left out.
+    They do (`yes`) where the intervals overlap, or the medians are equal; without both intervals that cannot be told
+    (`?`), and a cell that the table lacks, or has no run of, is `missing`. Further cells of the table are left out.
 
     Args:
         named: what errors call the reference.
@@ -202,9 +197,7 @@ def compare(
         for name in quantities:
             kept, found = (tuple(row[f"{c}{suffix}"] for c in _columns([name])) for suffix in ("_reference", ""))
             texts = {"reference": rounded(*kept), "found": rounded(*found)}
-            scale = 100.0 if name == "relative_gap" else _largest(kept[0], row.get("elbo_reference", math.nan))
-            agrees = _agree(kept, found, ROUNDING * scale)
-            rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": agrees})
+            rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": _agree(kept, found)})
     return pd.DataFrame(rows)
 
 
@@ -313,12 +306,7 @@ def _labelled(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return table.assign(**{key: [names.settings(value) for value in table[key].tolist()] for key in keys})
 
 
-def _largest(*values: float) -> float:
-    """The largest absolute value of those that are finite, else zero."""
-    return max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-
-
-def _agree(kept: tuple[float, ...], found: tuple[float, ...], apart: float) -> str:
+def _agree(kept: tuple[float, ...], found: tuple[float, ...]) -> str:
     (a, low_a, high_a), (b, low_b, high_b) = kept, found
     if math.isnan(b):
         return "missing"
@@ -326,4 +314,4 @@ def _agree(kept: tuple[float, ...], found: tuple[float, ...], apart: float) -> s
         return "yes"
     if math.isnan(low_a + high_a + low_b + high_b):
         return "?"
-    return "yes" if max(low_a, low_b) - min(high_a, high_b) <= apart else "no"
+    return "yes" if low_a <= high_b and low_b <= high_a else "no"
