@@ -30,6 +30,11 @@ def ask(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def script(name: str, *options: str) -> subprocess.CompletedProcess:
+    """What up.sh or down.sh ends with and says."""
+    return subprocess.run([HERE / name, *options], capture_output=True, text=True)
+
+
 @dataclass
 class Cluster:
     """The running cluster of up.sh."""

@@ -1,24 +1,34 @@
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import xarray as xr
-from cluster import HERE, Cluster, ClusterStudy, go_on, until
+from cluster import Cluster, ClusterStudy, go_on, script, until
 
 
 @pytest.fixture(scope="module")
-def cluster(request) -> Iterator[Cluster]:
+def alone() -> Iterator[None]:
+    """A machine has one private cluster: tests of another clone come to their end first. Released however we end."""
+    with (Path(tempfile.gettempdir()) / "entropy-sums-slurm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(alone, request) -> Iterator[Cluster]:
     """Up for one module at a time; its constant UP holds options of up.sh."""
-    up = subprocess.run([HERE / "up.sh", *getattr(request.module, "UP", [])], capture_output=True, text=True)
+    up = script("up.sh", "--for-tests", *getattr(request.module, "UP", []))
     if up.returncode == 3 and "REQUIRE_SLURM" not in os.environ:
         pytest.skip(up.stderr.strip())
     assert up.returncode == 0, up.stderr
     yield Cluster(Path(re.findall(r"\(folder (.*)\)", up.stdout)[0]))
-    subprocess.run([HERE / "down.sh"], check=True)
+    script("down.sh").check_returncode()
 
 
 PHASES = [

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # A private SLURM cluster on this machine: three virtual nodes with fake CPUs and GPUs, everything on loopback and
 # under one folder. It installs nothing. Exit status 3: this machine cannot have one, the message says why.
-# usage: up.sh [--no-accounting] [--cgroups]
+# usage: up.sh [--no-accounting] [--cgroups] [--for-tests]
 set -euo pipefail
 
+here=$(dirname "$0")
 root=${TMPDIR:-/tmp}/entropy-sums-slurm
 nodes="n1 n2 n3"
 accounting=yes
 cgroups=no
+tests=no
 for option in "$@"; do
     case $option in
     --no-accounting) accounting=no ;;
     --cgroups) cgroups=yes ;;
-    *) echo "unknown option $option (known: --no-accounting, --cgroups)" >&2 && exit 2 ;;
+    --for-tests) tests=yes ;;
+    *) echo "unknown option $option (known: --no-accounting, --cgroups, --for-tests)" >&2 && exit 2 ;;
     esac
 done
 
@@ -35,10 +38,20 @@ done
 # The plugin's inner srun loses SLURM_CONF, so the default place must lead to our file.
 link=/etc/slurm/slurm.conf
 [ ! -e "$link" ] || [ -L "$link" ] || cannot "$link belongs to another cluster"
-[ ! -e "$root" ] || cannot "$root is there: a cluster is up (make slurm-down)"
+# Who was killed, or lost the machine, could not clear up. Of tests only those that hold their lock come this far, so
+# another cluster of tests is nobody's, even if its daemons live.
+controller_answers() { (: <>/dev/tcp/127.0.0.1/16817) 2>/dev/null; }
+if [ -e "$root" ]; then
+    { [ "$tests" = yes ] && [ -e "$root/tests" ]; } || ! controller_answers ||
+        cannot "$root is there: a cluster is up (make slurm-down)"
+    echo "clearing $root, which a killed run left"
+    "$here"/down.sh
+fi
+! controller_answers || cannot "port 16817 of this machine is in use"
 
 host=$(hostname -s)
 mkdir -p "$root"/{etc,gpu,log,run,spool,state}
+[ "$tests" = no ] || touch "$root/tests"
 chmod 755 "$root" "$root"/*
 conf=$root/etc/slurm.conf
 export SLURM_CONF=$conf
