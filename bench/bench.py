@@ -80,14 +80,9 @@ def main() -> None:
     options = parser.parse_args()
     effort = QUICK if options.quick else FULL
     head = f"# Benchmark\n\n{conditions()} Of packs in (e): {FULL.grid_rounds} rounds."
-    measured: list[Sequence[str]] = []
-    try:
-        for row in rows(options.parts, effort):
-            measured.append(row)
-    finally:  # what has taken minutes is shown even if a later part fails
-        print(table := tabulate(measured, HEADERS, tablefmt="pipe"))
+    text = tabulated(head, rows(options.parts, effort))
     if effort is FULL and options.parts == list(NEEDED):
-        RESULTS.write_text(f"{head}\n\n{table}\n")
+        RESULTS.write_text(text)
 
 
 def table(description: str, title: str, rows: Callable[[Effort], Iterable[Sequence[str]]], results: Path) -> None:
@@ -96,15 +91,22 @@ def table(description: str, title: str, rows: Callable[[Effort], Iterable[Sequen
     parser.add_argument("--quick", action="store_true", help="a smoke run, its numbers mean nothing")
     parser.add_argument("--write", action="store_true", help=f"keep the table in {results.name}")
     options = parser.parse_args()
-    head = f"# {title}\n\n{conditions()}"
+    text = tabulated(f"# {title}\n\n{conditions()}", rows(QUICK if options.quick else FULL))
+    if options.write:
+        results.write_text(text)
+
+
+def tabulated(head: str, rows: Iterable[Sequence[str]]) -> str:
+    """The head and a table of the rows, measured and printed."""
     measured: list[Sequence[str]] = []
+    text = head
     try:
-        for row in rows(QUICK if options.quick else FULL):
+        for row in rows:
             measured.append(row)
     finally:  # what has taken minutes is shown even if a later part fails
-        print(head, body := tabulate(measured, HEADERS, tablefmt="pipe"), sep="\n\n")
-    if options.write:
-        results.write_text(f"{head}\n\n{body}\n")
+        text += f"\n\n{tabulate(measured, HEADERS, tablefmt='pipe')}\n"
+        print(text)
+    return text
 
 
 def rows(parts: Sequence[str], effort: Effort) -> Iterable[Sequence[str]]:
