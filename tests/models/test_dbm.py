@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from entropy_sums.certificates import certify
+from entropy_sums.distributions import Bernoulli
 from entropy_sums.estimators import all_states, log_probs
 from entropy_sums.models import MODELS, build
 from entropy_sums.models import dbm as module
@@ -275,13 +276,26 @@ def test_annealing_comes_near_what_is_enumerated(float64, monkeypatch, depth, ce
     bound, log_z = machine.bound(x, noise()), machine.partition(noise()).log_z
     for estimate in machine.bracket(noise(seed=5), 60):
         torch.testing.assert_close(estimate.value, log_z, atol=0.05, rtol=0)
-    close(machine.unnormalised(x, noise()) - log_z, bound.elbo)
+    close(machine.mean(machine.unnormalised(x, noise())) - log_z, bound.elbo)
     monkeypatch.setattr(sides, "ENUMERABLE", 0)
     estimate = same.bound(x, noise())
     assert not estimate.elbo.equal(bound.elbo)
     torch.testing.assert_close(estimate.elbo, bound.elbo, atol=0.03, rtol=0)
     torch.testing.assert_close(estimate.gap, bound.gap, atol=0.1, rtol=0)
     assert same.log_likelihood(x) is None
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("depth", [2, 3])
+def test_importance_weights_have_the_likelihood_as_their_mean(float64, depth, centred):
+    """Σ_z q(z given x) w(z) = p(x) over all states z of even layers: noise of ±10 takes every one in turn."""
+    machine, x = made(depth, centred=centred)
+    z = all_states(UNITS, x)
+    rows = (10 - 20 * z).repeat_interleave(len(x), 0).expand(REPLICAS, -1, -1)
+    weights = machine.log_weights(x, rows).unflatten(1, (len(z), len(x)))
+    q = machine.posterior(x).logits.split(UNITS, dim=-1)[1]
+    log_q = torch.stack([Bernoulli(q).log_prob(state) for state in z], dim=1)
+    close(machine.mean((weights + log_q).logsumexp(1)), machine.log_likelihood(x))
 
 
 def test_likelihoods_of_large_machines_are_no_sums():

@@ -1,6 +1,7 @@
 """Restricted Boltzmann machines against all their states, their samplers against the distribution, and through Pack."""
 
 import math
+from collections import defaultdict
 from functools import partial
 from itertools import pairwise
 
@@ -294,11 +295,13 @@ def exact_samples(machine, count, seed):
 
 
 @pytest.mark.parametrize("centred", [False, True])
-def test_annealing_brackets_the_exact_log_z(float64, centred):
+@pytest.mark.parametrize(("latent_dim", "scale"), [(6, 3.0), (16, 2.0)])
+def test_annealing_brackets_the_exact_log_z(float64, centred, latent_dim, scale):
     """On average over replicas, which share their parameters: forward below, reverse above; and with intervals."""
-    machine, _ = made(dim=8, latent_dim=6, scale=3.0, replicas=1, centred=centred)
+    machine, _ = made(dim=8, latent_dim=latent_dim, scale=scale, replicas=1, centred=centred)
     exact = machine.partition(noise(1)).log_z
-    many = build([MODELS["rbm"](latent_dim=6, centred=centred, chains=100)] * 120, 8, [torch.Generator()] * 120)
+    settings = MODELS["rbm"](latent_dim=latent_dim, centred=centred, chains=100)
+    many = build([settings] * 120, 8, [torch.Generator()] * 120)
     with torch.no_grad():
         for name in (name for name in machine.state_dict() if name != "chains"):
             many.state_dict()[name].copy_(machine.state_dict()[name])
@@ -330,6 +333,38 @@ def test_what_is_annealed_is_near_what_is_enumerated(float64, monkeypatch, name)
     for a, b in zip(gradients(same, estimate.elbo), gradients(machine, bound.elbo), strict=True):
         torch.testing.assert_close(a, b, atol=0.1, rtol=0)
     assert same.log_likelihood(x) is None
+
+
+@pytest.mark.parametrize("temperatures", [5, 60])
+def test_errors_of_annealing_are_what_seeds_differ_by(float64, monkeypatch, temperatures):
+    """Of log Z and of E_p[−E], with and without further steps of the chains; and the estimates are unbiased."""
+    machine, x = made(scale=1.0, chains=60, temperatures=temperatures)
+    bound = machine.bound(x, noise())
+    monkeypatch.setattr(module, "ENUMERABLE", 0)
+    values, errors = defaultdict(list), defaultdict(list)
+    for seed in range(100):
+        machine._known = None
+        estimate = machine.bound(x, noise(seed=seed))
+        for name, error in machine.partition_errors(noise(seed=seed)).items():
+            values[name].append((getattr(estimate, name) - getattr(bound, name)).detach())
+            errors[name].append(error)
+    assert values.keys() == {"elbo", "entropy_sum", "gap"}
+    for name, found in values.items():
+        spread, claimed = torch.stack(found).std(0), torch.stack(errors[name]).square().mean(0).sqrt()
+        torch.testing.assert_close(spread, claimed, rtol=0.25, atol=0, msg=name)
+        assert (torch.stack(found).mean(0).abs() < 5 * spread / 10).all(), name
+
+
+def test_what_is_exact_has_no_error(float64):
+    machine, _ = made()
+    assert machine.partition_errors(noise()) == {}
+
+
+def test_further_steps_of_the_chains_make_the_gap_more_precise(float64, monkeypatch):
+    monkeypatch.setattr(module, "ENUMERABLE", 0)
+    (few, _), (more, _) = (made(chains=60, temperatures=t) for t in (9, 200))
+    errors = [machine.partition_errors(noise())["gap"] for machine in (few, more)]
+    assert (errors[1] < 0.5 * errors[0]).all()
 
 
 def test_forward_and_reverse_from_persistent_chains(float64):

@@ -51,6 +51,8 @@ NAMES = {
     "importance_weighted_bound": "importance-weighted bound",
     "forward_ais": "forward AIS",
     "reverse_ais": "reverse AIS",
+    "elbo_forward_ais": "ELBO by forward AIS",
+    "elbo_reverse_ais": "ELBO by reverse AIS",
     "subset": "held-out points",
     "lowest": "lowest BIC",
     "likelihood_by": "log-likelihood by",

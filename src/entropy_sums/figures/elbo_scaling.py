@@ -25,6 +25,8 @@ MARKERS = {
     "importance_weighted_bound": "P",
     "forward_ais": "v",
     "reverse_ais": "^",
+    "elbo_forward_ais": "<",
+    "elbo_reverse_ais": ">",
 }
 """Quantity → marker, in the order of the legend."""
 
@@ -80,8 +82,8 @@ def caption(tree: xr.DataTree) -> str:
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
         "point): one setting of the base cell varied at a time, medians over seeds with 95 % intervals from resampling "
         "the seeds.",
-        "Annealing forward overestimates the log-likelihood on average, and in reverse, from exact samples of the "
-        "model, underestimates it; from chains that miss a mode both may lie on one side."
+        "Annealing forward overestimates the log-likelihood or ELBO on average, and in reverse, from exact samples of "
+        "the model, underestimates it; from chains that miss a mode both may lie on one side."
         if estimated
         else "",
     )

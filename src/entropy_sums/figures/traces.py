@@ -16,8 +16,14 @@ from entropy_sums.figures import captions, style
 LINES: dict[str, Any] = {"elbo": "-", "heldout_elbo": "--", "entropy_sum": "-", "log_likelihood": ":"}
 """Quantity → line style, in the order of drawing."""
 
-MARKERS: dict[str, Any] = {"importance_weighted_bound": "o", "forward_ais": "s", "reverse_ais": "D"}
-"""Estimate of the log-likelihood at the end of training → marker."""
+MARKERS: dict[str, Any] = {
+    "importance_weighted_bound": "o",
+    "forward_ais": "s",
+    "reverse_ais": "D",
+    "elbo_forward_ais": "<",
+    "elbo_reverse_ais": ">",
+}
+"""Estimate at the end of training → marker: of the log-likelihood, or of the ELBO where the name says so."""
 
 LIMIT = 4.0
 """Top of the error panels in percent, as published."""
@@ -96,8 +102,8 @@ def caption(tree: xr.DataTree) -> str:
         "and, for the dashed line, on held-out data.",
         "Below each: distance of ELBO and entropy sum on the training set in percent of the final ELBO of the run.",
         "Lines: median over seeds; bands: 25 to 75 %.",
-        "Markers: estimates of the log-likelihood of the training set at the end, medians over seeds of the value and "
-        "of the limits of its 95 % Monte Carlo interval."
+        "Markers: estimates of the log-likelihood of the training set at the end, or of the ELBO where the legend says "
+        "so, medians over seeds of the value and of the limits of its 95 % Monte Carlo interval."
         if any(name in node for node in tree.children.values() for name in MARKERS)
         else "",
         captions.facets(tree, "Rows"),

@@ -23,10 +23,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from entropy_sums import estimators
 from entropy_sums.distributions import Bernoulli
-from entropy_sums.estimators import all_states
 from entropy_sums.models.components import Blueprint
 from entropy_sums.models.draws import Draws
+from entropy_sums.models.model import repeated
 from entropy_sums.models.rbm import ENTRIES_AT_ONCE, RBM, BernoulliVisible
 
 ENUMERABLE_BETWEEN = 8
@@ -93,6 +94,7 @@ class DBM(RBM):
         tensor([True])
     """
 
+    exact_posterior = False
     evolving = (*RBM.evolving, "age")
     hidden: Couplings
     age: Tensor
@@ -170,9 +172,25 @@ class DBM(RBM):
             return None
         return super().log_likelihood(x)
 
+    @property
+    def sample_dim(self) -> int:
+        return max(self._hidden_even, self.noise_dim)
+
+    def log_weights(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Tensor:
+        """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`.
+
+        z are the hidden units of even layers; those of odd ones are summed out.
+        """
+        number = noise.shape[1] // x.shape[-2]
+        layers = (posterior or self.posterior(x)).logits.split(self.units, dim=-1)[1::2]
+        q = Bernoulli(torch.cat([torch.cat(layers, dim=-1)] * number, dim=1))
+        z = estimators.states(q.logits, estimators.uniform(noise[..., : self._hidden_even]))
+        masses = self.visible_marginal(self._both(repeated(x, number), z))[0]
+        return masses - self.partition(noise).log_z[:, None] - q.log_prob(z)
+
     def log_mass(self, x: Tensor) -> Tensor:
         """log Z p(x), `(replica, N)`, over all states of the hidden units of even layers."""
-        states = all_states(self._hidden_even, x).expand(self.replicas, -1, -1)
+        states = estimators.all_states(self._hidden_even, x).expand(self.replicas, -1, -1)
         size = max(1, ENTRIES_AT_ONCE // (self.replicas * states.shape[1] * self.hidden_offset.shape[-1]))
         return torch.cat([self._log_mass(part, states) for part in x.split(size, dim=-2)], dim=1)
 

@@ -85,6 +85,7 @@ class DBN(SBN):
     on top learns from samples of the highest one. Then all weights are free.
     """
 
+    exact_posterior = False
     prior: MachinePrior
     age: Tensor
 
@@ -128,10 +129,14 @@ class DBN(SBN):
         """log Z of the machine by forward and by reverse annealing, with intervals over chains."""
         return self.prior.machine.bracket(noise, temperatures)
 
+    def partition_errors(self, noise: Tensor) -> dict[str, Tensor]:
+        """Standard errors of `elbo`, `entropy_sum` and `gap` over annealed chains, `(replica,)`; none if exact."""
+        return self.prior.machine.partition_errors(noise)
+
     def unnormalised(self, x: Tensor, noise: Tensor) -> Tensor:
-        """The ELBO without log Z, `(replica,)`."""
+        """The ELBO of every point without log Z, `(replica, N)`."""
         climb = self._sample(x, noise).climb
-        return self.mean(climb.directed() + total(self.prior.gains(climb.posteriors[-1], climb.states[-1])))
+        return climb.directed() + total(self.prior.gains(climb.posteriors[-1], climb.states[-1]))
 
 
 KINDS = ESTIMATORS | {

@@ -163,7 +163,21 @@ class Informed(Protocol):
 
 @runtime_checkable
 class Annealed(Protocol):
-    """A model with a partition function that annealed importance sampling brackets."""
+    """A model with a partition function that annealed importance sampling brackets.
+
+    Attributes:
+        exact_posterior: whether the elbo is the log-likelihood.
+    """
+
+    exact_posterior: ClassVar[bool]
+
+    def partition_errors(self, noise: Float[Tensor, "all rows noise"]) -> Mapping[str, Float[Tensor, " all"]]:
+        """Standard errors that the partition function adds to `elbo`, `entropy_sum` and `gap`; none if it is exact.
+
+        Args:
+            noise: that the bound was asked with.
+        """
+        ...
 
     def bracket(self, noise: Float[Tensor, "all rows noise"], temperatures: int) -> tuple[Estimate, Estimate]:
         """log Z by forward and by reverse annealing in so many temperatures, with intervals over chains.
@@ -175,8 +189,8 @@ class Annealed(Protocol):
 
     def unnormalised(
         self, x: Float[Tensor, "*replica points dim"], noise: Float[Tensor, "all rows noise"]
-    ) -> Float[Tensor, " all"]:
-        """What the elbo of x is without log Z, `(replica,)`: elbo = unnormalised − log Z.
+    ) -> Float[Tensor, "all points"]:
+        """What the elbo of every point is without log Z, `(replica, N)`: elbo = mean of unnormalised − log Z.
 
         Args:
             x, noise: as for `Model.bound`.
@@ -231,7 +245,7 @@ class DirectedModel(Model):
 
     def observation_factor(self, samples: Float[Tensor, "replica samples points latent"], x: Tensor) -> Factor:
         """p(x given z) seen through posterior samples of every point, as means over all of them."""
-        value = _repeated(x, samples.shape[1])
+        value = repeated(x, samples.shape[1])
         observation = self.observation(samples.flatten(1, 2))
         return Factor(
             -self.mean(observation.log_prob(value)), lambda: self.mean(self.observation_entropy(observation, value))
@@ -241,7 +255,7 @@ class DirectedModel(Model):
         """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`."""
         posterior = posterior or self.posterior(x)
         samples = _samples(posterior, x, noise)
-        z, value = samples.flatten(1, 2), _repeated(x, samples.shape[1])
+        z, value = samples.flatten(1, 2), repeated(x, samples.shape[1])
         log_q = posterior.log_prob(samples.movedim(1, 0)).movedim(0, 1).flatten(1)
         return self.prior().log_prob(z) + self.observation(z).log_prob(value) - log_q
 
@@ -299,6 +313,6 @@ def _samples(
     return posterior.reparametrise(first).movedim(0, 1)
 
 
-def _repeated(x: Tensor, times: int) -> Tensor:
+def repeated(x: Tensor, times: int) -> Tensor:
     """All points, one round of them after the other."""
     return x if times == 1 else torch.cat([x] * times, dim=-2)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -35,6 +35,9 @@ from entropy_sums.models.tempering import exchanged, ladder, moved
 
 ENTRIES_AT_ONCE = 2**21
 """Numbers in the units of both layers of all states that are computed at once."""
+
+TEMPERATURES_PER_SWEEP = 10
+"""A chain that was annealed in so many temperatures goes on for one Gibbs step, all of which are averaged."""
 
 OFFSET_RATE = 0.01
 """How fast the offsets of a centred machine follow the means, per step (Melchior, Fischer and Wiskott, 2016)."""
@@ -146,11 +149,13 @@ class Partition:
         log_z: `(replica,)`, in float64.
         exponent: E_p[−E], `(replica,)`, in float64.
         slopes: ∇ log Z, one `(replica, …)` for every learned parameter.
+        errors: standard errors that this adds to `elbo`, `entropy_sum` and `gap`, `(replica,)`; none where it is exact.
     """
 
     log_z: Tensor
     exponent: Tensor
     slopes: list[Tensor]
+    errors: dict[str, Tensor] = field(default_factory=dict)
 
     def joined(self, other: Partition) -> Partition:
         """From the states of both."""
@@ -163,15 +168,16 @@ class Partition:
     def repeated(self, replicas: int) -> Partition:
         """The same for so many replicas."""
         slopes = [slope.repeat(replicas, 1, 1) for slope in self.slopes]
-        return Partition(self.log_z.repeat(replicas), self.exponent.repeat(replicas), slopes)
+        errors = {name: error.repeat(replicas) for name, error in self.errors.items()}
+        return Partition(self.log_z.repeat(replicas), self.exponent.repeat(replicas), slopes, errors)
 
 
 class RBM(Model):
     """A restricted Boltzmann machine; what the model says without data is exact or from annealed importance sampling.
 
     Exact where a layer has at most 16 units that can be enumerated. Otherwise chains are annealed, with the weights
-    of which log Z and E_p[−E] are estimated, once at given parameters: the first noise seen there decides. Their error
-    is none of posterior samples, so it is not in the standard errors of a trace.
+    of which log Z and E_p[−E] are estimated, once at given parameters: the first noise seen there decides. E_p[−E] is a
+    mean over the Gibbs steps that the chains go on for, too, as states of one temperature say little by themselves.
 
     Args:
         visible: what kind the visible units are.
@@ -189,6 +195,7 @@ class RBM(Model):
     """
 
     factors = ("joint",)
+    exact_posterior = True
     evolving = ("chains", "visible_offset", "hidden_offset", "hotter")
     chains: Tensor
     hotter: Tensor
@@ -293,10 +300,14 @@ class RBM(Model):
         """log Z, E_p[−E] and ∇ log Z at the parameters that the model has."""
         return self._remembered(RBM._enumerated if self._small else partial(RBM._annealed, noise=noise))
 
+    def partition_errors(self, noise: Tensor) -> dict[str, Tensor]:
+        """Standard errors of `elbo`, `entropy_sum` and `gap` over annealed chains, `(replica,)`; none if exact."""
+        return self.partition(noise).errors
+
     def unnormalised(self, x: Tensor, noise: Tensor) -> Tensor:
-        """The ELBO without log Z, `(replica,)`."""
+        """The ELBO of every point without log Z, `(replica, N)`."""
         posterior = self.posterior(x)
-        return self.mean(self.expected_exponent(x, posterior) + posterior.entropy())
+        return self.expected_exponent(x, posterior) + posterior.entropy()
 
     def bracket(self, noise: Tensor, temperatures: int) -> tuple[ais.Estimate, ais.Estimate]:
         """log Z by forward AIS and by reverse AIS, with intervals over chains.
@@ -424,9 +435,17 @@ class RBM(Model):
         with torch.no_grad():
             betas = ais.schedule(self.temperatures)
             weights, v = ais.anneal(partial(self.temper, draws), self.base_samples(draws), betas)
+            states = [v]
+            for _ in range(self.temperatures // TEMPERATURES_PER_SWEEP):
+                states.append(self.gibbs(draws.bernoulli(self.up(states[-1])), draws, 1))
             log_weights = self.log_z_of_base()[:, None] + weights - math.log(v.shape[1])
-        pairs = zip(self._split(v), self._split(log_weights), strict=True)
-        return reduce(Partition.joined, (self._part(self._visible_layer, part, w) for part, w in pairs))
+            parts = self._split(torch.cat(states, dim=1))
+            exponents = torch.cat([self._expected(*self.visible_marginal(part)) for part in parts], dim=1)
+            of_chains = exponents.unflatten(1, (len(states), -1)).mean(1, dtype=torch.float64)
+        shares = self._split((log_weights - math.log(len(states))).repeat(1, len(states)))
+        layer = self._visible_layer
+        found = reduce(Partition.joined, (self._part(layer, *pair) for pair in zip(parts, shares, strict=True)))
+        return replace(found, errors=_chain_errors(log_weights, of_chains))
 
     def _split(self, states: Tensor) -> Sequence[Tensor]:
         """Parts of what belongs to states, along their axis."""
@@ -443,10 +462,27 @@ class RBM(Model):
             shares = (log_weights - log_z[:, None]).exp()
             slopes = torch.autograd.grad((shares.to(masses) * masses).sum(), learned)
         with torch.no_grad():
-            return Partition(log_z, (shares * (masses - other.entropy())).sum(1), list(slopes))
+            return Partition(log_z, (shares * self._expected(masses, other)).sum(1), list(slopes))
+
+    def _expected(self, masses: Tensor, other: Family) -> Tensor:
+        """E[−E given one layer] from what `marginal` of this layer has, `(replica, N)`."""
+        return masses - other.entropy()
 
     def _learned(self) -> list[nn.Parameter]:
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+
+def _chain_errors(log_weights: Tensor, exponents: Tensor) -> dict[str, Tensor]:
+    """Standard errors of log Z, of E_p[−E] and of their difference, by what each chain adds to them.
+
+    Args:
+        log_weights, exponents: of every chain, `(replica, chains)`.
+    """
+    chains, shares = log_weights.shape[1], log_weights.softmax(1)
+    to_log_z = shares - 1 / chains
+    to_exponent = shares * (exponents - (shares * exponents).sum(1, keepdim=True))
+    influences = {"elbo": to_log_z, "entropy_sum": to_log_z - to_exponent, "gap": to_exponent}
+    return {name: (each.square().sum(1) / (1 - 1 / chains)).sqrt() for name, each in influences.items()}
 
 
 def _likelihood(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:

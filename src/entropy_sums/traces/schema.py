@@ -33,6 +33,8 @@ ESTIMATES = {
     "importance_weighted_bound": "importance-weighted bound on the log-likelihood",
     "forward_ais": "log-likelihood by forward annealing, too large on average",
     "reverse_ais": "log-likelihood by reverse annealing, too small on average",
+    "elbo_forward_ais": "ELBO by forward annealing, too large on average",
+    "elbo_reverse_ais": "ELBO by reverse annealing, too small on average",
 }
 LIKELIHOOD = {
     f"{prefix}{name}{limit}": (f"{meaning} at the end of training{of_data}{bound}", NATS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from entropy_sums.bound import Bound
 from entropy_sums.certificates import Certificate
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import Annealed, Model
 from entropy_sums.training.randomness import Stream, generator
 
 Record = dict[str, np.ndarray]
@@ -23,8 +23,9 @@ class Evaluation:
     r"""The bound of every replica on one dataset.
 
     It is estimated `samples` times with independent posterior samples for every point; the values are means
-    $\bar F$, the standard errors $s/\sqrt{S}$ of the S estimates. They measure the Monte Carlo noise of the
-    posterior samples; the data are taken as given. Sums over points are accumulated in float64.
+    $\bar F$, the standard errors $s/\sqrt{S}$ of the S estimates, and beside them those of a partition function that
+    is annealed. They measure Monte Carlo noise; the data are taken as given. Sums over points are accumulated in
+    float64.
 
     Args:
         data: `(N, D)`.
@@ -62,8 +63,8 @@ class Evaluation:
             parameter.grad = None
         with torch.set_grad_enabled(gradient):
             estimates = self.estimates(model, step, gradient=gradient)
-        record = _summarise(estimates)
         with torch.no_grad():
+            record = _summarise(estimates, self._partition_errors(model, step))
             record["latent_entropy"] = as_numpy(self.mean(model.replicas, lambda c: model.latent_entropy(self.data[c])))
             likelihood = model.log_likelihood(self.data)
         if likelihood is not None:
@@ -78,6 +79,9 @@ class Evaluation:
             for parameter in model.parameters():
                 parameter.grad = None
         return record
+
+    def _partition_errors(self, model: Model, step: int) -> Mapping[str, Tensor]:
+        return model.partition_errors(self.noise(model, step, 0)) if isinstance(model, Annealed) else {}
 
     def _stationary_gap(self, model: Model, certificate: Certificate, step: int, penalties: np.ndarray) -> np.ndarray:
         difference: np.ndarray | float = 0.0
@@ -165,13 +169,15 @@ def _factor_gaps(estimates: list[dict[str, Tensor]]) -> np.ndarray:
     return as_numpy(torch.stack([e["entropy"] - e["cross_entropy"] for e in estimates]).mean(0))
 
 
-def _summarise(estimates: list[dict[str, Tensor]]) -> Record:
+def _summarise(estimates: list[dict[str, Tensor]], shared_errors: Mapping[str, Tensor]) -> Record:
+    """Means over estimates, and standard errors, with those that all estimates share."""
     record: Record = {}
     for name in estimates[0]:
         values = torch.stack([estimate[name] for estimate in estimates])
         record[name] = as_numpy(values.mean(0))
         if name in ("elbo", "entropy_sum", "gap"):
-            record[f"{name}_standard_error"] = as_numpy(values.std(0) / math.sqrt(len(estimates)))
+            error = values.std(0) / math.sqrt(len(estimates))
+            record[f"{name}_standard_error"] = as_numpy(error.hypot(shared_errors.get(name, torch.zeros_like(error))))
     return record
 
 

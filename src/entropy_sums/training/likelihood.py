@@ -6,7 +6,7 @@ $$\frac1N \sum_n \mathbb E \Bigl[\log \frac1K \sum_{k=1}^K \frac{p(x_n, z_k)}{q(
 
 is the ELBO at K = 1, grows with K, and is never more than the log-likelihood. Of a model with a partition function
 annealing gives two estimates: forward AIS finds log Z too small and the log-likelihood too large on average, reverse
-AIS the other way round (`entropy_sums.ais`); with an approximate posterior, both are of the bound that the ELBO is.
+AIS the other way round (`entropy_sums.ais`). Where the posterior is approximate, both are of the ELBO, and named so.
 """
 
 from __future__ import annotations
@@ -42,17 +42,18 @@ def estimates(model: Model, evaluations: Mapping[str, Evaluation], step: int, se
                     log_mean_weights(model, evaluation, settings.importance_samples, number)
                     for number in range(evaluation.samples)
                 ]
-                found[f"{prefix}importance_weighted_bound"] = _mean(torch.stack(weights))
+                bound = _less(_mean(torch.stack(weights)), _partition_error(model, evaluation, step))
+                found[f"{prefix}importance_weighted_bound"] = bound
         if settings.annealing_temperatures and isinstance(model, Annealed):
             noise = evaluations[""].data.new_empty(model.replicas, 1, model.noise_dim)
             _fill(noise, [generator(seed, Stream.LIKELIHOOD, device=noise.device) for seed in evaluations[""].seeds])
-            forward, reverse = model.bracket(noise, settings.annealing_temperatures)
+            bracket = model.bracket(noise, settings.annealing_temperatures)
+            of = "" if model.exact_posterior else "elbo_"
             for prefix, evaluation in evaluations.items():
-                unnormalised = torch.stack(
-                    [_unnormalised(model, evaluation, step, number) for number in range(evaluation.samples)]
-                ).mean(0)
-                found[f"{prefix}forward_ais"] = _normalised(unnormalised, forward)
-                found[f"{prefix}reverse_ais"] = _normalised(unnormalised, reverse)
+                samples = [_unnormalised(model, evaluation, step, number) for number in range(evaluation.samples)]
+                unnormalised = _mean(torch.stack(samples))
+                for way, log_z in zip(("forward", "reverse"), bracket, strict=True):
+                    found[f"{prefix}{of}{way}_ais"] = _less(unnormalised, log_z)
     limits = {"": "value", "_low": "lower", "_high": "upper"}
     return {
         f"{name}{suffix}": getattr(estimate, limit).cpu().numpy()
@@ -92,14 +93,28 @@ def _mean(values: Tensor) -> Estimate:
     return Estimate(value, value - TWO_SIDED * error, value + TWO_SIDED * error)
 
 
-def _unnormalised(model: Model, evaluation: Evaluation, step: int, sample: int) -> Tensor:
-    assert isinstance(model, Annealed)
+def _unnormalised(model: Annealed, evaluation: Evaluation, step: int, sample: int) -> Tensor:
+    """Of every point, `(replica, N)`, in float64."""
+    assert isinstance(model, Model)
     data, noise = evaluation.data, evaluation.noise(model, step, sample)
-    return evaluation.mean(model.replicas, lambda chunk: model.unnormalised(data[chunk], noise[:, chunk]))
+    parts = [model.unnormalised(data[c], noise[:, c]) for c in evaluation.chunks(model.replicas)]
+    return torch.cat(parts, dim=1).double()
 
 
-def _normalised(unnormalised: Tensor, log_z: Estimate) -> Estimate:
-    return Estimate(unnormalised - log_z.value, unnormalised - log_z.upper, unnormalised - log_z.lower)
+def _partition_error(model: Model, evaluation: Evaluation, step: int) -> Estimate:
+    """The error of the log Z that the model has already, as an estimate of zero."""
+    nothing = torch.zeros(model.replicas, dtype=torch.float64, device=evaluation.data.device)
+    errors = model.partition_errors(evaluation.noise(model, step, 0)) if isinstance(model, Annealed) else {}
+    half = TWO_SIDED * errors.get("elbo", nothing)
+    return Estimate(nothing, -half, half)
+
+
+def _less(value: Estimate, log_z: Estimate) -> Estimate:
+    """The difference of two independent estimates."""
+    difference = value.value - log_z.value
+    below = torch.hypot(value.value - value.lower, log_z.upper - log_z.value)
+    above = torch.hypot(value.upper - value.value, log_z.value - log_z.lower)
+    return Estimate(difference, difference - below, difference + above)
 
 
 def _fill(noise: Tensor, generators: Sequence[torch.Generator]) -> None:
