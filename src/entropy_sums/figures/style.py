@@ -73,8 +73,8 @@ QUANTITIES = {
     "importance_weighted_bound": "#009E73",
     "forward_ais": "#CC79A7",
     "reverse_ais": "#882255",
-    "elbo_forward_ais": "#CC79A7",
-    "elbo_reverse_ais": "#882255",
+    "elbo_forward_ais": "#AA4499",
+    "elbo_reverse_ais": "#332288",
     "heldout_log_likelihood": "#BBBBBB",
     "true_log_likelihood": "#E69F00",
 }
