@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from entropy_sums.bound import Bound
 from entropy_sums.models.model import Model, copies
 
 THRESHOLD = 1e-6
@@ -46,6 +48,12 @@ CANCELLING = 1e-6
 
 RIPPLES = 1e3
 """How fast the control changes with the data: so fast that no model comes near it."""
+
+PERTURBATION = 0.5
+"""Of a tensor of weights in the second control, relative to its size."""
+
+CHANGED = 1e-3
+"""A gap that changes less, relatively, does not depend on these weights."""
 
 CONSTANT = 1e-7
 """Coefficients that differ less between parameter values count as the same everywhere."""
@@ -108,6 +116,33 @@ def _projections(model: nn.Module, gradients: Mapping[str, Tensor]) -> Tensor:
     return torch.cat(columns, dim=1)
 
 
+class System(NamedTuple):
+    """Equations at the parameters of one replica, a row per minibatch: some to fit, the others to judge the fit by.
+
+    Attributes:
+        a: derivatives along the directions, `(batch, direction)`, each row of norm one.
+        b: gaps in the same units, `(batch, factor)`; the last factor is the total.
+        sizes: what residuals are relative to, `(factor,)`.
+        fitted: how many of the minibatches are fitted.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    sizes: np.ndarray
+    fitted: int
+
+    def residual(self, factor: int, direction: np.ndarray) -> float:
+        """Relative, on minibatches that were not fitted."""
+        distance = self.a[self.fitted :] @ direction - self.b[self.fitted :, factor]
+        return float(np.linalg.norm(distance) / self.sizes[factor])
+
+    def fits(self, gap: np.ndarray) -> bool:
+        """Whether another function of the minibatches, `(batch,)`, has a direction."""
+        direction, *_ = np.linalg.lstsq(self.a[: self.fitted], gap[: self.fitted], rcond=RANK)
+        distance = self.a[self.fitted :] @ direction - gap[self.fitted :]
+        return bool(np.linalg.norm(distance) < THRESHOLD * np.linalg.norm(gap[self.fitted :]))
+
+
 @dataclass(frozen=True)
 class Solution:
     """Least squares at the parameters of one replica.
@@ -115,13 +150,16 @@ class Solution:
     Attributes:
         coefficients: `(factor, direction)`; the last factor is the total.
         residuals: `(factor,)`, relative, on minibatches that were not fitted; NaN where any function of the data would
-            be fitted as well, because there are hardly more distinct points than directions.
-        equations: how many minibatches were fitted.
+            be fitted as well, because there are hardly more distinct points than directions, or where the gap that the
+            factor has with other weights would be.
+        system: what is solved.
+        by_chance: whether any function of the data would be fitted.
     """
 
     coefficients: np.ndarray
     residuals: np.ndarray
-    equations: int
+    system: System
+    by_chance: bool = False
 
 
 def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) -> Solution:
@@ -136,68 +174,112 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
     Raises:
         FloatingPointError: gaps or gradients are not finite at these parameters.
     """
-    fitted = EQUATIONS_PER_DIRECTION * len(directions(model))
+    fitted, start = EQUATIONS_PER_DIRECTION * len(directions(model)), generator.get_state()
     size = sum(parameter[0].numel() for parameter in model.parameters())
-    parts = torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size))
-    found = [_equations(model, replica, len(part), data, generator) for part in parts]
-    left, right, terms, control = (torch.cat(rows).cpu().numpy() for rows in zip(*found, strict=True))
-    # Minibatches with large gradients must not drown the others in rounding
+    parts = [len(p) for p in torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size))]
+    batches = (Batches.drawn(model, replica, part, data, generator) for part in parts)
+    rows = zip(*map(_equations, batches), strict=True)
+    left, right, terms, control = (torch.cat(each).cpu().numpy() for each in rows)
+    # Batches with large gradients must not drown the others in rounding
     with np.errstate(over="ignore"):
-        sizes = np.linalg.norm(left, axis=1, keepdims=True)
-    if not np.isfinite(np.hstack([sizes, right, terms])).all():
+        norms = np.linalg.norm(left, axis=1, keepdims=True)
+    if not np.isfinite(np.hstack([norms, right, terms])).all():
         raise FloatingPointError("gaps or gradients are not finite at these parameters")
-    a, b, scale = left / sizes, right / sizes, terms / sizes
+    a, b, scale = left / norms, right / norms, terms / norms
     coefficients, *_ = np.linalg.lstsq(a[:fitted], b[:fitted], rcond=RANK)
-    control = control / sizes
-    chance, *_ = np.linalg.lstsq(a[:fitted], control[:fitted], rcond=RANK)
-    if np.linalg.norm(a[fitted:] @ chance - control[fitted:]) < THRESHOLD * np.linalg.norm(control[fitted:]):
-        return Solution(coefficients.T, np.full(b.shape[1], np.nan), fitted)
-    nothing = _nullspace(a[:fitted])
     # Few digits are right of a gap that is small beside the terms, or the derivatives, of which it is the difference
     cancelling = np.hypot(scale[fitted:], np.abs(a[fitted:]) @ np.abs(coefficients))
-    size_of_gap = np.maximum(np.linalg.norm(b[fitted:], axis=0), CANCELLING * np.linalg.norm(cancelling, axis=0))
-    distances = np.linalg.norm(a[fitted:] @ coefficients - b[fitted:], axis=0)
-    if (distances[:-1] >= THRESHOLD * size_of_gap[:-1]).any():
+    sizes = np.maximum(np.linalg.norm(b[fitted:], axis=0), CANCELLING * np.linalg.norm(cancelling, axis=0))
+    system = System(a, b, sizes, fitted)
+    if system.fits((control / norms)[:, 0]):
+        return Solution(coefficients.T, np.full(b.shape[1], np.nan), system, by_chance=True)
+    residuals = np.array([system.residual(factor, c) for factor, c in enumerate(coefficients.T)])
+    if (residuals[:-1] >= THRESHOLD).any():
         # The total must not hold because a factor without a certificate is small beside the others
-        size_of_gap[-1] = size_of_gap[:-1].min()
-    residuals = distances / size_of_gap
-    for factor in np.flatnonzero(residuals < THRESHOLD):
+        residuals[-1] *= sizes[-1] / sizes[:-1].min()
+        sizes[-1] = sizes[:-1].min()
+    nothing = _nullspace(a[:fitted])
+    for factor in np.flatnonzero(residuals < THRESHOLD).tolist():
         sparse = _sparsest(a[:fitted], b[:fitted, factor], coefficients[:, factor], nothing)
-        residual = np.linalg.norm(a[fitted:] @ sparse - b[fitted:, factor]) / size_of_gap[factor]
+        residual = system.residual(factor, sparse)
         if residual < THRESHOLD:
             coefficients[:, factor], residuals[factor] = sparse, residual
+    doubtful = [f for f in np.flatnonzero(residuals < THRESHOLD).tolist() if not _rational(coefficients[:, f])]
+    if doubtful:
+        again = torch.Generator()
+        again.set_state(start)
+        batches = (Batches.drawn(model, replica, part, data, again) for part in parts)
+        others = torch.cat([_gaps_with_other_weights(each) for each in batches], dim=1).cpu().numpy() / norms
+        for factor in doubtful:
+            if any(_changed(b[:, factor], gap) and system.fits(gap) for gap in others[..., factor]):
+                residuals[factor] = np.nan
     if (residuals[:-1] < THRESHOLD).all():
         coefficients[:, -1] = coefficients[:, :-1].sum(1)
-    return Solution(coefficients.T, residuals, fitted)
+    return Solution(coefficients.T, residuals, system)
 
 
-def _equations(
-    model: Model, replica: int, batches: int, data: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+class Batches(NamedTuple):
+    """A replica for every minibatch, so that one pass gives the gradients of all: `(batch, POINTS, …)`."""
+
+    model: Model
+    points: Tensor
+    noise: Tensor
+
+    @classmethod
+    def drawn(cls, model: Model, replica: int, number: int, data: Tensor, generator: torch.Generator) -> Batches:
+        """Random points of the data, and noise for a posterior sample of each."""
+        chosen = torch.randint(len(data), (number, POINTS), generator=generator)
+        noise = torch.randn(number, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
+        return cls(copies(model, number, replica), data[chosen.to(data.device)], noise.to(data.device))
+
+    def bound(self) -> Bound:
+        return self.model.bound(self.points, self.noise)
+
+
+def _equations(batches: Batches) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A row per minibatch: projections, gaps, cross-entropies, control.
 
     The total stands behind the factors of gaps and cross-entropies. The control is the mean of a function of the data
     that has nothing to do with the model.
-
-    Every minibatch is given to a copy of the replica, so that one pass gives the gradients of all.
     """
-    many = copies(model, batches, replica)
-    chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
-    noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
-    points = data[chosen.to(data.device)]
-    bound = many.bound(points, noise.to(data.device))
-    names, parameters = zip(*_learned(many), strict=True)
+    bound, points = batches.bound(), batches.points
+    names, parameters = zip(*_learned(batches.model), strict=True)
     found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)
     gradients = {
         name: torch.zeros_like(parameter) if gradient is None else gradient
         for name, parameter, gradient in zip(names, parameters, found, strict=True)
     }
-    factors = list(bound.factors.values())
-    gaps = torch.stack([*(factor.gap for factor in factors), bound.gap], dim=-1)
-    terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
-    ripples = torch.randn(data.shape[1], generator=torch.Generator().manual_seed(0), dtype=data.dtype).to(data.device)
-    control = (RIPPLES * points @ ripples).sin().mean(1, keepdim=True)
-    return _projections(many, gradients), gaps.detach(), terms.detach(), control
+    terms = torch.stack([*(factor.cross_entropy for factor in bound.factors.values()), bound.elbo], dim=-1)
+    ripples = torch.randn(points.shape[-1], generator=torch.Generator().manual_seed(0), dtype=points.dtype)
+    control = (RIPPLES * points @ ripples.to(points.device)).sin().mean(1, keepdim=True)
+    return _projections(batches.model, gradients), _gaps(bound).detach(), terms.detach(), control
+
+
+def _gaps(bound: Bound) -> Tensor:
+    """Of every factor and in total, `(batch, factor)`."""
+    return torch.stack([*(factor.gap for factor in bound.factors.values()), bound.gap], dim=-1)
+
+
+def _gaps_with_other_weights(batches: Batches) -> Tensor:
+    """The gaps where one tensor of weights is another one, in turn, `(tensor, batch, factor)`.
+
+    Where posteriors say little of a point, such as which of four states its lowest latents are in, gradients may span
+    every function of that: such a fit says nothing, and these gaps, of which no theorem speaks, are fitted as well.
+    """
+    gaps = []
+    with torch.no_grad():
+        for name, parameter in _learned(batches.model):
+            if not _by_entry(name, parameter):
+                own = parameter.clone()
+                noise = torch.randn(own[:1].shape, generator=torch.Generator().manual_seed(0), dtype=own.dtype)
+                parameter.add_(PERTURBATION * own.square().mean().sqrt() * noise.to(own.device))
+                gaps.append(_gaps(batches.bound()))
+                parameter.copy_(own)
+    return torch.stack(gaps) if gaps else torch.zeros(0, *_gaps(batches.bound()).shape)
+
+
+def _changed(own: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.isfinite(other).all() and np.linalg.norm(other - own) > CHANGED * np.linalg.norm(own))
 
 
 def _nullspace(a: np.ndarray) -> np.ndarray:
@@ -268,7 +350,7 @@ class Certificate:
         directions: the candidates.
         coefficients: `(factor, trial, direction)`: $v = \sum_k c_k d_k$.
         residuals: `(factor, trial)`: relative residuals on minibatches that were not fitted.
-        equations: minibatches fitted per trial.
+        equations: minibatches that are fitted per trial.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -313,7 +395,10 @@ class Certificate:
         """The direction in words, with c(Θ) for coefficients that depend on the parameters, or why there is none."""
         position = self.factors.index(factor)
         if math.isnan(self.residual(factor)):
-            return f"too few distinct data points for {len(self.directions)} directions: any function of them is fitted"
+            return (
+                f"not told: {len(self.directions)} directions fit any function of so few distinct data points, or of "
+                "the little that posteriors say of them"
+            )
         if not self.holds(factor):
             failing = [name for name in self.factors[:-1] if not self.holds(name)]
             where = f" of {', '.join(failing)}" if factor == TOTAL and failing else ""
@@ -381,13 +466,28 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certi
     points = data.double()
     rounds = math.ceil(trials / model.replicas)
     solutions = [s for turn in range(rounds) for s in _tried(model, turn * model.replicas, points, generator)][:trials]
-    return Certificate(
-        factors=(*model.factors, TOTAL),
-        directions=tuple(directions(model)),
-        coefficients=np.stack([solution.coefficients for solution in solutions], axis=1),
-        residuals=np.stack([solution.residuals for solution in solutions], axis=1),
-        equations=solutions[0].equations,
-    )
+    coefficients = np.stack([solution.coefficients for solution in solutions], axis=1)
+    residuals = np.stack([solution.residuals for solution in solutions], axis=1)
+    systems = [solution.system for solution in solutions]
+    if not any(solution.by_chance for solution in solutions):
+        for factor in np.flatnonzero(np.isnan(residuals[:-1]).any(1)).tolist():
+            if (common := _common(systems, factor)) is not None:
+                coefficients[factor] = common
+                residuals[factor] = [system.residual(factor, common) for system in systems]
+        if (residuals[:-1] < THRESHOLD).all():
+            coefficients[-1] = coefficients[:-1].sum(0)
+            residuals[-1] = [s.residual(-1, total) for s, total in zip(systems, coefficients[-1], strict=True)]
+    return Certificate((*model.factors, TOTAL), tuple(directions(model)), coefficients, residuals, systems[0].fitted)
+
+
+def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:
+    """Small rationals that are a direction at all parameter values alike: no chance makes such ones."""
+    a = np.vstack([system.a[: system.fitted] for system in systems])
+    b = np.concatenate([system.b[: system.fitted, factor] for system in systems])
+    found, *_ = np.linalg.lstsq(a, b, rcond=RANK)
+    found = _sparsest(a, b, found, _nullspace(a))
+    held = _rational(found) and all(system.residual(factor, found) < THRESHOLD for system in systems)
+    return found if held else None
 
 
 def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator) -> list[Solution]:
@@ -404,8 +504,18 @@ def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator)
 
 def _rationals(values: np.ndarray) -> np.ndarray:
     """Values that differ hardly from a small rational are that."""
-    nearest = np.vectorize(lambda value: float(Fraction(value).limit_denominator(LARGEST_DENOMINATOR)), [float])(values)
+    nearest = _nearest(values)
     return np.where(np.abs(values - nearest) < CONSTANT, nearest, values)
+
+
+def _rational(values: np.ndarray) -> bool:
+    """Whether all differ hardly from small rationals, as none do by chance."""
+    return bool((np.abs(values - _nearest(values)) < CONSTANT).all())
+
+
+def _nearest(values: np.ndarray) -> np.ndarray:
+    """The nearest small rationals."""
+    return np.vectorize(lambda value: float(Fraction(value).limit_denominator(LARGEST_DENOMINATOR)), [float])(values)
 
 
 def _joined(candidates: Sequence[Direction], coefficients: Sequence[float]) -> Iterator[tuple[str, float]]:

@@ -293,7 +293,7 @@ def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
     row |= _likelihoods(kept)
     errors = statistics.final(kept, "gap_standard_error")
     row["gap_standard_error"] = statistics.band(errors)["median"].item()
-    if "stationary_gap" in runs:
+    if "stationary_gap" in runs and row["runs"]:
         row["certified"] = "yes" if statistics.certified(kept) else "no"
         row["predicted_gap"] = statistics.predicted_gap(kept).median("seed").item()
     return row

@@ -87,23 +87,30 @@ def predicted_gap(ds: xr.Dataset) -> xr.DataArray:
     That of a stationary point of the objective; NaN where some factor has no prediction.
 
     Example:
-        >>> one_step = xr.Dataset({"elbo": ("step", [-3.0]), "stationary_gap": (("step", "factor"), [[0.0, 0.25]])})
-        >>> predicted_gap(one_step).item()
+        >>> values = {"cross_entropy": [[1.0, 2.0]], "stationary_gap": [[0.0, 0.25]]}
+        >>> one_step = {name: (("step", "factor"), value) for name, value in values.items()}
+        >>> predicted_gap(xr.Dataset({"elbo": ("step", [-3.0]), **one_step})).item()
         0.25
     """
-    return final(ds.assign(predicted=ds["stationary_gap"].sum("factor", skipna=False)), "predicted")
+    return final(ds.assign(predicted=_over_factors(ds, "stationary_gap")), "predicted")
 
 
 def certified(ds: xr.Dataset) -> bool:
     """Whether the model of these runs has a certificate for every factor.
 
     Example:
-        >>> derivative = (("step", "factor"), [[0.1, np.nan]])
-        >>> certified(xr.Dataset({"elbo": ("step", [-3.0]), "directional_derivative": derivative}))
+        >>> values = {"cross_entropy": [[1.0, 2.0]], "directional_derivative": [[0.1, np.nan]]}
+        >>> one_step = {name: (("step", "factor"), value) for name, value in values.items()}
+        >>> certified(xr.Dataset({"elbo": ("step", [-3.0]), **one_step}))
         False
     """
-    total = ds["directional_derivative"].sum("factor", skipna=False)
-    return bool(final(ds.assign(total=total), "total").notnull().any())
+    return bool(final(ds.assign(total=_over_factors(ds, "directional_derivative")), "total").notnull().any())
+
+
+def _over_factors(ds: xr.Dataset, name: str) -> xr.DataArray:
+    """Sum over the factors that a run has, which other runs may have more of; NaN where one of them has no number."""
+    there = ds["cross_entropy"].notnull()
+    return ds[name].where(there, 0.0).sum("factor", skipna=False).where(there.any("factor"))
 
 
 def relative_gap(ds: xr.Dataset) -> xr.DataArray:

@@ -63,7 +63,7 @@ def is_counts(points: np.ndarray) -> bool:
 
 SUPPORTS: dict[str, tuple[Callable[[np.ndarray], bool], str, str]] = {
     "real": (lambda points: True, "", ""),
-    "binary": (is_binary, "0 and 1", "set binarise: threshold or binarise: sample"),
+    "binary": (is_binary, "0 and 1", "for images set binarise: threshold or binarise: sample"),
     "counts": (is_counts, "0, 1, 2, …", "choose the dataset counts or an array of counts"),
     "nonnegative": (lambda points: bool((points >= 0).all()), "numbers from 0 on", "choose an array of such numbers"),
     "positive": (lambda points: bool((points > 0).all()), "numbers above 0", "choose an array of such numbers"),
@@ -102,9 +102,10 @@ def check_varying(train: np.ndarray, where: str) -> None:
         return
     shown = ", ".join(map(str, constant[:10])) + (", …" if len(constant) > 10 else "")
     verb, noun = ("varies", "column") if len(constant) == 1 else ("vary", "columns")
+    noise = "" if is_counts(train) else "set noise: 0.01, for images dequantise: true, or "
     raise ValueError(
-        f"{where}: {len(constant)} of {train.shape[1]} training dimensions never {verb} ({noun} {shown}); set "
-        "noise: 0.01, for images dequantise: true, or accept them with allow_constant: true"
+        f"{where}: {len(constant)} of {train.shape[1]} training dimensions never {verb} ({noun} {shown}); {noise}"
+        "accept them with allow_constant: true"
     )
 
 

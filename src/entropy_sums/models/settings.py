@@ -39,6 +39,16 @@ class ModelSettings(Settings):
         """Whether stationary points of training are those of the ELBO: there the certificates predict the gap."""
         return True
 
+    @property
+    def pretraining(self) -> int:
+        """Steps at the start of training that ascend something else than what comes after them."""
+        return 0
+
+    @property
+    def least_samples(self) -> int:
+        """Posterior samples that every phase must have."""
+        return 1
+
     def closing(self) -> ModelSettings:
         """The model with the same objective and the entropies that it meets at its stationary points.
 
@@ -401,6 +411,11 @@ class BeliefNetworkSettings(ModelSettings):
         """With `wake_sleep` those of the model's own parameters are, and along these the certificates go."""
         return super().ascends_elbo and self.estimator != "vimco"
 
+    @property
+    def least_samples(self) -> int:
+        """Two for a baseline that leaves one out."""
+        return 2 if self.estimator in ("reinforce", "vimco") else 1
+
     def weights(self, observed_dim: int) -> int:
         sizes = [observed_dim, *[self.latent_dim] * self.directed]
         encoder, decoder = [self.encoder_width] * self.encoder_depth, [self.decoder_width] * self.decoder_depth
@@ -507,6 +522,10 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
     def directed(self) -> int:
         return self.depth - 1
 
+    @property
+    def pretraining(self) -> int:
+        return self.depth * self.pretraining_steps
+
     def weights(self, observed_dim: int) -> int:
         return BeliefNetworkSettings.weights(self, observed_dim) + BoltzmannSettings.weights(self, self.latent_dim)
 
@@ -530,6 +549,10 @@ class DBMSettings(BoltzmannSettings):
     pretraining_steps: NonNegativeInt = 0
     """Steps at the start of training that each layer and the next one have to themselves, from the lowest ones up,
     as machines that learn by CD-1. 0 does without."""
+
+    @property
+    def pretraining(self) -> int:
+        return self.depth * self.pretraining_steps
 
     def weights(self, observed_dim: int) -> int:
         between, hidden = self._sides(0)

@@ -254,9 +254,20 @@ class Pack:
     def _check_phases(self) -> None:
         name, directed = type(self.model).__name__, isinstance(self.model, DirectedModel)
         dropped = any(module.rate.any() for module in self.model.modules() if isinstance(module, Dropout))
+        settings, steps = self.replicas[0].model, self.training.steps
+        if settings.pretraining and settings.pretraining >= steps:
+            raise ValueError(
+                f"pretraining_steps: layers are pretrained for {settings.pretraining} steps and training has {steps}, "
+                "so the ELBO is never ascended; lower pretraining_steps, or raise training.phases.….steps"
+            )
         for position in range(len(self.training.phases)):
             phases = [replica.training.phases[position] for replica in self.replicas]
             optimizer, where = phases[0].optimizer, f"training.phases.{position}"
+            if phases[0].samples < settings.least_samples:
+                raise ValueError(
+                    f"{where}.samples: the gradient of {name} has a leave-one-out baseline, which needs at least 2 "
+                    "posterior samples per point; write samples: 2 or more, or choose estimator: disarm"
+                )
             if optimizer == "em" and not isinstance(self.model, Maximising):
                 raise ValueError(
                     f"{where}.optimizer: em needs a model with a step of EM (`maximise`), and {name} has none; choose "
@@ -352,6 +363,7 @@ class Pack:
         other = np.array([phase.optimizer == "adamw" and phase.weight_decay > 0 for phase in phases])
         other |= np.array([phase.prior_weight != 1 for phase in phases])
         other |= np.array([not replica.model.ascends_elbo for replica in self.replicas])
+        other |= np.array([self.step < replica.model.pretraining for replica in self.replicas])
         return np.where(other, np.nan, [phase.weight_decay for phase in phases])
 
     def _record(self) -> None:
