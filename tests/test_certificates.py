@@ -316,3 +316,37 @@ def test_entries_with_one_coefficient_are_one_shift():
     assert certificate.describe("a") == "1/2 · w, -1 · shift of s"
     assert certificate.describe("b") == "1/3 · w, 0.123 · shift of w, 1 · shift of s[0], 2 · shift of s[1]"
     assert certificate.describe() == "0"
+
+
+LAYERED = [("sbn", 2, 2), ("sbn", 2, 3), ("sbn", 3, 2)]
+
+
+@pytest.mark.parametrize(("name", "depth", "latent_dim"), LAYERED)
+def test_a_fixed_prior_has_no_certificate_where_its_layer_says_little_of_a_point(name, depth, latent_dim):
+    """Of four or eight states of the lowest layer, gradients span every function, this gap among them."""
+    enumerated = {"depth": depth, "latent_dim": latent_dim, "estimator": "enumeration"}
+    control, proven = (certified(name, {**enumerated, "prior": p, "prior_mean": 0.05}) for p in ("fixed", "learned"))
+    assert np.isnan(control.residual("prior"))
+    assert not control.holds()
+    assert control.describe("prior").startswith("not told")
+    assert control.residual("observation") < 1e-10
+    assert proven.residual() < 1e-10
+    assert proven.describe("prior") == "1 · prior.bias"
+
+
+def test_deep_machines_of_few_states_keep_their_certificate():
+    certificate = certified("dbn", {"depth": 3, "latent_dim": 2, "estimator": "enumeration", "gradient": "exact"})
+    assert certificate.residual() < 1e-10
+    machine = "prior.machine"
+    assert certificate.describe("joint") == ", ".join(
+        f"1 · {machine}.{place}" for place in ("visible.bias", "hidden.weight", "hidden.bias")
+    )
+
+
+def test_a_fixed_variance_has_no_certificate_in_one_dimension():
+    """There its gap depends on two moments of the data, as the derivatives do."""
+    source = torch.Generator().manual_seed(0)
+    model = build([MODELS["vae0"](encoder_depth=0, decoder_depth=0)], 1, [source])
+    certificate = certify(model, torch.randn(200, 1, generator=source))
+    assert not certificate.holds("observation")
+    assert np.isnan(certificate.residual("observation"))

@@ -67,6 +67,12 @@ def test_likelihoods_and_how_they_were_found(frame, tree):
     assert np.isnan(none["log_likelihood"])
 
 
+def test_the_truth_where_it_is_known(frame, tree):
+    known = tree["vae3"].to_dataset()["true_log_likelihood"].sel(dataset="pca", latent_dim=4).median().item()
+    assert row(frame, model="vae3", dataset="pca", latent_dim=4)["true_log_likelihood"] == known
+    assert np.isnan(row(frame, model="vae3", dataset="digits", latent_dim=4)["true_log_likelihood"])
+
+
 def test_annealing_spans_both_ways(tree):
     ds, values = tree["vae3"].to_dataset(), {}
     limits = {"forward_ais": -7.0, "forward_ais_high": -6.5, "reverse_ais": -8.0, "reverse_ais_low": -9.0}

@@ -44,6 +44,7 @@ COLUMNS = {
     "gap_standard_error": "median Monte Carlo standard error of the gap of one run, nats per data point",
     **LIKELIHOODS,
     "likelihood_by": "how the log-likelihood was found: exact, importance-weighted bound or forward AIS",
+    "true_log_likelihood": "log-likelihood of the training set under what it was drawn from, nats per data point",
     "certified": "whether every factor of the model has a certificate (yes, no), where traces record them",
     "predicted_gap": "median gap that the certificates predict for the end, nats per data point, where they do",
 }
@@ -90,6 +91,7 @@ HEADINGS = {
     "gradient_norm": "gradient norm",
     "log_likelihood": "log-likelihood (nats)",
     "heldout_log_likelihood": "held-out log-likelihood (nats)",
+    "true_log_likelihood": "true log-likelihood (nats)",
     "gap_standard_error": "standard error of the gap (nats)",
     "predicted_gap": "predicted gap (nats)",
     "posterior_minus_prior": "posterior minus prior entropy (nats)",
@@ -291,6 +293,8 @@ def _row(model: str, cell: cells.Cell, runs: xr.Dataset) -> dict[str, Any]:
     for name in QUANTITIES:
         row |= _with_interval(name, statistics.final(kept, name))
     row |= _likelihoods(kept)
+    if "true_log_likelihood" in runs and row["runs"]:
+        row["true_log_likelihood"] = kept["true_log_likelihood"].median("seed").item()
     errors = statistics.final(kept, "gap_standard_error")
     row["gap_standard_error"] = statistics.band(errors)["median"].item()
     if "stationary_gap" in runs and row["runs"]:

@@ -120,3 +120,28 @@ class TestLeftOut:
         assert abs(statistics.final(kept, "elbo")).max() < 100
         assert all(kept[name].sel(seed=1).isnull().all() for name in ("gap", "entropy", "latent_entropy"))
         assert kept["run"].equals(ds["run"])
+
+
+class TestFactors:
+    """Of two models of a group, the first has one factor, the second has two."""
+
+    @staticmethod
+    def runs(**values):
+        own = {"cross_entropy": [[1.0, np.nan], [1.0, 2.0]], **values}
+        factors = {name: (("seed", "step", "factor"), np.array(value)[:, None]) for name, value in own.items()}
+        return xr.Dataset({"elbo": (("seed", "step"), [[-3.0], [-4.0]]), **factors})
+
+    def test_those_that_only_other_runs_have_are_none_without_a_prediction(self):
+        runs = self.runs(stationary_gap=[[0.5, np.nan], [0.5, 0.25]])
+        np.testing.assert_array_equal(statistics.predicted_gap(runs), [0.5, 0.75])
+        runs = self.runs(stationary_gap=[[np.nan, np.nan], [0.5, np.nan]])
+        assert statistics.predicted_gap(runs).isnull().all()
+
+    @pytest.mark.parametrize(("first", "expected"), [(0.1, True), (np.nan, False)])
+    def test_those_that_only_other_runs_have_need_no_certificate(self, first, expected):
+        runs = self.runs(directional_derivative=[[first, np.nan], [0.1, np.nan]]).isel(seed=[0])
+        assert statistics.certified(runs) is expected
+
+    def test_a_run_that_is_missing_has_none(self):
+        runs = self.runs(stationary_gap=[[0.0, 0.0]] * 2).where(False)
+        assert statistics.predicted_gap(runs).isnull().all()

@@ -65,7 +65,18 @@ def test_log_likelihood_only_where_there_is_one(pca):
     assert lines(panel(pca, 4, 0, 0), style.QUANTITIES["log_likelihood"])
     assert not lines(panel(pca, 4, 0, 2), style.QUANTITIES["log_likelihood"])
     labels = [text.get_text() for text in pca.legends[0].get_texts()]
-    assert labels == ["ELBO", "held-out ELBO", "entropy sum", "exact log-likelihood", "importance-weighted bound"]
+    known = ["exact log-likelihood", "true log-likelihood", "importance-weighted bound"]
+    assert labels == ["ELBO", "held-out ELBO", "entropy sum", *known]
+
+
+def test_the_true_likelihood_is_a_level_where_it_is_known(pca, study):
+    (line,) = lines(panel(pca, 4, 0, 2), style.QUANTITIES["true_log_likelihood"])
+    known = study["vae1"].to_dataset().sel(dataset="pca", latent_dim=2)["true_log_likelihood"]
+    np.testing.assert_allclose(line.get_ydata(), known.median().item())
+    assert "Orange, dashed" in traces.caption(cells.narrow(study, "pca"))
+    digits = cells.narrow(study, "digits")
+    assert not any(lines(ax, style.QUANTITIES["true_log_likelihood"]) for ax in traces.draw(digits).axes)
+    assert "Orange" not in traces.caption(digits)
 
 
 def estimated(single, **values):

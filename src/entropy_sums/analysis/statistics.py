@@ -81,6 +81,17 @@ def final(ds: xr.Dataset, name: str) -> xr.DataArray:
     return ds[name].isel(step=last).where(recorded.any("step")).drop_vars("step", errors="ignore")
 
 
+def at_every_step(ds: xr.Dataset, name: str) -> xr.DataArray:
+    """A quantity over `step`; one that runs have once stays what it is.
+
+    Example:
+        >>> runs = xr.Dataset({"true_log_likelihood": -1.0}, {"step": [0, 1]})
+        >>> at_every_step(runs, "true_log_likelihood").values
+        array([-1., -1.])
+    """
+    return ds[name] if "step" in ds[name].dims else ds[name].expand_dims(step=ds["step"])
+
+
 def predicted_gap(ds: xr.Dataset) -> xr.DataArray:
     """The gap in nats that the certificates predict for the end of each run, shape (axes).
 

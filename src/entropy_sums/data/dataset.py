@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from entropy_sums.data import truths
 from entropy_sums.data.checks import as_points
 from entropy_sums.files import atomic, checksum
 
@@ -21,6 +22,7 @@ _DIMENSIONS = {
     "upper_weights": ("true_latent", "true_upper_latent"),
     "noise": (),
     "scale": (),
+    "probability": (),
     "means": ("true_component", "pixel"),
     "shape": (),
     "transform": ("pixel", "direction"),
@@ -34,6 +36,7 @@ _LONG_NAMES = {
     "upper_weights": "true weights between the two layers of latents",
     "noise": "true standard deviation of the observation",
     "scale": "true scale of the latents",
+    "probability": "true probability of each latent",
     "means": "true means of the components",
     "shape": "true shape of the components",
     "transform": "true orthogonal transform of the latents",
@@ -82,9 +85,7 @@ class Dataset:
 
     @property
     def true_log_likelihoods(self) -> dict[str, float]:
-        r"""Mean log-likelihood in nats of both parts under $N(b, WW^\top + \sigma^2 I)$, where that is the truth.
-
-        It is not where the points are rounded to more than σ.
+        """Mean log-likelihood in nats of both parts under the distribution they were drawn from, where it is known.
 
         Example:
             >>> from entropy_sums.data import load
@@ -94,20 +95,9 @@ class Dataset:
             >>> load(PCARing(), Path()).true_log_likelihoods
             {}
         """
-        if self.name != "pca" or self.truth["noise"] < np.finfo(self.train.dtype).eps * np.abs(self.train).max():
-            return {}
-        weights, offset, noise = (self.truth[name] for name in ("weights", "offset", "noise"))
-        # Along the columns of W and across them: a covariance of all dimensions is singular where σ is small
-        basis, lengths, _ = np.linalg.svd(weights, full_matrices=False)
-        variances = np.concatenate([lengths**2, np.zeros(len(offset) - len(lengths))]) + noise**2
-        means = {}
-        for part in ("train", "test"):
-            centred = getattr(self, part) - offset
-            along = centred @ basis
-            across = centred - along @ basis.T
-            squares = (along**2 / variances[: len(lengths)]).sum(1) + (across**2).sum(1) / noise**2
-            means[part] = float(-0.5 * (squares.mean() + np.log(2 * np.pi * variances).sum()))
-        return means
+        parts = {"train": self.train, "test": self.test}
+        found = {part: truths.log_likelihood(self.name, points, self.truth) for part, points in parts.items()}
+        return {part: nats for part, nats in found.items() if nats is not None}
 
     def write(self, path: Path) -> None:
         """Writes a NetCDF file, whole or not at all, that opens in plain xarray.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -28,6 +27,7 @@ from entropy_sums.data.settings import (
     SparseBars,
     SparseSources,
 )
+from entropy_sums.data.truths import Layer, gaussian_log_mass, layer, log_mass_above
 
 Draw = Callable[[int, np.random.Generator], np.ndarray]
 """Draws that many points, shape (count, D)."""
@@ -41,7 +41,7 @@ Mixture = MixtureOfGaussians | MixtureOfBernoullis | MixtureOfPoissons | Mixture
 def bars(settings: Bars, data_dir: Path, generator: np.random.Generator) -> dict:
     r"""Images of R × R pixels: each of R rows and R columns is on with probability p, a pixel where any of its two is.
 
-    Returns the bars as `weights` (D, 2R). Source: Földiák (Biological Cybernetics 1990).
+    Returns the bars as `weights` (D, 2R), and the `probability` p. Source: Földiák (Biological Cybernetics 1990).
 
     Example:
         >>> arrays = bars(Bars(side=3, train=50, test=5), Path(), np.random.default_rng(0))
@@ -56,7 +56,7 @@ def bars(settings: Bars, data_dir: Path, generator: np.random.Generator) -> dict
         present = part.random((count, 2 * settings.side)) < settings.probability
         return (present @ weights.T > 0).astype(float)
 
-    return _split(settings, generator, drawn, {"weights": weights})
+    return _split(settings, generator, drawn, {"weights": weights, "probability": np.array(settings.probability)})
 
 
 def bar_images(side: int) -> np.ndarray:
@@ -107,7 +107,7 @@ def belief_network(settings: BeliefNetwork, data_dir: Path, generator: np.random
     r"""A sigmoid belief network: $z_h \sim B(\pi)$, $x_d \sim B(\mathrm{sigmoid}(w_d^\top z + b_d))$.
 
     `weights` W (D, H) with $W_{dh} \sim N(0, s^2)$, and `offset` $b = -W\mathbf 1 \pi$, so that no pixel is on or off
-    for good, are returned as truth.
+    for good, are returned as truth, with the `probability` π.
 
     Example:
         >>> arrays = belief_network(BeliefNetwork(train=10, test=5), Path(), np.random.default_rng(0))
@@ -122,7 +122,8 @@ def belief_network(settings: BeliefNetwork, data_dir: Path, generator: np.random
         latents = part.random((count, settings.true_latent_dim)) < settings.probability
         return (part.random((count, settings.dim)) < expit(latents @ weights.T + offset)).astype(float)
 
-    return _split(settings, points, drawn, {"weights": weights, "offset": offset})
+    truth = {"weights": weights, "offset": offset, "probability": np.array(settings.probability)}
+    return _split(settings, points, drawn, truth)
 
 
 def boltzmann_machine(settings: BoltzmannMachine, data_dir: Path, generator: np.random.Generator) -> dict:
@@ -136,8 +137,8 @@ def boltzmann_machine(settings: BoltzmannMachine, data_dir: Path, generator: np.
         >>> arrays["train"].shape, arrays["truth"]["weights"].shape
         ((10, 16), (16, 4))
     """
-    layer, points = _layer(settings, generator)
-    return _split(settings, points, _given_states(layer, layer.log_mass, _binary), layer.truth)
+    seen, truth, points = _layer(settings, generator)
+    return _split(settings, points, _given_states(seen, seen.log_mass, _binary), truth)
 
 
 def deep_boltzmann_machine(settings: DeepBoltzmannMachine, data_dir: Path, generator: np.random.Generator) -> dict:
@@ -152,9 +153,9 @@ def deep_boltzmann_machine(settings: DeepBoltzmannMachine, data_dir: Path, gener
         >>> arrays["train"].shape, arrays["truth"]["upper_weights"].shape
         ((10, 16), (4, 4))
     """
-    layer, points = _layer(settings, generator)
-    upper, truth = _above(settings, layer, generator)
-    return _split(settings, points, _given_states(layer, layer.log_mass + upper, _binary), truth)
+    seen, truth, points = _layer(settings, generator)
+    truth |= _above(settings, generator)
+    return _split(settings, points, _given_states(seen, seen.log_mass + log_mass_above(seen, truth), _binary), truth)
 
 
 def deep_belief_network(settings: DeepBeliefNetwork, data_dir: Path, generator: np.random.Generator) -> dict:
@@ -168,9 +169,9 @@ def deep_belief_network(settings: DeepBeliefNetwork, data_dir: Path, generator: 
         >>> deep_belief_network(settings, Path(), np.random.default_rng(0))["train"].shape
         (10, 16)
     """
-    layer, points = _layer(settings, generator)
-    upper, truth = _above(settings, layer, generator)
-    return _split(settings, points, _given_states(layer, upper, _binary), truth)
+    seen, truth, points = _layer(settings, generator)
+    truth |= _above(settings, generator)
+    return _split(settings, points, _given_states(seen, log_mass_above(seen, truth), _binary), truth)
 
 
 def gaussian_boltzmann_machine(
@@ -186,59 +187,36 @@ def gaussian_boltzmann_machine(
         >>> gaussian_boltzmann_machine(settings, Path(), np.random.default_rng(0))["train"].shape
         (10, 16)
     """
-    layer, points = _layer(settings, generator)
-    log_mass = (layer.inputs**2).sum(axis=1) / (2 * settings.noise**2)
+    seen, truth, points = _layer(settings, generator)
+    truth |= {"noise": np.array(settings.noise)}
 
     def normal(inputs: np.ndarray, part: np.random.Generator) -> np.ndarray:
         return inputs + settings.noise * part.standard_normal(inputs.shape)
 
-    truth = layer.truth | {"noise": np.array(settings.noise)}
-    return _split(settings, points, _given_states(layer, log_mass, normal), truth)
+    return _split(settings, points, _given_states(seen, gaussian_log_mass(seen, settings.noise), normal), truth)
 
 
-class _Layer(NamedTuple):
-    """What visible units see of all states `states` (2^H, H) of the hidden ones.
-
-    Attributes:
-        inputs: $b + W(h - 1/2)$ of every state, (2^H, D).
-        log_mass: of every state, what binary visible units sum to.
-    """
-
-    states: np.ndarray
-    inputs: np.ndarray
-    log_mass: np.ndarray
-    truth: dict[str, np.ndarray]
+def _layer(settings: BoltzmannMachine, generator: np.random.Generator) -> tuple[Layer, dict, np.random.Generator]:
+    """A layer with random weights and offsets, the truth with both, and the generator of points."""
+    source, points = generator.spawn(2)
+    weights = source.normal(0, settings.strength, (settings.dim, settings.true_latent_dim))
+    truth = {"weights": weights, "offset": source.normal(0, 0.5, settings.dim)}
+    return layer(truth), truth, points
 
 
-def _layer(settings: BoltzmannMachine, generator: np.random.Generator) -> tuple[_Layer, np.random.Generator]:
-    """A layer with random weights and offsets, and the generator of points."""
-    truth, points = generator.spawn(2)
-    hidden = settings.true_latent_dim
-    weights = truth.normal(0, settings.strength, (settings.dim, hidden))
-    offset = truth.normal(0, 0.5, settings.dim)
-    states = (np.arange(2**hidden)[:, None] >> np.arange(hidden)) % 2
-    inputs = offset + (states - 0.5) @ weights.T
-    # The sum over v of e^(inputs · v), the rest of the exponent does not depend on v
-    log_mass = np.logaddexp(0, inputs).sum(axis=1) - 0.5 * ((states - 0.5) @ weights.T).sum(axis=1)
-    return _Layer(states, inputs, log_mass, {"weights": weights, "offset": offset}), points
-
-
-def _above(
-    settings: DeepSettings, layer: _Layer, generator: np.random.Generator
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """What the sum over a higher layer adds to the log mass of every state, and the truth with its weights."""
+def _above(settings: DeepSettings, generator: np.random.Generator) -> dict:
+    """The truth of a higher layer."""
     (source,) = generator.spawn(1)
-    weights = source.normal(0, settings.strength, (settings.true_latent_dim, settings.upper_latent_dim))
-    inputs = (layer.states - 0.5) @ weights
-    return np.logaddexp(0.5 * inputs, -0.5 * inputs).sum(axis=1), layer.truth | {"upper_weights": weights}
+    shape = settings.true_latent_dim, settings.upper_latent_dim
+    return {"upper_weights": source.normal(0, settings.strength, shape)}
 
 
-def _given_states(layer: _Layer, log_mass: np.ndarray, visible: Visible) -> Draw:
+def _given_states(seen: Layer, log_mass: np.ndarray, visible: Visible) -> Draw:
     """Points of states that are drawn with these masses."""
 
     def drawn(count: int, part: np.random.Generator) -> np.ndarray:
         chosen = part.choice(len(log_mass), size=count, p=softmax(log_mass))
-        return visible(layer.inputs[chosen], part)
+        return visible(seen.inputs[chosen], part)
 
     return drawn
 

@@ -162,8 +162,7 @@ def _curves(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> set[str]:
         return set()
     bands = {}
     for name in present:
-        values = ds[name] if "step" in ds[name].dims else ds[name].expand_dims(step=ds["step"])
-        bands[name] = statistics.band(values)
+        bands[name] = statistics.band(statistics.at_every_step(ds, name))
         style.draw_band(ax, bands[name], style.QUANTITIES[name], LINES[name])
     if settings["nats"]:
         ax.set_ylim(*settings["nats"])

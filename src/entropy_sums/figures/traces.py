@@ -13,7 +13,13 @@ from matplotlib.lines import Line2D
 from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, style
 
-LINES: dict[str, Any] = {"elbo": "-", "heldout_elbo": "--", "entropy_sum": "-", "log_likelihood": ":"}
+LINES: dict[str, Any] = {
+    "elbo": "-",
+    "heldout_elbo": "--",
+    "entropy_sum": "-",
+    "log_likelihood": ":",
+    "true_log_likelihood": "--",
+}
 """Quantity → line style, in the order of drawing."""
 
 MARKERS: dict[str, Any] = {
@@ -96,15 +102,19 @@ def caption(tree: xr.DataTree) -> str:
         'ELBO and entropy sum while learning on PCA (nats per data p'
     """
     (dataset,) = cells.datasets(tree)
+    nodes = list(tree.children.values())
     return captions.compose(
         tree,
         f"ELBO and entropy sum while learning on {names.readable(dataset)} (nats per data point), on the training set "
-        "and, for the dashed line, on held-out data.",
+        "and, for the blue dashed line, on held-out data.",
+        "Orange, dashed: log-likelihood of the training set under the distribution that it was drawn from."
+        if any(node["true_log_likelihood"].notnull().any() for node in nodes if "true_log_likelihood" in node)
+        else "",
         "Below each: distance of ELBO and entropy sum on the training set in percent of the final ELBO of the run.",
         "Lines: median over seeds; bands: 25 to 75 %.",
         "Markers: estimates of the log-likelihood of the training set at the end, or of the ELBO where the legend says "
         "so, medians over seeds of the value and of the limits of its 95 % Monte Carlo interval."
-        if any(name in node for node in tree.children.values() for name in MARKERS)
+        if any(name in node for node in nodes for name in MARKERS)
         else "",
         captions.facets(tree, "Rows"),
         f"Triangles mark medians beyond the scale (above {LIMIT:g} % for the error). "
@@ -114,11 +124,15 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
-    bands = {name: statistics.band(ds[name]) for name in LINES if name in ds and ds[name].notnull().any()}
-    if not bands:
+    if not ds["elbo"].notnull().any():
         style.say(ax, "no finished run")
         ax.set_yticks([])
         return set()
+    bands = {
+        name: statistics.band(statistics.at_every_step(ds, name))
+        for name in LINES
+        if name in ds and ds[name].notnull().any()
+    }
     for name, band in bands.items():
         style.draw_band(ax, band, style.QUANTITIES[name], LINES[name])
     estimates = {name: ds[name].median("seed") for name in MARKERS if name in ds and ds[name].notnull().any()}

@@ -1,0 +1,146 @@
+"""True log-likelihoods against the definition of each distribution, state by state, and the densities of scipy."""
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import expit, logsumexp
+from scipy.stats import bernoulli, expon, gamma, norm, poisson
+
+from entropy_sums.data import load
+from entropy_sums.data.settings import (
+    PCA,
+    Bars,
+    BeliefNetwork,
+    BoltzmannMachine,
+    DeepBeliefNetwork,
+    DeepBoltzmannMachine,
+    GaussianBoltzmannMachine,
+    MixtureOfBernoullis,
+    MixtureOfGammas,
+    MixtureOfGaussians,
+    MixtureOfPoissons,
+    SparseSources,
+)
+from entropy_sums.data.truths import TRUTHS, log_likelihood
+
+DIM, HIDDEN, UPPER = 6, 3, 2
+FEW = {"train": 200, "test": 50}
+SMALL = {"dim": DIM, "true_latent_dim": HIDDEN, **FEW}
+
+
+def every(units):
+    return np.array(list(itertools.product([0.0, 1.0], repeat=units)))
+
+
+def joint(settings, truth):
+    """log p(v, states) up to a constant for one v, `(states,)`, by the formulas of the docstrings of drawn.py."""
+    weights, offset = truth["weights"], truth.get("offset", 0)
+    hidden, upper = every(HIDDEN), every(UPPER)
+
+    def machine(v):
+        return offset @ v + (hidden - 0.5) @ weights.T @ (v - 0.5)
+
+    def above(h):
+        return (upper - 0.5) @ truth["upper_weights"].T @ (h - 0.5)
+
+    def network(v, logits):
+        return bernoulli.logpmf(v, expit(logits)).sum(-1)
+
+    def belief_network(v):
+        return network(v, hidden @ weights.T + offset) + bernoulli.logpmf(hidden, settings.probability).sum(-1)
+
+    def deep_machine(v):
+        return np.array([e + above(h) for e, h in zip(machine(v), hidden, strict=True)]).ravel()
+
+    def deep_network(v):
+        logits = offset + (hidden - 0.5) @ weights.T
+        return np.array([p + above(h) for p, h in zip(network(v, logits), hidden, strict=True)]).ravel()
+
+    def bars(v):
+        present = every(2 * settings.side)
+        made = ((present @ weights.T > 0) == v).all(-1)
+        return bernoulli.logpmf(present[made], settings.probability).sum(-1)
+
+    kinds = {
+        "belief_network": belief_network,
+        "boltzmann_machine": machine,
+        "deep_boltzmann_machine": deep_machine,
+        "deep_belief_network": deep_network,
+        "bars": bars,
+    }
+    return kinds[settings.name]
+
+
+BINARY = [
+    BeliefNetwork(probability=0.2, **SMALL),
+    BoltzmannMachine(**SMALL),
+    DeepBoltzmannMachine(upper_latent_dim=UPPER, **SMALL),
+    DeepBeliefNetwork(upper_latent_dim=UPPER, **SMALL),
+    Bars(side=3, **FEW),
+]
+
+
+@pytest.mark.parametrize("settings", BINARY, ids=lambda settings: settings.name)
+def test_of_binary_data_it_is_a_sum_over_all_states(settings):
+    data = load(settings, Path())
+    of_point = joint(settings, data.truth)
+    points = every(data.train.shape[1])
+    masses = np.array([logsumexp(of_point(v)) if len(of_point(v)) else -math.inf for v in points])
+    log_p = dict(zip(map(bytes, points.astype(np.int8)), masses - logsumexp(masses), strict=True))
+    for part, found in data.true_log_likelihoods.items():
+        expected = np.mean([log_p[bytes(v)] for v in getattr(data, part).astype(np.int8)])
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+MIXTURES = [
+    (MixtureOfGaussians(**FEW), lambda x, t: norm.logpdf(x, t["means"], t["noise"])),
+    (MixtureOfBernoullis(**FEW), lambda x, t: bernoulli.logpmf(x, t["means"])),
+    (MixtureOfPoissons(**FEW), lambda x, t: poisson.logpmf(x, t["means"])),
+    (MixtureOfGammas(**FEW), lambda x, t: gamma.logpdf(x, t["shape"], scale=t["means"] / t["shape"])),
+    (MixtureOfGammas(shape_parameter=1.0, **FEW), lambda x, t: expon.logpdf(x, scale=t["means"])),
+]
+
+
+@pytest.mark.parametrize(("settings", "density"), MIXTURES, ids=range(len(MIXTURES)))
+def test_of_mixtures_it_has_the_densities_of_scipy(settings, density):
+    data = load(settings, Path())
+    for part, found in data.true_log_likelihoods.items():
+        given = density(getattr(data, part).astype(float)[:, None], data.truth).sum(-1)
+        assert found == pytest.approx((logsumexp(given, axis=1) - math.log(settings.components)).mean(), abs=1e-10)
+
+
+def test_of_normal_units_it_is_a_density():
+    """In one dimension it integrates to one, and is proportional to what the docstring says."""
+    settings = GaussianBoltzmannMachine(dim=1, true_latent_dim=HIDDEN, strength=1.0, **FEW)
+    truth = load(settings, Path()).truth
+    noise, hidden = settings.noise, every(HIDDEN)
+
+    def density(v):
+        return math.exp(log_likelihood("gaussian_boltzmann_machine", np.array([[v]]), truth))
+
+    def unnormalised(v):
+        squares = -((v - truth["offset"][0]) ** 2) / (2 * noise**2)
+        return np.exp(squares + v * (hidden - 0.5) @ truth["weights"][0] / noise**2).sum()
+
+    assert quad(density, -10, 10)[0] == pytest.approx(1, abs=1e-8)
+    ratios = [density(v) / unnormalised(v) for v in (-0.7, 0.0, 1.3)]
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-10)
+
+
+def test_no_number_where_there_are_too_many_states_or_no_closed_form():
+    settings = (
+        Bars(side=9, **FEW),
+        BeliefNetwork(dim=5, true_latent_dim=17, **FEW),
+        SparseSources(**FEW),
+    )
+    for each in settings:
+        assert load(each, Path()).true_log_likelihoods == {}
+
+
+def test_every_dataset_with_a_density_is_tested_here():
+    tested = {settings.name for settings in (*BINARY, *(s for s, _ in MIXTURES), GaussianBoltzmannMachine(), PCA())}
+    assert tested == TRUTHS.keys()
