@@ -17,7 +17,20 @@ from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_STUDY = ROOT / "config" / "config.yaml"
-COMMANDS = ["plan", "data", "train", "status", "collect", "figure", "tables", "report", "compare", "certify", "schema"]
+COMMANDS = [
+    "plan",
+    "data",
+    "train",
+    "status",
+    "collect",
+    "figure",
+    "tables",
+    "report",
+    "compare",
+    "certify",
+    "settings",
+    "schema",
+]
 
 SMALL = """\
 study: small

@@ -123,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     certify.add_argument("--figure", type=Path, help="path without suffix (default: figures/certificates of the study)")
 
+    settings = command(
+        "settings", _settings, "say what a study file may name, and what each setting means", "rbm digits"
+    )
+    settings.add_argument(
+        "names", nargs="*", help="models, datasets, training, phases, evaluation (default: list them)"
+    )
+
     command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
     return parser
 
@@ -334,6 +341,12 @@ def _tree(path: Path):
             f"{path}: not a collected file; give the traces.nc of a study, which `entropy-sums collect` writes"
         )
     return tree
+
+
+def _settings(options: argparse.Namespace) -> None:
+    from entropy_sums.study.catalogue import describe, overview
+
+    print("\n\n".join(map(describe, options.names)) if options.names else overview())
 
 
 def _schema(options: argparse.Namespace) -> None:
