@@ -65,6 +65,13 @@ def test_the_command_says_and_writes_what_holds(study, capsys):
     )
 
 
+def test_a_model_that_is_no_distribution_over_the_data_is_refused_as_in_training(study, capsys):
+    study.write_text(STUDY.replace("[vae0, linear_vae]", "[sbn]").replace("encoder_depth: 0", "encoder_depth: 1"))
+    assert main(["certify", str(study)]) == 2
+    said = capsys.readouterr().err
+    assert "sbn on pca: this model is a distribution over 0 and 1" in said
+
+
 def test_the_same_study_gives_the_same_file(study):
     for name in ("a.csv", "b.csv"):
         main(["certify", str(study), "--trials", "1", "--output", name])

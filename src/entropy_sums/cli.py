@@ -209,7 +209,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.identity not in (None, job.identity):
         raise ValueError(
             f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
-            "the study file changed meanwhile; start the workflow again"
+            "the study file, or the software, changed meanwhile; start the workflow again"
         )
     data = options.data or _data_file(grid, job.data)
     from entropy_sums.training.run import Interrupted, train

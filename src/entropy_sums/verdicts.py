@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from entropy_sums.data.checks import check_support
 from entropy_sums.data.dataset import Dataset
 from entropy_sums.files import atomic
 from entropy_sums.models import build
@@ -26,8 +27,7 @@ class Verdict:
         settings: what tells this model from the others of the study beside its name and dataset.
         holds: whether the gap was v·∇F at all parameter values that were tried.
         direction: v in words.
-        residual, smallest_residual: largest and smallest relative residual over the trials; NaN where the data have so
-            few distinct points that nothing can be told.
+        residual, smallest_residual: largest and smallest relative residual over the trials; NaN where nothing can be told.
         trials: parameter values tried.
         directions: candidates that v was sought in.
         equations: minibatches fitted per trial.
@@ -78,6 +78,9 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
     Args:
         data: the file of a dataset, by its name in the study.
         trials: parameter values to try.
+
+    Raises:
+        ValueError: a model is no distribution over the data that it would meet.
     """
     import torch
 
@@ -85,7 +88,12 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
 
     torch.set_num_threads(1)
     for (model, dataset, settings, *_), run in structures(grid).items():
-        points = torch.as_tensor(Dataset.read(data(data_name(run))).train, dtype=torch.float64)
+        train = Dataset.read(data(data_name(run))).train
+        try:
+            check_support(train, run.model_settings.support)
+        except ValueError as error:
+            raise ValueError(f"{model} on {dataset}: {error}") from None
+        points = torch.as_tensor(train, dtype=torch.float64)
         built = build([run.model_settings], points.shape[1], [torch.Generator().manual_seed(run.seed)])
         certificate = certify(built, points, seed=run.seed, trials=trials)
         for factor in certificate.factors:

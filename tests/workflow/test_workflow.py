@@ -142,4 +142,4 @@ def test_two_writers_of_one_trace_are_harmless(long):
 def test_a_planned_identity_that_changed_is_refused(long):
     process = start(long, "--identity", "0123456789abcdef")
     assert process.wait() == 2
-    assert "the study file changed meanwhile" in said(long)
+    assert "the study file, or the software, changed meanwhile" in said(long)
