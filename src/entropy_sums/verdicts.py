@@ -27,7 +27,8 @@ class Verdict:
         settings: what tells this model from the others of the study beside its name and dataset.
         holds: whether the gap was v·∇F at all parameter values that were tried.
         direction: v in words.
-        residual, smallest_residual: largest and smallest relative residual over the trials; NaN where nothing can be told.
+        residual, smallest_residual: largest and smallest relative residual over the trials; NaN where nothing can be
+            told.
         trials: parameter values tried.
         directions: candidates that v was sought in.
         equations: minibatches fitted per trial.
