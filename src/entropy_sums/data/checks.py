@@ -125,5 +125,5 @@ def check_disjoint(train: np.ndarray, test: np.ndarray, where: str) -> None:
         count = "1 training point is" if len(shared) == 1 else f"{len(shared)} training points are"
         raise ValueError(
             f"{where}: {count} also held out, the first as row {shared[0][0]} of train and row {shared[0][1]} of "
-            "test; remove the copies"
+            "test; remove the copies, or centre points that single precision, in which data are kept, cannot tell apart"
         )
