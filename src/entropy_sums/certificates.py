@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from entropy_sums.bound import Bound
 from entropy_sums.models.model import Model, copies
 
 THRESHOLD = 1e-6
@@ -48,12 +47,6 @@ CANCELLING = 1e-6
 
 RIPPLES = 1e3
 """How fast the control changes with the data: so fast that no model comes near it."""
-
-PERTURBATION = 0.5
-"""Of a tensor of weights in the second control, relative to its size."""
-
-CHANGED = 1e-3
-"""A gap that changes less, relatively, does not depend on these weights."""
 
 CONSTANT = 1e-7
 """Coefficients that differ less between parameter values count as the same everywhere."""
@@ -150,8 +143,8 @@ class Solution:
     Attributes:
         coefficients: `(factor, direction)`; the last factor is the total.
         residuals: `(factor,)`, relative, on minibatches that were not fitted; NaN where any function of the data would
-            be fitted as well, because there are hardly more distinct points than directions, or where the gap that the
-            factor has with other weights would be.
+            be fitted as well, because there are hardly more distinct points than directions, or where one is, unless
+            the direction has small rationals.
         system: what is solved.
         by_chance: whether any function of the data would be fitted.
     """
@@ -174,12 +167,11 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
     Raises:
         FloatingPointError: gaps or gradients are not finite at these parameters.
     """
-    fitted, start = EQUATIONS_PER_DIRECTION * len(directions(model)), generator.get_state()
+    fitted = EQUATIONS_PER_DIRECTION * len(directions(model))
     size = sum(parameter[0].numel() for parameter in model.parameters())
-    parts = [len(p) for p in torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size))]
-    batches = (Batches.drawn(model, replica, part, data, generator) for part in parts)
-    rows = zip(*map(_equations, batches), strict=True)
-    left, right, terms, control = (torch.cat(each).cpu().numpy() for each in rows)
+    parts = torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size))
+    found = [_equations(model, replica, len(part), data, generator) for part in parts]
+    left, right, terms, control = (torch.cat(rows).cpu().numpy() for rows in zip(*found, strict=True))
     # Batches with large gradients must not drown the others in rounding
     with np.errstate(over="ignore"):
         norms = np.linalg.norm(left, axis=1, keepdims=True)
@@ -204,82 +196,45 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
         residual = system.residual(factor, sparse)
         if residual < THRESHOLD:
             coefficients[:, factor], residuals[factor] = sparse, residual
-    doubtful = [f for f in np.flatnonzero(residuals < THRESHOLD).tolist() if not _rational(coefficients[:, f])]
-    if doubtful:
-        again = torch.Generator()
-        again.set_state(start)
-        batches = (Batches.drawn(model, replica, part, data, again) for part in parts)
-        others = torch.cat([_gaps_with_other_weights(each) for each in batches], dim=1).cpu().numpy() / norms
-        for factor in doubtful:
-            if any(_changed(b[:, factor], gap) and system.fits(gap) for gap in others[..., factor]):
-                residuals[factor] = np.nan
+    if system.fits(1 / norms[:, 0]):
+        # Then some v·∇F is one whatever the data are, and no point like this is stationary: only small rationals, which
+        # no chance makes, say more than that
+        chance = [f for f, c in enumerate(coefficients.T) if residuals[f] < THRESHOLD and not _rational(c)]
+        residuals[chance] = np.nan
+        # A total is not told where one of its factors is not
+        residuals[-1] = np.nan if np.isnan(residuals).any() else residuals[-1]
     if (residuals[:-1] < THRESHOLD).all():
         coefficients[:, -1] = coefficients[:, :-1].sum(1)
     return Solution(coefficients.T, residuals, system)
 
 
-class Batches(NamedTuple):
-    """A replica for every minibatch, so that one pass gives the gradients of all: `(batch, POINTS, …)`."""
-
-    model: Model
-    points: Tensor
-    noise: Tensor
-
-    @classmethod
-    def drawn(cls, model: Model, replica: int, number: int, data: Tensor, generator: torch.Generator) -> Batches:
-        """Random points of the data, and noise for a posterior sample of each."""
-        chosen = torch.randint(len(data), (number, POINTS), generator=generator)
-        noise = torch.randn(number, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
-        return cls(copies(model, number, replica), data[chosen.to(data.device)], noise.to(data.device))
-
-    def bound(self) -> Bound:
-        return self.model.bound(self.points, self.noise)
-
-
-def _equations(batches: Batches) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _equations(
+    model: Model, replica: int, batches: int, data: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A row per minibatch: projections, gaps, cross-entropies, control.
 
     The total stands behind the factors of gaps and cross-entropies. The control is the mean of a function of the data
     that has nothing to do with the model.
+
+    Every minibatch is given to a copy of the replica, so that one pass gives the gradients of all.
     """
-    bound, points = batches.bound(), batches.points
-    names, parameters = zip(*_learned(batches.model), strict=True)
+    many = copies(model, batches, replica)
+    chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
+    noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
+    points = data[chosen.to(data.device)]
+    bound = many.bound(points, noise.to(data.device))
+    names, parameters = zip(*_learned(many), strict=True)
     found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)
     gradients = {
         name: torch.zeros_like(parameter) if gradient is None else gradient
         for name, parameter, gradient in zip(names, parameters, found, strict=True)
     }
-    terms = torch.stack([*(factor.cross_entropy for factor in bound.factors.values()), bound.elbo], dim=-1)
-    ripples = torch.randn(points.shape[-1], generator=torch.Generator().manual_seed(0), dtype=points.dtype)
-    control = (RIPPLES * points @ ripples.to(points.device)).sin().mean(1, keepdim=True)
-    return _projections(batches.model, gradients), _gaps(bound).detach(), terms.detach(), control
-
-
-def _gaps(bound: Bound) -> Tensor:
-    """Of every factor and in total, `(batch, factor)`."""
-    return torch.stack([*(factor.gap for factor in bound.factors.values()), bound.gap], dim=-1)
-
-
-def _gaps_with_other_weights(batches: Batches) -> Tensor:
-    """The gaps where one tensor of weights is another one, in turn, `(tensor, batch, factor)`.
-
-    Where posteriors say little of a point, such as which of four states its lowest latents are in, gradients may span
-    every function of that: such a fit says nothing, and these gaps, of which no theorem speaks, are fitted as well.
-    """
-    gaps = []
-    with torch.no_grad():
-        for name, parameter in _learned(batches.model):
-            if not _by_entry(name, parameter):
-                own = parameter.clone()
-                noise = torch.randn(own[:1].shape, generator=torch.Generator().manual_seed(0), dtype=own.dtype)
-                parameter.add_(PERTURBATION * own.square().mean().sqrt() * noise.to(own.device))
-                gaps.append(_gaps(batches.bound()))
-                parameter.copy_(own)
-    return torch.stack(gaps) if gaps else torch.zeros(0, *_gaps(batches.bound()).shape)
-
-
-def _changed(own: np.ndarray, other: np.ndarray) -> bool:
-    return bool(np.isfinite(other).all() and np.linalg.norm(other - own) > CHANGED * np.linalg.norm(own))
+    factors = list(bound.factors.values())
+    gaps = torch.stack([*(factor.gap for factor in factors), bound.gap], dim=-1)
+    terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
+    ripples = torch.randn(data.shape[1], generator=torch.Generator().manual_seed(0), dtype=data.dtype).to(data.device)
+    control = (RIPPLES * points @ ripples).sin().mean(1, keepdim=True)
+    return _projections(many, gradients), gaps.detach(), terms.detach(), control
 
 
 def _nullspace(a: np.ndarray) -> np.ndarray:
@@ -397,7 +352,7 @@ class Certificate:
         if math.isnan(self.residual(factor)):
             return (
                 f"not told: {len(self.directions)} directions fit any function of so few distinct data points, or of "
-                "the little that posteriors say of them"
+                "the little that the model sees of them"
             )
         if not self.holds(factor):
             failing = [name for name in self.factors[:-1] if not self.holds(name)]
@@ -510,7 +465,7 @@ def _rationals(values: np.ndarray) -> np.ndarray:
 
 def _rational(values: np.ndarray) -> bool:
     """Whether all differ hardly from small rationals, as none do by chance."""
-    return bool((np.abs(values - _nearest(values)) < CONSTANT).all())
+    return bool((np.abs(values - _nearest(values)) < CONSTANT * np.abs(values).max(initial=0)).all())
 
 
 def _nearest(values: np.ndarray) -> np.ndarray:
