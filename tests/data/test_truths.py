@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
 from scipy.special import expit, logsumexp
 from scipy.stats import bernoulli, expon, gamma, norm, poisson
 
-from entropy_sums.data import load
+from entropy_sums.data import load, truths
 from entropy_sums.data.settings import (
     PCA,
     Bars,
@@ -114,21 +113,48 @@ def test_of_mixtures_it_has_the_densities_of_scipy(settings, density):
 
 
 def test_of_normal_units_it_is_a_density():
-    """In one dimension it integrates to one, and is proportional to what the docstring says."""
-    settings = GaussianBoltzmannMachine(dim=1, true_latent_dim=HIDDEN, strength=1.0, **FEW)
+    """In two dimensions it integrates to one, and is proportional to what the docstring says."""
+    settings = GaussianBoltzmannMachine(dim=2, true_latent_dim=HIDDEN, strength=1.0, **FEW)
     truth = load(settings, Path()).truth
     noise, hidden = settings.noise, every(HIDDEN)
 
-    def density(v):
-        return math.exp(log_likelihood("gaussian_boltzmann_machine", np.array([[v]]), truth))
+    def density(*v):
+        return math.exp(log_likelihood("gaussian_boltzmann_machine", np.array([v]), truth))
 
-    def unnormalised(v):
-        squares = -((v - truth["offset"][0]) ** 2) / (2 * noise**2)
-        return np.exp(squares + v * (hidden - 0.5) @ truth["weights"][0] / noise**2).sum()
+    def unnormalised(*v):
+        squares = -((v - truth["offset"]) ** 2).sum() / (2 * noise**2)
+        return np.exp(squares + (hidden - 0.5) @ truth["weights"].T @ v / noise**2).sum()
 
-    assert quad(density, -10, 10)[0] == pytest.approx(1, abs=1e-8)
-    ratios = [density(v) / unnormalised(v) for v in (-0.7, 0.0, 1.3)]
+    # Equal steps are as good as it gets for what is smooth and gone at both ends
+    points, step = np.linspace(-8, 8, 161, retstep=True)
+    assert sum(density(*v) for v in itertools.product(points, points)) * step**2 == pytest.approx(1, abs=1e-8)
+    ratios = [density(*v) / unnormalised(*v) for v in ((-0.7, 0.4), (0.0, 0.0), (1.3, -2.0))]
     np.testing.assert_allclose(ratios, ratios[0], rtol=1e-10)
+
+
+def test_extreme_truths_have_a_number_or_none():
+    """Means that round to one, and points that round to where the density is infinite."""
+    certain = load(MixtureOfBernoullis(strength=40.0, **FEW), Path())
+    assert (certain.truth["means"] == 1).any()
+    assert all(-40 < nats < 0 for nats in certain.true_log_likelihoods.values())
+    assert len(certain.true_log_likelihoods) == 2
+    peaked = load(MixtureOfGammas(shape_parameter=0.02, **FEW), Path())
+    assert (peaked.train == 0).any()
+    assert "train" not in peaked.true_log_likelihoods
+
+
+def test_a_file_of_an_older_version_has_no_number():
+    data = load(Bars(side=3, **FEW), Path())
+    older = {name: values for name, values in data.truth.items() if name != "probability"}
+    assert log_likelihood("bars", data.train, older) is None
+    assert log_likelihood("bars", data.train, data.truth) is not None
+
+
+def test_points_go_through_in_parts(monkeypatch):
+    data = load(BoltzmannMachine(**SMALL), Path())
+    whole = log_likelihood(data.name, data.train, data.truth)
+    monkeypatch.setattr(truths, "POINTS_AT_ONCE", 7)
+    assert log_likelihood(data.name, data.train, data.truth) == pytest.approx(whole, rel=1e-12)
 
 
 def test_no_number_where_there_are_too_many_states_or_no_closed_form():

@@ -338,7 +338,7 @@ def test_what_is_annealed_is_near_what_is_enumerated(float64, monkeypatch, name)
 @pytest.mark.parametrize("temperatures", [5, 60])
 def test_errors_of_annealing_are_what_seeds_differ_by(float64, monkeypatch, temperatures):
     """Of log Z and of E_p[−E], with and without further steps of the chains; and the estimates are unbiased."""
-    machine, x = made(scale=1.0, chains=60, temperatures=temperatures)
+    machine, x = made(scale=1.0, chains=200, temperatures=temperatures)
     bound = machine.bound(x, noise())
     monkeypatch.setattr(module, "ENUMERABLE", 0)
     values, errors = defaultdict(list), defaultdict(list)
@@ -353,6 +353,26 @@ def test_errors_of_annealing_are_what_seeds_differ_by(float64, monkeypatch, temp
         spread, claimed = torch.stack(found).std(0), torch.stack(errors[name]).square().mean(0).sqrt()
         torch.testing.assert_close(spread, claimed, rtol=0.25, atol=0, msg=name)
         assert (torch.stack(found).mean(0).abs() < 5 * spread / 10).all(), name
+
+
+def test_few_chains_with_all_the_weight_say_nothing_of_their_error(float64):
+    """Chains of one weight have the standard error of a mean; of one heavy chain nobody knows."""
+    exponents = torch.randn(2, 20, generator=torch.Generator().manual_seed(0))
+    weights = torch.zeros(2, 20)
+    weights[1, 3] = 9.0
+    errors = module._chain_errors(weights, exponents)
+    assert errors["gap"][0].item() == pytest.approx(exponents[0].std().item() / math.sqrt(20))
+    assert errors["elbo"][0].item() == pytest.approx(0, abs=1e-12)
+    assert all(error[1].isposinf() for error in errors.values())
+
+
+def test_blocks_of_sweeps_make_no_difference(float64, monkeypatch):
+    monkeypatch.setattr(module, "ENUMERABLE", 0)
+    (whole, _), (parts, _) = (made(chains=30, temperatures=100) for _ in range(2))
+    partition = whole.partition(noise())
+    monkeypatch.setattr(module, "ENTRIES_AT_ONCE", 70 * REPLICAS * sum(whole.hidden.weight.shape[1:]))
+    for name, value in vars(parts.partition(noise())).items():
+        torch.testing.assert_close(value, getattr(partition, name), rtol=1e-10, atol=1e-10)
 
 
 def test_what_is_exact_has_no_error(float64):

@@ -11,6 +11,7 @@ from scipy.stats import laplace, norm
 
 from entropy_sums.certificates import spread
 from entropy_sums.distributions import FullNormal
+from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
 from entropy_sums.models import rbm as machines
 from entropy_sums.models.model import copies
@@ -190,6 +191,33 @@ def test_annealing_brackets_the_likelihood(float64, name, gradient):
             assert ((low < value) & (value < high)).all()
             assert ((low < likelihood) & (likelihood < high)).mean() > 0.8
             assert abs((value - likelihood).mean()) < 0.03
+
+
+@pytest.mark.parametrize("name", ["rbm", "dbm", "dbn"])
+def test_forward_flatters_and_reverse_slights(float64, name):
+    """With few temperatures, on average over copies, the chains of which are exact samples to begin with."""
+    model, x = copies(made(name, replicas=1, latent_dim=3, chains=30, width=0.0), 1000), data(name)
+    machine = next(part for part in model.modules() if isinstance(part, machines.RBM))
+    with torch.no_grad():
+        for parameter in machine.parameters():
+            parameter.mul_(12)
+        h = all_states(machine.hidden_offset.shape[-1], x).expand(1000, -1, -1)
+        shares = machine.hidden_marginal(h)[0].softmax(1)
+        chosen = torch.multinomial(shares, 30, replacement=True, generator=torch.Generator().manual_seed(0))
+        machine.chains.copy_(h.take_along_dim(chosen[..., None], 1))
+    evaluation = both(model, x, 8)
+    record = estimates(model, evaluation, 0, EvaluationSettings(annealing_temperatures=1))
+    # With the same posterior samples, log Z of all states
+    exact = evaluation[""](model, 0)["elbo"]
+    of = "" if name == "rbm" else "elbo_"
+    for way, sign in (("forward", 1), ("reverse", -1)):
+        value, low, high = (record[f"{of}{way}_ais{end}"] for end in ENDS)
+        beyond = sign * (value - exact)
+        assert beyond.mean() > 3 * beyond.std(ddof=1) / math.sqrt(1000), way
+        # The logarithm of a mean of weights is further from what it may be at least than from what it may be at most
+        longer = sign * ((high - value) - (value - low))
+        assert (longer > -1e-9).all(), way
+        assert (longer > 0).mean() > 0.9, way
 
 
 @pytest.mark.parametrize("name", ["dbm", "dbn"])

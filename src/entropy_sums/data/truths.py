@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln, logsumexp, xlog1py, xlogy
 
 Truth = Mapping[str, np.ndarray]
 Densities = np.ndarray
@@ -17,6 +17,13 @@ Densities = np.ndarray
 
 MOST_LATENTS = 16
 """Binary latents whose states are gone through."""
+
+POINTS_AT_ONCE = 64
+"""Of these, with 2^16 states each, the densities take 34 MB."""
+
+
+class Unknown(LookupError):
+    """There is no log-likelihood to be had."""
 
 
 class Layer(NamedTuple):
@@ -66,7 +73,8 @@ def states(units: int) -> np.ndarray:
 def log_likelihood(name: str, points: np.ndarray, truth: Truth) -> float | None:
     """Mean over points (N, D) in nats, or None where the dataset of this name has no known one.
 
-    It has none where the points are rounded to more than the `noise` σ.
+    It has none where points are rounded to more than the `noise` σ, or to where a density is infinite, where there are
+    too many states to go through, and where the truth lacks something, as in files of older versions.
 
     Example:
         >>> truth = {"means": np.array([[0.5, 0.5], [0.5, 0.5]])}
@@ -76,8 +84,12 @@ def log_likelihood(name: str, points: np.ndarray, truth: Truth) -> float | None:
     known = TRUTHS.get(name)
     if known is None or truth.get("noise", np.inf) < np.finfo(points.dtype).eps * np.abs(points).max():
         return None
-    found = known(points.astype(float), truth)
-    return None if found is None else float(found.mean())
+    try:
+        parts = [known(part, truth) for part in np.array_split(points.astype(float), -(-len(points) // POINTS_AT_ONCE))]
+    except Unknown:
+        return None
+    found = np.concatenate(parts)
+    return float(found.mean()) if np.isfinite(found).all() else None
 
 
 def _pca(x: np.ndarray, truth: Truth) -> np.ndarray:
@@ -93,12 +105,9 @@ def _pca(x: np.ndarray, truth: Truth) -> np.ndarray:
     return -0.5 * (squares + np.log(2 * np.pi * variances).sum())
 
 
-def _belief_network(x: np.ndarray, truth: Truth) -> np.ndarray | None:
-    weights, on = truth["weights"], truth["probability"]
-    if weights.shape[1] > MOST_LATENTS:
-        return None
-    z = states(weights.shape[1])
-    return _marginal(_given_logits(x, truth["offset"] + z @ weights.T), _log_prior(z, on))
+def _belief_network(x: np.ndarray, truth: Truth) -> np.ndarray:
+    z, log_prior = _independent(truth)
+    return _marginal(_given_logits(x, truth["offset"] + z @ truth["weights"].T), log_prior)
 
 
 def _boltzmann_machine(x: np.ndarray, truth: Truth) -> np.ndarray:
@@ -126,14 +135,11 @@ def _gaussian_boltzmann_machine(x: np.ndarray, truth: Truth) -> np.ndarray:
     return _marginal(_given_means(x, seen.inputs, truth["noise"]), gaussian_log_mass(seen, truth["noise"]))
 
 
-def _bars(x: np.ndarray, truth: Truth) -> np.ndarray | None:
+def _bars(x: np.ndarray, truth: Truth) -> np.ndarray:
     """A sum over the sets of bars that make the image."""
-    weights, on = truth["weights"], truth["probability"]
-    if weights.shape[1] > MOST_LATENTS:
-        return None
-    z = states(weights.shape[1])
-    made, which = np.unique(z @ weights.T > 0, axis=0, return_inverse=True)
-    log_masses = np.log(np.bincount(which.ravel(), np.exp(_log_prior(z, on))))
+    z, log_prior = _independent(truth)
+    made, which = np.unique(z @ truth["weights"].T > 0, axis=0, return_inverse=True)
+    log_masses = np.log(np.bincount(which.ravel(), np.exp(log_prior)))
     known = {image.tobytes(): mass for image, mass in zip(made, log_masses, strict=True)}
     return np.array([known[image.tobytes()] for image in np.ascontiguousarray(x > 0)])
 
@@ -144,7 +150,8 @@ def _mixture_of_gaussians(x: np.ndarray, truth: Truth) -> np.ndarray:
 
 def _mixture_of_bernoullis(x: np.ndarray, truth: Truth) -> np.ndarray:
     means = truth["means"]
-    return _marginal(x @ np.log(means).T + (1 - x) @ np.log1p(-means).T)
+    # Means of one are what is left of large logits
+    return _marginal((xlogy(x[:, None], means) + xlog1py(1 - x[:, None], -means)).sum(axis=2))
 
 
 def _mixture_of_poissons(x: np.ndarray, truth: Truth) -> np.ndarray:
@@ -155,7 +162,7 @@ def _mixture_of_poissons(x: np.ndarray, truth: Truth) -> np.ndarray:
 def _mixture_of_gammas(x: np.ndarray, truth: Truth) -> np.ndarray:
     shape, rates = truth["shape"], truth["shape"] / truth["means"]
     constant = (shape * np.log(rates) - gammaln(shape)).sum(axis=1)
-    return _marginal(constant - x @ rates.T + (shape - 1) * np.log(x).sum(axis=1, keepdims=True))
+    return _marginal(constant - x @ rates.T + xlogy(shape - 1, x).sum(axis=1, keepdims=True))
 
 
 def _given_logits(x: np.ndarray, logits: np.ndarray) -> Densities:
@@ -167,8 +174,13 @@ def _given_means(x: np.ndarray, means: np.ndarray, std: np.ndarray) -> Densities
     return -0.5 * (squares / std**2 + x.shape[1] * np.log(2 * np.pi * std**2))
 
 
-def _log_prior(z: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    return (z * np.log(probability) + (1 - z) * np.log1p(-probability)).sum(axis=1)
+def _independent(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
+    """All states of latents that are on with one `probability`, and the logarithm of that of each."""
+    latents = truth["weights"].shape[1]
+    if latents > MOST_LATENTS or "probability" not in truth:
+        raise Unknown
+    z, on = states(latents), truth["probability"]
+    return z, (z * np.log(on) + (1 - z) * np.log1p(-on)).sum(axis=1)
 
 
 def _marginal(given: Densities, log_masses: np.ndarray | None = None) -> np.ndarray:
@@ -177,7 +189,7 @@ def _marginal(given: Densities, log_masses: np.ndarray | None = None) -> np.ndar
     return logsumexp(given + masses, axis=1) - logsumexp(masses)
 
 
-TRUTHS: dict[str, Callable[[np.ndarray, Truth], np.ndarray | None]] = {
+TRUTHS: dict[str, Callable[[np.ndarray, Truth], np.ndarray]] = {
     "pca": _pca,
     "bars": _bars,
     "belief_network": _belief_network,
@@ -190,4 +202,4 @@ TRUTHS: dict[str, Callable[[np.ndarray, Truth], np.ndarray | None]] = {
     "mixture_of_poissons": _mixture_of_poissons,
     "mixture_of_gammas": _mixture_of_gammas,
 }
-"""Name of a dataset → log-density of its points given its truth, (N,), or None where it has too many states."""
+"""Name of a dataset → log-density of its points given its truth, (N,); raises Unknown where it cannot be had."""

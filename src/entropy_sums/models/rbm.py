@@ -39,6 +39,9 @@ ENTRIES_AT_ONCE = 2**21
 TEMPERATURES_PER_SWEEP = 10
 """A chain that was annealed in so many temperatures goes on for one Gibbs step, all of which are averaged."""
 
+FEWEST_CHAINS = 10
+"""Effective number of annealed chains, from which on their spread says how large an error is."""
+
 OFFSET_RATE = 0.01
 """How fast the offsets of a centred machine follow the means, per step (Melchior, Fischer and Wiskott, 2016)."""
 
@@ -435,22 +438,33 @@ class RBM(Model):
         with torch.no_grad():
             betas = ais.schedule(self.temperatures)
             weights, v = ais.anneal(partial(self.temper, draws), self.base_samples(draws), betas)
-            states = [v]
-            for _ in range(self.temperatures // TEMPERATURES_PER_SWEEP):
-                states.append(self.gibbs(draws.bernoulli(self.up(states[-1])), draws, 1))
             log_weights = self.log_z_of_base()[:, None] + weights - math.log(v.shape[1])
-            parts = self._split(torch.cat(states, dim=1))
-            exponents = torch.cat([self._expected(*self.visible_marginal(part)) for part in parts], dim=1)
-            of_chains = exponents.unflatten(1, (len(states), -1)).mean(1, dtype=torch.float64)
-        shares = self._split((log_weights - math.log(len(states))).repeat(1, len(states)))
-        layer = self._visible_layer
-        found = reduce(Partition.joined, (self._part(layer, *pair) for pair in zip(parts, shares, strict=True)))
-        return replace(found, errors=_chain_errors(log_weights, of_chains))
+        sweeps = 1 + self.temperatures // TEMPERATURES_PER_SWEEP
+        exponents = torch.zeros_like(log_weights)
+        found: Partition | None = None
+        for block in torch.arange(sweeps).split(max(1, self._rows_at_once // v.shape[1])):
+            states = []
+            for sweep in block.tolist():
+                v = self.gibbs(draws.bernoulli(self.up(v)), draws, 1) if sweep else v
+                states.append(v)
+            together = torch.cat(states, dim=1)
+            shares = (log_weights - math.log(sweeps)).repeat(1, len(states))
+            part = self._part(self._visible_layer, together, shares)
+            found = part if found is None else found.joined(part)
+            with torch.no_grad():
+                expected = self._expected(*self.visible_marginal(together)).unflatten(1, (len(states), -1))
+                exponents += expected.sum(1, dtype=torch.float64) / sweeps
+        assert found is not None
+        return replace(found, errors=_chain_errors(log_weights, exponents))
 
     def _split(self, states: Tensor) -> Sequence[Tensor]:
         """Parts of what belongs to states, along their axis."""
+        return states.split(self._rows_at_once, dim=1)
+
+    @property
+    def _rows_at_once(self) -> int:
         units = self.hidden_offset.shape[-1] + self.visible_offset.shape[-1]
-        return states.split(max(1, ENTRIES_AT_ONCE // (self.replicas * units)), dim=1)
+        return max(1, ENTRIES_AT_ONCE // (self.replicas * units))
 
     def _part(self, layer: Layer, states: Tensor, log_weights: Tensor | None = None) -> Partition:
         """From some states of a layer, with what they weigh, which for all states is what they say themselves."""
@@ -475,6 +489,8 @@ class RBM(Model):
 def _chain_errors(log_weights: Tensor, exponents: Tensor) -> dict[str, Tensor]:
     """Standard errors of log Z, of E_p[−E] and of their difference, by what each chain adds to them.
 
+    Infinite where the weights are those of fewer than `FEWEST_CHAINS` alike ones: they then tell nothing of each other.
+
     Args:
         log_weights, exponents: of every chain, `(replica, chains)`.
     """
@@ -482,7 +498,9 @@ def _chain_errors(log_weights: Tensor, exponents: Tensor) -> dict[str, Tensor]:
     to_log_z = shares - 1 / chains
     to_exponent = shares * (exponents - (shares * exponents).sum(1, keepdim=True))
     influences = {"elbo": to_log_z, "entropy_sum": to_log_z - to_exponent, "gap": to_exponent}
-    return {name: (each.square().sum(1) / (1 - 1 / chains)).sqrt() for name, each in influences.items()}
+    few = shares.square().sum(1) * FEWEST_CHAINS > 1
+    errors = {name: (each.square().sum(1) / (1 - 1 / chains)).sqrt() for name, each in influences.items()}
+    return {name: error.masked_fill(few, math.inf) for name, error in errors.items()}
 
 
 def _likelihood(machine: RBM, x: Tensor, noise: Tensor) -> Tensor:

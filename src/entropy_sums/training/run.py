@@ -66,13 +66,14 @@ def train(
     replicas = [Replica(run.seed, run.model_settings, run.training) for run in job.runs]
     identity = f"{job.identity} {dataset.checksum}"
     points = dataset.train, dataset.test
+    # Before training, so that nothing that may fail comes after it
+    known = {TRUTH[part]: np.full(len(replicas), nats) for part, nats in dataset.true_log_likelihoods.items()}
     pack = Pack(replicas, *points, place, identity, checkpoint, checkpoint_seconds, dataset.truth)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())
     with Reporter(job.name, len(replicas), pack.training.steps) as reporter:
         trace = pack.run(reporter.observe)
     arrays = trace.arrays()
-    known = {TRUTH[part]: np.full(len(replicas), nats) for part, nats in dataset.true_log_likelihoods.items()}
     size = dataset.train.shape[1]
     write(
         to_dataset(
