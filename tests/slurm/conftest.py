@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,15 @@ import xarray as xr
 from cluster import Cluster, ClusterStudy, go_on, script, until
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def alone() -> Iterator[None]:
     """A machine has one private cluster: tests of another clone come to their end first. Released however we end."""
-    with (Path(tempfile.gettempdir()) / "entropy-sums-slurm.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (Path(tempfile.gettempdir()) / f"entropy-sums-slurm-{os.getuid()}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"\nwaiting for the cluster tests of another clone ({lock.name})", file=sys.__stderr__, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

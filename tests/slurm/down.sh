@@ -3,6 +3,8 @@
 set -uo pipefail
 
 root=${TMPDIR:-/tmp}/entropy-sums-slurm
+# shellcheck source=tests/slurm/daemons.sh
+source "$(dirname "$0")"/daemons.sh
 link=/etc/slurm/slurm.conf
 PATH=$PATH:/usr/sbin:/sbin
 export SLURM_CONF=$root/etc/slurm.conf
@@ -19,11 +21,8 @@ for _ in $(seq 30); do
 done
 
 # At once: what they would write on a polite request goes with the folder
-for file in "$root"/run/*.pid; do
-    daemon=$(basename "$file" .pid)
-    pid=$(cat "$file")
-    # A number read from a file may by now be another program's
-    ! grep -qs "^${daemon%%.*}" "/proc/$pid/comm" || kill -KILL "$pid"
+for pid in $(living); do
+    kill -KILL "$pid"
 done
 # Watchers of jobs whose controller was killed, and children of jobs killed at an unlucky moment, have no daemon to
 # end them; they are known by their environment.

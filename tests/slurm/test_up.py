@@ -44,6 +44,14 @@ def test_a_cluster_without_daemons_is_cleared_by_anyone_and_one_at_work_by_none(
         os.kill(pid, 0)
 
 
+def test_a_cluster_without_its_controller_is_at_work(cluster):
+    """It may be about to start, or to come back."""
+    cluster.kill("slurmctld", signal.SIGKILL)
+    refused = script("up.sh", *UP)
+    assert refused.returncode == 3
+    assert "a cluster is up (make slurm-down)" in refused.stderr
+
+
 def test_unknown_option():
     refused = script("up.sh", "--gpu")
     assert refused.returncode == 2

@@ -6,6 +6,8 @@ set -euo pipefail
 
 here=$(dirname "$0")
 root=${TMPDIR:-/tmp}/entropy-sums-slurm
+# shellcheck source=tests/slurm/daemons.sh
+source "$here"/daemons.sh
 nodes="n1 n2 n3"
 accounting=yes
 cgroups=no
@@ -40,14 +42,13 @@ link=/etc/slurm/slurm.conf
 [ ! -e "$link" ] || [ -L "$link" ] || cannot "$link belongs to another cluster"
 # Who was killed, or lost the machine, could not clear up. Of tests only those that hold their lock come this far, so
 # another cluster of tests is nobody's, even if its daemons live.
-controller_answers() { (: <>/dev/tcp/127.0.0.1/16817) 2>/dev/null; }
 if [ -e "$root" ]; then
-    { [ "$tests" = yes ] && [ -e "$root/tests" ]; } || ! controller_answers ||
+    { [ "$tests" = yes ] && [ -e "$root/tests" ]; } || [ -z "$(living)" ] ||
         cannot "$root is there: a cluster is up (make slurm-down)"
     echo "clearing $root, which a killed run left"
     "$here"/down.sh
 fi
-! controller_answers || cannot "port 16817 of this machine is in use"
+! (: <>/dev/tcp/127.0.0.1/16817) 2>/dev/null || cannot "port 16817 of this machine is in use"
 
 host=$(hostname -s)
 mkdir -p "$root"/{etc,gpu,log,run,spool,state}
