@@ -29,6 +29,8 @@ def test_values_and_defaults():
     assert "  prior_mean: number above 0 below 1 (default 0.2)" in text
     assert "  batch_size: whole number above 0 or full (default 100)" in describe("phases")
     assert "  centred: true or false (default true)" in describe("rbm")
+    assert "  path: text (required)" in describe("array")
+    assert "4500000" in describe("susy")
 
 
 def test_all_names_are_listed():

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import names, statistics
 from entropy_sums.figures import captions, style
-from entropy_sums.figures.traces import EARLY
+from entropy_sums.figures.traces import limits
 
 LINES: dict[str, Any] = {
     "true_log_likelihood": "--",
@@ -160,17 +160,10 @@ def _curves(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> set[str]:
         style.say(ax, "no finished run")
         ax.set_yticks([])
         return set()
-    bands = {}
+    bands = {name: statistics.band(statistics.at_every_step(ds, name)) for name in present}
     for name in present:
-        bands[name] = statistics.band(statistics.at_every_step(ds, name))
         style.draw_band(ax, bands[name], style.QUANTITIES[name], LINES[name])
-    if settings["nats"]:
-        ax.set_ylim(*settings["nats"])
-    else:
-        medians = xr.concat([band["median"] for band in bands.values()], "quantity")
-        bottom, top = medians.quantile(EARLY).item(), max(band["high"].max().item() for band in bands.values())
-        margin = 0.06 * (top - bottom) or 1.0
-        ax.set_ylim(bottom - margin, top + margin)
+    ax.set_ylim(*(settings["nats"] or limits(ds, bands)))
     for name, band in bands.items():
         style.mark_beyond(ax, _shown(band["median"], settings), style.QUANTITIES[name])
     return set(present)

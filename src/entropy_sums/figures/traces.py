@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,27 @@ def caption(tree: xr.DataTree) -> str:
     )
 
 
+def limits(ds: xr.Dataset, bands: Mapping[str, xr.Dataset], above: Sequence[float] = ()) -> tuple[float, float]:
+    """Of an axis in nats: all that bands reach upwards, and downwards all but `EARLY` of the values while they move.
+
+    Args:
+        ds: the runs that the bands are of.
+        bands: quantity → `low`, `median`, `high` over `step`.
+        above: further values that are shown, if they are higher.
+
+    Example:
+        >>> runs = xr.Dataset({"elbo": ("step", [-99.0] + [-2.0] * 9 + [0.0])})
+        >>> limits(runs, {"elbo": xr.Dataset(dict.fromkeys(("low", "median", "high"), runs["elbo"]))})
+        (-2.12, 0.12)
+    """
+    moving = [band["median"] for name, band in bands.items() if "step" in ds[name].dims]
+    still = [band["median"].min().item() for name, band in bands.items() if "step" not in ds[name].dims]
+    bottom = min([xr.concat(moving, "quantity").quantile(EARLY).item(), *still])
+    top = max([*(band["high"].max().item() for band in bands.values()), *above])
+    margin = 0.06 * (top - bottom) or 1.0
+    return bottom - margin, top + margin
+
+
 def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
     if not ds["elbo"].notnull().any():
         style.say(ax, "no finished run")
@@ -136,11 +158,7 @@ def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
     for name, band in bands.items():
         style.draw_band(ax, band, style.QUANTITIES[name], LINES[name])
     estimates = {name: ds[name].median("seed") for name in MARKERS if name in ds and ds[name].notnull().any()}
-    medians = xr.concat([band["median"] for band in bands.values()], "quantity")
-    bottom = medians.quantile(EARLY).item()
-    top = max(value.max().item() for value in (*(band["high"] for band in bands.values()), *estimates.values()))
-    margin = 0.06 * (top - bottom) or 1.0
-    ax.set_ylim(bottom - margin, top + margin)
+    ax.set_ylim(*limits(ds, bands, [value.item() for value in estimates.values()]))
     for name, band in bands.items():
         style.mark_beyond(ax, band["median"], style.QUANTITIES[name])
     for name, value in estimates.items():

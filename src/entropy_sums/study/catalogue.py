@@ -92,11 +92,13 @@ def _values(field: Mapping[str, Any]) -> str:
     if "const" in field:
         return str(field["const"])
     kind = WORDS.get(field.get("type", ""), "block of settings")
-    return " ".join([kind, *(f"{word} {field[limit]:g}" for limit, word in LIMITS.items() if limit in field)])
+    return " ".join([kind, *(f"{word} {field[limit]}" for limit, word in LIMITS.items() if limit in field)])
 
 
 def _default(field: Mapping[str, Any]) -> str:
-    default = field.get("default", [])
+    if "default" not in field:
+        return " (required)"
+    default = field["default"]
     if isinstance(default, list | dict):
         return ""
     return f" (default {default if isinstance(default, str) else json.dumps(default)})"

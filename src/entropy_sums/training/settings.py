@@ -93,8 +93,8 @@ class EvaluationSettings(Settings):
     """Posterior samples K per point of the importance-weighted bound on the log-likelihood, which is estimated at the
     end of training as often as there are `samples`; 0 does without."""
     annealing_temperatures: NonNegativeInt = 0
-    """Temperatures of forward and of reverse annealed importance sampling of the log-likelihood at the end of training,
-    for models with a partition function; 0 does without."""
+    """Temperatures of forward and of reverse annealed importance sampling at the end of training, for models with a
+    partition function: of the log-likelihood, or of the elbo where the posterior is approximate; 0 does without."""
     batches: bool = False
     """Record elbo and entropy sum of the minibatch of every step, from the forward pass that trains on it."""
     subset_sizes: tuple[PositiveInt, ...] = ()
