@@ -27,7 +27,7 @@ from entropy_sums.files import checksum
 from entropy_sums.study.grid import Grid, Job
 from entropy_sums.study.schema import read
 from entropy_sums.traces.read import Trace, load
-from entropy_sums.traces.schema import PER_STEP, dimensions
+from entropy_sums.traces.schema import COUNTED, PER_STEP, dimensions
 from entropy_sums.traces.write import to_dataset, write
 
 ROOT = Path(__file__).parents[1]
@@ -181,19 +181,20 @@ def _write(job: Job, path: Path) -> None:
     first = job.runs[0]
     sizes = {**LATENTS_AND_FACTORS, "latent": first.model_settings.latent_dim}
     generator = np.random.default_rng(0)
+    per_step = {name: [0.01 * step for step in STEPS] for name in ("wall_time", "epoch")}
     arrays = {
         name: generator.normal(size=(len(STEPS), PACK, *(sizes[d] for d in dimensions(name)[1:])))
         for name in PER_STEP
-        if name != "wall_time" and (first.model == "linear_vae" or name not in ONLY_LINEAR)
+        if name not in per_step and (first.model == "linear_vae" or name not in ONLY_LINEAR)
     }
     others = {"diverged_at": np.full(PACK, np.nan), "factors": ["prior", "observation"], "observed_dim": 10}
-    seconds = [0.01 * step for step in STEPS]
-    write(to_dataset(job, arrays, {}, STEPS, seconds, data_checksum=CHECKSUM, device="cpu", **others), path)
+    write(to_dataset(job, arrays, {}, STEPS, per_step, data_checksum=CHECKSUM, device="cpu", **others), path)
 
 
 def _rename(job: Job, path: Path, copied: Trace) -> None:
     runs = np.array([run.identity(CHECKSUM) for run in job.runs])
-    arrays = {**copied.quantities, "step": copied.step, "factor": np.array(copied.factor), "run": runs}
+    written = {name: values for name, values in copied.labels.items() if name not in COUNTED}
+    arrays = {**written, **copied.quantities, "run": runs}
     with netCDF4.Dataset(path, "a") as file:
         configuration = json.dumps([run.configuration for run in job.runs])
         named = {"job": job.name, "identity": job.identity, "configuration": configuration}
