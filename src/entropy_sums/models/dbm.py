@@ -183,7 +183,7 @@ class DBM(RBM):
         """
         number = noise.shape[1] // x.shape[-2]
         layers = (posterior or self.posterior(x)).logits.split(self.units, dim=-1)[1::2]
-        q = Bernoulli(torch.cat([torch.cat(layers, dim=-1)] * number, dim=1))
+        q = Bernoulli(repeated(torch.cat(layers, dim=-1), number))
         z = estimators.states(q.logits, estimators.uniform(noise[..., : self._hidden_even]))
         masses = self.visible_marginal(self._both(repeated(x, number), z))[0]
         return masses - self.partition(noise).log_z[:, None] - q.log_prob(z)

@@ -18,7 +18,7 @@ from entropy_sums.distributions import Bernoulli, cross_entropy
 from entropy_sums.layers import Trunk, constant
 from entropy_sums.models.components import Blueprint, NaturalParameter
 from entropy_sums.models.draws import Draws
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import Model, repeated
 from entropy_sums.models.settings import ENUMERABLE_LATENTS
 
 ENTRIES_AT_ONCE = 2**22
@@ -264,7 +264,7 @@ class SBN(Model):
         number = noise.shape[1] // x.shape[-2]
         first = posterior or self.posterior(x)
         if number > 1:
-            x, first = torch.cat([x] * number, dim=-2), Bernoulli(torch.cat([first.logits] * number, dim=1))
+            x, first = repeated(x, number), Bernoulli(repeated(first.logits, number))
         needed = noise[..., : self.depth * self.latent_dim]
         uniforms = list(estimators.uniform(needed).split(self.latent_dim, dim=-1))
         return Sample(number, x, uniforms, self._climb(x, first, uniforms))

@@ -64,7 +64,7 @@ class Evaluation:
         with torch.set_grad_enabled(gradient):
             estimates = self.estimates(model, step, gradient=gradient)
         with torch.no_grad():
-            record = _summarise(estimates, self._partition_errors(model, step))
+            record = _summarise(estimates, self.partition_errors(model, step))
             record["latent_entropy"] = as_numpy(self.mean(model.replicas, lambda c: model.latent_entropy(self.data[c])))
             likelihood = model.log_likelihood(self.data)
         if likelihood is not None:
@@ -80,7 +80,8 @@ class Evaluation:
                 parameter.grad = None
         return record
 
-    def _partition_errors(self, model: Model, step: int) -> Mapping[str, Tensor]:
+    def partition_errors(self, model: Model, step: int) -> Mapping[str, Tensor]:
+        """Standard errors that an annealed partition function adds at a step, `(replica,)`; none without one."""
         return model.partition_errors(self.noise(model, step, 0)) if isinstance(model, Annealed) else {}
 
     def _stationary_gap(self, model: Model, certificate: Certificate, step: int, penalties: np.ndarray) -> np.ndarray:

@@ -104,8 +104,7 @@ def _unnormalised(model: Annealed, evaluation: Evaluation, step: int, sample: in
 def _partition_error(model: Model, evaluation: Evaluation, step: int) -> Estimate:
     """The error of the log Z that the model has already, as an estimate of zero."""
     nothing = torch.zeros(model.replicas, dtype=torch.float64, device=evaluation.data.device)
-    errors = model.partition_errors(evaluation.noise(model, step, 0)) if isinstance(model, Annealed) else {}
-    half = TWO_SIDED * errors.get("elbo", nothing)
+    half = TWO_SIDED * evaluation.partition_errors(model, step).get("elbo", nothing)
     return Estimate(nothing, -half, half)
 
 
