@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import chisquare, multivariate_normal
+from scipy.stats import chisquare, kstest, multivariate_normal, norm
 
 from entropy_sums.ais import anneal, forward, reverse, schedule
 from entropy_sums.certificates import certify
@@ -224,6 +224,25 @@ def test_samples_of_a_normal_machine_have_its_moments(float64):
     standard_error = covariance.diagonal().sqrt() / math.sqrt(len(v))
     assert ((v.mean(0) - mean).abs() < 4 * standard_error).all()
     torch.testing.assert_close(v.mT.cov(), covariance, rtol=0.06, atol=0.03)
+
+
+def test_samples_of_a_normal_machine_follow_its_distribution(float64):
+    """Along every coordinate and two other directions: a mixture of normals, one for every hidden state."""
+    directions = torch.cat([torch.eye(3), torch.tensor([[1.0, -2.0, 0.5], [1.0, 1.0, 1.0]])])
+    pvalues = {}
+    for steps in (1, 40):
+        machine, _ = made("gaussian_rbm", dim=3, scale=0.6, replicas=1, gibbs_steps=steps)
+        v = machine.gibbs(torch.ones(1, 8000, 3), Draws(noise(1, seed=2)))[0]
+        masses, given_hidden = machine.hidden_marginal(all_states(3, v))
+        p = masses.softmax(-1)[0].detach().numpy()
+        means = (given_hidden.mean[0] @ directions.mT).detach().numpy()
+        stds = (machine.visible.log_variance[0].exp() @ directions.mT.square()).sqrt()[0].detach().numpy()
+        pvalues[steps] = [
+            kstest((v @ direction).numpy(), lambda x, p=p, m=m, s=s: norm.cdf(x[:, None], m, s) @ p).pvalue
+            for direction, m, s in zip(directions, means.T, stds, strict=True)
+        ]
+    assert min(pvalues[1]) < 1e-6
+    assert min(pvalues[40]) > 1e-3
 
 
 def estimates(gradient, steps, updates, centred, scale=0.8):
