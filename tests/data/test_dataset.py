@@ -86,9 +86,12 @@ def test_truth_gives_the_likelihood_of_the_training_points():
     assert abs(values.mean() + true.entropy()) < 5 * values.std() / np.sqrt(len(values))
 
 
-@pytest.mark.parametrize("name", AT_HAND)
-def test_written_file_reads_back(tmp_path, name):
-    dataset = load(DATASETS[name](**SMALL[name], data_seed=3), tmp_path)
+WITH_OPTIONS = [("bars", {"noise": 0.1}), ("bars", {"dequantise": True})]
+
+
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in AT_HAND), *WITH_OPTIONS])
+def test_written_file_reads_back(tmp_path, name, options):
+    dataset = load(DATASETS[name](**SMALL[name], **options, data_seed=3), tmp_path)
     dataset.write(tmp_path / "data.nc")
     read = Dataset.read(tmp_path / "data.nc")
     assert (read.name, dict(read.attributes)) == (dataset.name, dict(dataset.attributes))

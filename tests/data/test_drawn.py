@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import chisquare
+from scipy.stats import chisquare, kstest
 
 from entropy_sums.data import drawn
 from entropy_sums.data.settings import DATASETS
@@ -45,6 +45,21 @@ def test_bars_are_superpositions_of_rows_and_columns():
         pixels = (weights @ present > 0).astype(float)
         probabilities[int(pixels @ [8, 4, 2, 1])] += np.prod(np.where(present, 0.3, 0.7))
     agree(arrays["train"], probabilities)
+
+
+def test_bars_with_noise_are_the_same_bars():
+    plain, noisy = (draw("bars", train=MANY, noise=noise) for noise in (0.0, 0.3))
+    difference = noisy["train"] - plain["train"]
+    assert kstest(difference.ravel()[:50_000], "norm", (0, 0.3)).pvalue > 1e-4
+    assert noisy["truth"]["noise"] == 0.3
+    assert "noise" not in plain["truth"]
+
+
+def test_dequantised_bars_are_uniform_around_the_same_bars():
+    plain, spread = (draw("bars", train=MANY, dequantise=dequantise) for dequantise in (False, True))
+    np.testing.assert_array_equal(spread["train"] >= 0.5, plain["train"])
+    within = 2 * spread["train"] - plain["train"]
+    assert kstest(within.ravel()[:50_000], "uniform").pvalue > 1e-4
 
 
 def test_belief_network_against_all_states():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from entropy_sums.data.preparation import add_noise, prepare_images, split
-from entropy_sums.data.settings import Digits
+from entropy_sums.data.settings import Digits, MNIST5k
 
 GREY = np.tile(np.arange(17), (20_000, 1))
 """Every grey level of the digits, one pixel each, in many images."""
@@ -29,6 +29,15 @@ def test_dequantised_grey_values_are_uniform_within_their_level():
     for level in range(17):
         assert kstest(images[:, level], "uniform", (level / 17, 1 / 17)).pvalue > 1e-4
     np.testing.assert_allclose(images[:, 0].std(), 1 / (17 * np.sqrt(12)), rtol=0.02)
+
+
+def test_dequantised_values_are_positive():
+    """Also where a draw of single precision is 0, as one in 17 million is."""
+    black = np.zeros((1, 2**24), dtype=np.uint8)
+    assert (np.random.default_rng(0).random(black.shape, dtype=np.float32) == 0).any()
+    images = prepare_images(black, 255, MNIST5k(), np.random.default_rng(0)).astype(np.float32)
+    assert (images > 0).all()
+    assert images.max() < 1 / 256
 
 
 def test_threshold_is_half_grey():

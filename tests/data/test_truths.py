@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
-from scipy.stats import bernoulli, expon, gamma, norm, poisson
+from scipy.stats import bernoulli, expon, gamma, norm, poisson, uniform
 
 from entropy_sums.data import load, truths
 from entropy_sums.data.settings import (
@@ -132,6 +132,19 @@ def test_of_normal_units_it_is_a_density():
     np.testing.assert_allclose(ratios, ratios[0], rtol=1e-10)
 
 
+@pytest.mark.parametrize("how", [{"noise": 0.3}, {"dequantise": True}], ids=str)
+def test_of_noisy_and_dequantised_bars_it_is_a_sum_over_all_of_them(how):
+    settings = Bars(side=2, probability=0.4, **how, **FEW)
+    data = load(settings, Path())
+    present = every(4)
+    images = present @ data.truth["weights"].T > 0
+    log_prior = bernoulli.logpmf(present, 0.4).sum(-1)
+    for part, found in data.true_log_likelihoods.items():
+        points = getattr(data, part).astype(float)[:, None]
+        given = norm.logpdf(points, images, 0.3) if "noise" in how else uniform.logpdf(points, images / 2, 0.5)
+        assert found == pytest.approx(logsumexp(log_prior + given.sum(-1), axis=1).mean(), abs=1e-10)
+
+
 def test_extreme_truths_have_a_number_or_none():
     """Means that round to one, and points that round to where the density is infinite."""
     certain = load(MixtureOfBernoullis(strength=40.0, **FEW), Path())
@@ -160,6 +173,7 @@ def test_points_go_through_in_parts(monkeypatch):
 def test_no_number_where_there_are_too_many_states_or_no_closed_form():
     settings = (
         Bars(side=9, **FEW),
+        Bars(side=3, noise=0.1, dequantise=True, **FEW),
         BeliefNetwork(dim=5, true_latent_dim=17, **FEW),
         SparseSources(**FEW),
     )

@@ -53,6 +53,14 @@ class Cluster:
         """Job → state, of all jobs that are not finished."""
         return dict(line.split() for line in ask("squeue", "--noheader", "--format=%A %T").splitlines())
 
+    def save(self) -> None:
+        """Have the controller write down what it knows: killed, it forgets the last seconds and starts jobs of these
+        a second time."""
+        began = time.time()
+        for job in self.queue():
+            subprocess.run(["scontrol", "update", f"jobid={job}", "comment=saved"], check=True)
+        until(lambda: (self.folder / "state" / "job_state").stat().st_mtime > began, "saved state of the controller")
+
     def kill(self, daemon: str, number: signal.Signals) -> None:
         pid = int((self.folder / "run" / f"{daemon}.pid").read_text())
         os.kill(pid, number)

@@ -66,6 +66,7 @@ def test_daemon_away(cluster, study, reference, daemon):
     """Training ends while there is no controller to tell, or no accounting to ask."""
     run = study.start("--until", "train")
     processes = study.pause()
+    cluster.save()
     cluster.kill(daemon, signal.SIGKILL)
     go_on(processes)
     until(lambda: not study.training(), "end of training")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit, softmax
 
+from entropy_sums.data.preparation import to_real
 from entropy_sums.data.settings import (
     Bars,
     BeliefNetwork,
@@ -41,7 +42,9 @@ Mixture = MixtureOfGaussians | MixtureOfBernoullis | MixtureOfPoissons | Mixture
 def bars(settings: Bars, data_dir: Path, generator: np.random.Generator) -> dict:
     r"""Images of R × R pixels: each of R rows and R columns is on with probability p, a pixel where any of its two is.
 
-    Returns the bars as `weights` (D, 2R), and the `probability` p. Source: Földiák (Biological Cybernetics 1990).
+    Then they are dequantised or have noise, if that is asked for. Returns the bars as `weights` (D, 2R), the
+    `probability` p, and the standard deviation `noise` σ or `dequantised` 1 where they are not 0.
+    Source: Földiák (Biological Cybernetics 1990).
 
     Example:
         >>> arrays = bars(Bars(side=3, train=50, test=5), Path(), np.random.default_rng(0))
@@ -54,9 +57,12 @@ def bars(settings: Bars, data_dir: Path, generator: np.random.Generator) -> dict
 
     def drawn(count: int, part: np.random.Generator) -> np.ndarray:
         present = part.random((count, 2 * settings.side)) < settings.probability
-        return (present @ weights.T > 0).astype(float)
+        return to_real(present @ weights.T > 0, 1, settings, *part.spawn(1))
 
-    return _split(settings, generator, drawn, {"weights": weights, "probability": np.array(settings.probability)})
+    truth = {"probability": settings.probability, "noise": settings.noise, "dequantised": float(settings.dequantise)}
+    return _split(
+        settings, generator, drawn, {"weights": weights} | {name: np.array(v) for name, v in truth.items() if v}
+    )
 
 
 def bar_images(side: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from entropy_sums.data.settings import ImageSettings
+from entropy_sums.data.settings import Bars, ImageSettings
 
 _BINARISE = {
     "threshold": lambda unit, generator: unit > 0.5,
@@ -35,12 +35,29 @@ def prepare_images(grey: np.ndarray, white: int, settings: ImageSettings, genera
         >>> prepare_images(grey, 16, Digits(dequantise=False), np.random.default_rng(0))
         array([[0.  , 0.25, 1.  ]], dtype=float32)
     """
-    unit = (grey / white).astype(np.float32)
     if settings.binarise != "none":
-        return _BINARISE[settings.binarise](unit, generator)
+        return _BINARISE[settings.binarise](_unit(grey, white), generator)
+    return to_real(grey, white, settings, generator)
+
+
+def to_real(grey: np.ndarray, white: int, settings: ImageSettings | Bars, generator: np.random.Generator) -> np.ndarray:
+    r"""Values in [0, 1] from levels 0 … `white`: dequantised or not, then noise, as in `prepare_images`.
+
+    Example:
+        >>> from entropy_sums.data.settings import Bars
+        >>> to_real(np.array([0, 1]), 1, Bars(dequantise=True), np.random.default_rng(0)).round(1)
+        array([0.4, 0.8])
+    """
+    unit = _unit(grey, white)
     if settings.dequantise:
-        unit = (grey + generator.random(grey.shape, dtype=np.float32)) / (white + 1)
+        uniform = generator.random(grey.shape, dtype=np.float32)
+        # A draw of 0 stands for all below 2^-24: without it, what is dequantised is positive
+        unit = (grey + np.maximum(uniform, 2.0**-25)) / (white + 1)
     return add_noise(unit, settings.noise, generator)
+
+
+def _unit(grey: np.ndarray, white: int) -> np.ndarray:
+    return (grey / white).astype(np.float32)
 
 
 def split(points: np.ndarray, train: int, test: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -151,7 +151,10 @@ class Counts(VectorSettings):
 
 
 class Bars(DrawnSettings):
-    r"""Binary images of R × R pixels, a superposition of rows and columns; `latent_dim: 2R` is the truth."""
+    r"""Binary images of R × R pixels, a superposition of rows and columns; `latent_dim: 2R` is the truth.
+
+    With `noise` they are real-valued, with `dequantise` numbers between 0 and 1.
+    """
 
     name = "bars"
     loader = "entropy_sums.data.drawn:bars"
@@ -161,6 +164,10 @@ class Bars(DrawnSettings):
     """Pixels R of a row; the data have R² dimensions."""
     probability: Probability = 0.2
     """Probability of each bar."""
+    noise: StandardDeviation = 0.0
+    """Standard deviation of Gaussian noise on every pixel."""
+    dequantise: bool = False
+    """Pixels are uniform in [0, ½] instead of 0, and in [½, 1] instead of 1."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -136,12 +136,19 @@ def _gaussian_boltzmann_machine(x: np.ndarray, truth: Truth) -> np.ndarray:
 
 
 def _bars(x: np.ndarray, truth: Truth) -> np.ndarray:
-    """A sum over the sets of bars that make the image."""
+    """A sum over the sets of bars that make the image, or over all images where there is noise on it."""
     z, log_prior = _independent(truth)
     made, which = np.unique(z @ truth["weights"].T > 0, axis=0, return_inverse=True)
     log_masses = np.log(np.bincount(which.ravel(), np.exp(log_prior)))
+    dequantised = "dequantised" in truth
+    if "noise" in truth:
+        if dequantised:
+            raise Unknown
+        return _marginal(_given_means(x, made, truth["noise"]), log_masses)
     known = {image.tobytes(): mass for image, mass in zip(made, log_masses, strict=True)}
-    return np.array([known[image.tobytes()] for image in np.ascontiguousarray(x > 0)])
+    found = np.array([known[image.tobytes()] for image in np.ascontiguousarray(x >= 0.5)])
+    # A pixel is uniform on one half of the unit interval
+    return found + dequantised * x.shape[1] * np.log(2)
 
 
 def _mixture_of_gaussians(x: np.ndarray, truth: Truth) -> np.ndarray:
