@@ -31,6 +31,21 @@ def test_a_pair_of_rows_per_latent_size_and_a_column_per_model(pca):
     assert pca.axes[3].texts[0].get_text() == "latent size 2"
 
 
+def test_many_models_stand_below_each_other(study, monkeypatch):
+    monkeypatch.setattr(traces, "COLUMNS", 3)
+    tree = cells.narrow(study, "pca")
+    three = type(study).from_dict({"/": tree.to_dataset(), **{m: tree[m] for m in ("linearvae", "vae0", "vae1")}})
+    assert len(traces.draw(three).axes) == 2 * 2 * 3
+    figure = traces.draw(tree)
+    assert len(figure.axes) == 2 * 2 * 2 * 2
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == ["linear VAE", "VAE-0", "VAE-1", "VAE-3"]
+    assert [ax.texts[0].get_text() for ax in figure.axes[1::4]] == ["latent size 2", "latent size 4"] * 2
+    steps = [ax.xaxis.get_tick_params()["labelbottom"] for ax in figure.axes[::2]]
+    assert steps == [False, False, False, True] * 2
+    monkeypatch.setattr(traces, "COLUMNS", 2)
+    assert [ax.get_visible() for ax in traces.draw(three).axes] == [True] * 8 + [True, False] * 4
+
+
 def test_lines_are_medians_over_the_runs_that_did_not_diverge(pca, study):
     kept = [0, 2, 3, 4, 5, 6, 7]
     runs = study["linearvae"].to_dataset().sel(dataset="pca", latent_dim=2).isel(seed=kept)

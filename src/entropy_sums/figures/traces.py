@@ -32,6 +32,9 @@ MARKERS: dict[str, Any] = {
 }
 """Estimate at the end of training → marker: of the log-likelihood, or of the ELBO where the name says so."""
 
+COLUMNS = 6
+"""Models beside each other, on the text width of a page."""
+
 LIMIT = 4.0
 """Top of the error panels in percent, as published."""
 
@@ -43,7 +46,8 @@ EARLY = 0.1
 def draw(tree: xr.DataTree) -> Figure:
     """A column per model; a row of curves in nats and one of errors in percent per combination of facet axes.
 
-    Lines are medians over seeds, bands are quartiles. Triangles at the edge of a panel mark medians beyond it.
+    Lines are medians over seeds, bands are quartiles. Triangles at the edge of a panel mark medians beyond it. Of more
+    than `COLUMNS` models, some stand below the others.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -54,31 +58,23 @@ def draw(tree: xr.DataTree) -> Figure:
         16
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
-    heights = [1.05, 0.6] * len(combinations)
-    figure, grid = style.facets(2 * len(combinations), len(models), style.width(len(models)), heights)
+    blocks, columns = style.arrange(len(models), COLUMNS)
+    heights = [1.05, 0.6] * len(combinations) * blocks
+    figure, grid = style.facets(len(heights), columns, style.width(columns), heights)
     last = cells.last_step(tree)
     for ax in grid.flat:
         # Not shared: matplotlib would scale all panels anew with every line
         style.step_axis(ax, last)
-    for ax in grid[:-1].flat:
-        ax.tick_params(labelbottom=False)
     drawn = set()
-    for column, model in enumerate(models):
-        grid[0, column].set_title(names.readable(model))
-        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
-        for row, combination in enumerate(combinations):
-            curves, errors = grid[2 * row : 2 * row + 2, column]
-            ds = cells.select(runs, combination)
-            drawn |= _curves(curves, ds)
-            _errors(errors, ds)
-            if column:
-                errors.tick_params(labelleft=False)
-    rows = {}
-    for row, label in enumerate(names.rows(combinations)):
-        grid[2 * row, 0].set_ylabel("nats")
-        grid[2 * row + 1, 0].set_ylabel("error (%)")
-        rows[label] = grid[2 * row : 2 * row + 2, -1]
-    style.name_rows(figure, rows)
+    for block, rows in enumerate(np.split(grid, blocks)):
+        shown = models[block * columns : (block + 1) * columns]
+        drawn |= _block(rows[:, : len(shown)], tree, shown)
+        style.name_rows(
+            figure,
+            {label: rows[2 * row : 2 * row + 2, len(shown) - 1] for row, label in enumerate(names.rows(combinations))},
+        )
+        for ax in rows[:, len(shown) :].flat:
+            ax.set_visible(False)
     figure.supxlabel("optimiser step", fontsize="medium")
     handles = [
         Line2D([], [], color=style.QUANTITIES[name], linestyle=line, label=names.readable(name))
@@ -143,6 +139,27 @@ def limits(ds: xr.Dataset, bands: Mapping[str, xr.Dataset], above: Sequence[floa
     top = max([*(band["high"].max().item() for band in bands.values()), *above])
     margin = 0.06 * (top - bottom) or 1.0
     return bottom - margin, top + margin
+
+
+def _block(grid: np.ndarray, tree: xr.DataTree, models: Sequence[str]) -> set[str]:
+    """Draws so many models beside each other; the quantities that were to be had."""
+    drawn = set()
+    for ax in grid[:-1].flat:
+        ax.tick_params(labelbottom=False)
+    for column, model in enumerate(models):
+        grid[0, column].set_title(names.readable(model))
+        runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
+        for row, combination in enumerate(cells.combinations(tree)):
+            curves, errors = grid[2 * row : 2 * row + 2, column]
+            ds = cells.select(runs, combination)
+            drawn |= _curves(curves, ds)
+            _errors(errors, ds)
+            if column:
+                errors.tick_params(labelleft=False)
+    for curves, errors in zip(grid[::2, 0], grid[1::2, 0], strict=True):
+        curves.set_ylabel("nats")
+        errors.set_ylabel("error (%)")
+    return drawn
 
 
 def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
