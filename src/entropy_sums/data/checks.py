@@ -61,14 +61,15 @@ def is_counts(points: np.ndarray) -> bool:
     return bool(((points >= 0) & (points == points.round())).all())
 
 
-_OF_IMAGES = "for images and bars set dequantise: true and no noise, or choose an array of such numbers"
+_BINARISED = "for images set binarise: threshold or sample"
+_DEQUANTISED = "for images and bars set dequantise: true and no noise, or choose an array of such numbers"
 
 SUPPORTS: dict[str, tuple[Callable[[np.ndarray], bool], str, str]] = {
     "real": (lambda points: True, "", ""),
-    "binary": (is_binary, "0 and 1", "for images set binarise: threshold or sample, for bars no noise"),
-    "counts": (is_counts, "0, 1, 2, …", "for images set binarise: threshold or sample, or choose the dataset counts"),
-    "nonnegative": (lambda points: bool((points >= 0).all()), "numbers from 0 on", _OF_IMAGES),
-    "positive": (lambda points: bool((points > 0).all()), "numbers above 0", _OF_IMAGES),
+    "binary": (is_binary, "0 and 1", f"{_BINARISED}, for bars neither noise nor dequantise"),
+    "counts": (is_counts, "0, 1, 2, …", f"{_BINARISED}, or choose the dataset counts"),
+    "nonnegative": (lambda points: bool((points >= 0).all()), "numbers from 0 on", _DEQUANTISED),
+    "positive": (lambda points: bool((points > 0).all()), "numbers above 0", _DEQUANTISED),
 }
 """What a model is a distribution over → whether points are that, what it is in words, and what to do about others."""
 
