@@ -86,3 +86,7 @@ def test_models_without_a_step_of_em_are_refused_before_training():
 def test_settings_that_em_cannot_have_are_refused(change, words):
     with pytest.raises(ValidationError, match=words):
         PhaseSettings(**(EM | change))
+
+
+def test_its_forecast_counts_no_gradients():
+    assert 3 * PhaseSettings(**EM).passes == PhaseSettings(**(EM | {"optimizer": "adam"})).passes

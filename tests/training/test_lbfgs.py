@@ -115,5 +115,5 @@ def test_settings_that_it_cannot_have_are_refused(change, words):
 
 
 def test_its_forecast_counts_iterations():
-    assert PhaseSettings(**CLIMB).gradients == 120
-    assert PhaseSettings(steps=7).gradients == 7
+    assert PhaseSettings(**CLIMB).passes == 3 * 120
+    assert PhaseSettings(steps=7).passes == 3 * 7

@@ -252,6 +252,9 @@ class MixtureSettings(ModelSettings):
     latent_dim: Annotated[int, Field(ge=2)] = 2
     """Number K of components."""
 
+    def weights(self, observed_dim: int) -> int:
+        return observed_dim * self.latent_dim
+
 
 class GaussianMixtureSettings(MixtureSettings):
     """Normal components; where one of them shrinks to a point, the likelihood has no bound."""
@@ -297,6 +300,9 @@ class GammaMixtureSettings(MixtureSettings):
 
     implementation = "entropy_sums.models.mixtures:gamma_mixture"
     support = "positive"
+
+    def weights(self, observed_dim: int) -> int:
+        return 2 * super().weights(observed_dim)
 
 
 class FactorAnalysisSettings(ModelSettings):

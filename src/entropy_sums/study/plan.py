@@ -55,9 +55,9 @@ MINUTES_AT_LEAST = 10
 
 
 class _Phase(NamedTuple):
-    """Of a phase its gradients, the points and samples of each, and the data dimensions that a sample meets."""
+    """Of a phase its passes, the points and samples of each, and the data dimensions that a sample meets."""
 
-    gradients: int
+    passes: int
     points: int
     samples: int
     sampled_dim: int
@@ -141,10 +141,10 @@ class Cost:
 
     @cached_property
     def _arithmetic(self) -> float:
-        """Seconds on one core; encoder and decoder are taken as halves, a gradient as two further passes."""
+        """Seconds on one core; encoder and decoder are taken as halves."""
         _, dim = self._shape
         samples = self.run.training.evaluation.samples
-        trained = sum(phase.gradients * phase.points * 3 * self._per_point(phase) / 2 for phase in self._phases)
+        trained = sum(phase.passes * phase.points * self._per_point(phase) / 2 for phase in self._phases)
         per_point = 3 * (1 + samples) / 2 + 1 / 2 + HELDOUT * (1 + samples + 1) / 2
         recorded = self._records * self._points * per_point * self._per_pass(dim)
         updates = SECONDS_PER_UPDATE * self._parameters * self.run.training.steps
@@ -176,7 +176,7 @@ class Cost:
         for phase in self.run.training.phases:
             points = self._points if phase.batch_size == "full" else phase.batch_size
             sampled_dim = self.run.model_settings.sampled_dim(dim) if phase.samples > 1 else dim
-            yield _Phase(phase.gradients, points, phase.samples, sampled_dim)
+            yield _Phase(phase.passes, points, phase.samples, sampled_dim)
 
     @cached_property
     def _records(self) -> float:

@@ -62,9 +62,9 @@ class PhaseSettings(Settings):
     learned variances need in short trainings."""
 
     @property
-    def gradients(self) -> int:
-        """Of a replica: one per step, or per iteration of `lbfgs`."""
-        return self.steps * (self.iterations if self.optimizer == "lbfgs" else 1)
+    def passes(self) -> int:
+        """Of the points of a step through the model, for a forecast: three for a gradient, one for a step of EM."""
+        return self.steps * {"em": 1, "lbfgs": 3 * self.iterations}.get(self.optimizer, 3)
 
     @model_validator(mode="after")
     def _full_batches_as_they_are(self):
