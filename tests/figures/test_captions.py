@@ -36,8 +36,28 @@ def test_training_that_differs_is_told_apart(study):
     training = json.loads(changed["vae1"].attrs["training"])
     training["pca"]["batch_size"] = 64
     changed["vae1"].attrs["training"] = json.dumps(training)
-    assert "Training of VAE-1 on PCA: batch size 64" in captions.training(changed)
+    text = captions.training(changed)
+    assert text.startswith("Training: batch size 128")
+    assert text.endswith("Training of VAE-1 on PCA: batch size 64, else the same.")
     assert captions.training(cells.narrow(changed, "digits")).startswith("Training: batch size 128")
+
+
+def test_only_what_differs_is_told_of_a_model_that_is_trained_alike_everywhere(study):
+    changed = study.copy()
+    training = json.loads(changed["vae1"].attrs["training"])
+    for settings in training.values():
+        settings["phases"][0]["steps"] = 5
+    changed["vae1"].attrs["training"] = json.dumps(training)
+    assert captions.training(changed).endswith("Training of VAE-1: phase 1 (steps 5), else the same.")
+
+
+def test_another_number_of_phases_is_told_in_full(study):
+    changed = study.copy()
+    training = json.loads(changed["vae1"].attrs["training"])
+    for settings in training.values():
+        settings["phases"] *= 2
+    changed["vae1"].attrs["training"] = json.dumps(training)
+    assert "Training of VAE-1: batch size 128, phases (optimizer adam" in captions.training(changed)
 
 
 def test_a_model_without_a_setting_is_named(swept):

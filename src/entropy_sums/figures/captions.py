@@ -6,6 +6,8 @@ Plain text that is also valid reStructuredText, as Snakemake's report includes i
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import xarray as xr
 
@@ -61,15 +63,59 @@ def training(tree: xr.DataTree) -> str:
         >>> training(example_tree())
         'Training: batch size 128, phases (optimizer adam, learning rate 0.001, steps 7936).'
     """
-    trained: dict[str, list[str]] = {}
+    trained: dict[str, dict[str, list[str]]] = {}
     for model, node in tree.children.items():
         for dataset, settings in json.loads(node.attrs["training"]).items():
             if dataset in cells.datasets(tree):
-                where = f"{names.readable(model)} on {names.readable(dataset)}"
-                trained.setdefault(names.settings(settings), []).append(where)
-    if len(trained) == 1:
-        return f"Training: {next(iter(trained))}."
-    return " ".join(f"Training of {', '.join(where)}: {how}." for how, where in trained.items())
+                trained.setdefault(json.dumps(settings), {}).setdefault(model, []).append(dataset)
+    usual = max(trained, key=lambda how: sum(map(len, trained[how].values())))
+    sentences = [f"Training: {names.settings(json.loads(usual))}."]
+    for how, where in trained.items():
+        if how != usual:
+            of = ", ".join(_trained(model, datasets, trained) for model, datasets in where.items())
+            sentences.append(f"Training of {of}: {_difference(json.loads(how), json.loads(usual))}.")
+    return " ".join(sentences)
+
+
+def _trained(model: str, datasets: list[str], trained: dict[str, dict[str, list[str]]]) -> str:
+    """A model, and on which datasets if it was trained otherwise on others."""
+    name = names.readable(model)
+    if datasets == [dataset for where in trained.values() for dataset in where.get(model, [])]:
+        return name
+    return f"{name} on {' and '.join(map(names.readable, datasets))}"
+
+
+def _difference(settings: Mapping, usual: Mapping) -> str:
+    """Settings in words, as far as they are not the usual ones.
+
+    Example:
+        >>> usual = {"batch_size": 10, "phases": [{"steps": 1}, {"steps": 1}]}
+        >>> _difference({"batch_size": 20, "phases": [{"steps": 1}, {"steps": 2}]}, usual)
+        'batch size 20, phase 2 (steps 2), else the same'
+    """
+    leaves, common = _leaves(settings), _leaves(usual)
+    if leaves.keys() != common.keys():
+        return names.settings(settings)
+    changed: dict[str, dict[str, Any]] = {}
+    for (place, name), value in leaves.items():
+        if value != common[place, name]:
+            changed.setdefault(place, {})[name] = value
+    words = {place: names.settings(values) for place, values in changed.items()}
+    return ", ".join([*(f"{place} ({text})" if place else text for place, text in words.items()), "else the same"])
+
+
+def _leaves(settings: Mapping, place: str = "") -> dict[tuple[str, str], Any]:
+    """Single settings by where they stand, in words, and by name."""
+    leaves = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            leaves |= _leaves(value, names.readable(name))
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for number, part in enumerate(value, 1):
+                leaves |= _leaves(part, f"{names.readable(name).removesuffix('s')} {number}")
+        else:
+            leaves[place, name] = value
+    return leaves
 
 
 def size(tree: xr.DataTree) -> str:
