@@ -51,6 +51,10 @@ def test_only_what_differs_is_told_of_a_model_that_is_trained_alike_everywhere(s
     assert captions.training(changed).endswith("Training of VAE-1: phase 1 (steps 5), else the same.")
 
 
+def test_nothing_is_said_where_there_is_no_model(study):
+    assert captions.training(type(study).from_dict({"/": study.to_dataset()})) == ""
+
+
 def test_another_number_of_phases_is_told_in_full(study):
     changed = study.copy()
     training = json.loads(changed["vae1"].attrs["training"])

@@ -48,12 +48,11 @@ def to_real(grey: np.ndarray, white: int, settings: ImageSettings | Bars, genera
         >>> to_real(np.array([0, 1]), 1, Bars(dequantise=True), np.random.default_rng(0)).round(1)
         array([0.4, 0.8])
     """
-    unit = _unit(grey, white)
-    if settings.dequantise:
-        uniform = generator.random(grey.shape, dtype=np.float32)
-        # A draw of 0 stands for all below 2^-24: without it, what is dequantised is positive
-        unit = (grey + np.maximum(uniform, 2.0**-25)) / (white + 1)
-    return add_noise(unit, settings.noise, generator)
+    if not settings.dequantise:
+        return add_noise(_unit(grey, white), settings.noise, generator)
+    uniform = generator.random(grey.shape, dtype=np.float32)
+    # A draw of 0 stands for all below 2^-24: without it, what is dequantised is positive
+    return add_noise((grey + np.maximum(uniform, 2.0**-25)) / (white + 1), settings.noise, generator)
 
 
 def _unit(grey: np.ndarray, white: int) -> np.ndarray:

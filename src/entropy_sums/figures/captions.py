@@ -56,7 +56,9 @@ def runs(tree: xr.DataTree) -> str:
 
 
 def training(tree: xr.DataTree) -> str:
-    """How the models were trained, from the attribute `training` of the groups.
+    """How the models were trained, from the attribute `training` of the groups; empty where there are none.
+
+    The training of most cells stands in full, of the others what differs.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -68,6 +70,8 @@ def training(tree: xr.DataTree) -> str:
         for dataset, settings in json.loads(node.attrs["training"]).items():
             if dataset in cells.datasets(tree):
                 trained.setdefault(json.dumps(settings), {}).setdefault(model, []).append(dataset)
+    if not trained:
+        return ""
     usual = max(trained, key=lambda how: sum(map(len, trained[how].values())))
     sentences = [f"Training: {names.settings(json.loads(usual))}."]
     for how, where in trained.items():
