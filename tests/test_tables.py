@@ -71,6 +71,8 @@ def test_the_truth_where_it_is_known(frame, tree):
     known = tree["vae3"].to_dataset()["true_log_likelihood"].sel(dataset="pca", latent_dim=4).median().item()
     assert row(frame, model="vae3", dataset="pca", latent_dim=4)["true_log_likelihood"] == known
     assert np.isnan(row(frame, model="vae3", dataset="digits", latent_dim=4)["true_log_likelihood"])
+    # It is beside numbers of four digits, with which it is compared
+    assert f"{known:.4g}" in tables.display(frame)[tables.HEADINGS["true_log_likelihood"]].tolist()
 
 
 def test_annealing_spans_both_ways(tree):

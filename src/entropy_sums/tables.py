@@ -237,7 +237,8 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
             limits = frame[[column, f"{column}_low", f"{column}_high"]]
             text[HEADINGS[column]] = [rounded(*row) for row in limits.itertuples(index=False)]
         elif column in HEADINGS:
-            text[HEADINGS[column]] = [f"{value:.2g}" if math.isfinite(value) else "–" for value in frame[column]]
+            digits = 2 if column.endswith(("standard_error", "ratio")) else 4
+            text[HEADINGS[column]] = [f"{value:.{digits}g}" if math.isfinite(value) else "–" for value in frame[column]]
         elif re.sub("_(low|high|std)$", "", column) not in HEADINGS:
             text[names.readable(column)] = [
                 "–" if pd.isna(value) else _label(value) for value in frame[column].tolist()
