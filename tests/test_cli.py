@@ -12,7 +12,7 @@ import yaml
 
 from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.cli import _parser, main
-from entropy_sums.models.settings import MODELS
+from entropy_sums.models.catalogue import MODELS
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,9 @@ from entropy_sums import reference
 from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.cli import main
 from entropy_sums.study.errors import StudyError
-from entropy_sums.tables import TABLES, final_table, rounded
+from entropy_sums.tables.final import final_table
+from entropy_sums.tables.words import rounded
+from entropy_sums.tables.write import TABLES
 
 FINAL = reference.COMPARED["final"]
 

@@ -186,8 +186,9 @@ def _data_file(grid, name: str) -> Path:
 
 
 def _certify(options: argparse.Namespace) -> None:
-    from entropy_sums.figures import CERTIFICATES
-    from entropy_sums.verdicts import describe, verdicts, write
+    from entropy_sums.certificates.verdict import describe
+    from entropy_sums.certify import verdicts, write
+    from entropy_sums.study.pictures import CERTIFICATES
 
     grid = _grid(options)
     folder = grid.study.folder
@@ -197,10 +198,11 @@ def _certify(options: argparse.Namespace) -> None:
         found.append(verdict)
     write(found, options.output or folder / "tables" / f"{CERTIFICATES}.csv")
     # Drawing imports the style of all figures, which takes longer than a small study
-    from entropy_sums.figures import certificates, style
+    from entropy_sums.figures import certificates
+    from entropy_sums.figures.save import save
 
     stem = options.figure or folder / "figures" / CERTIFICATES
-    style.save(certificates.draw(found), stem, certificates.caption(found), grid.study.note)
+    save(certificates.draw(found), stem, certificates.caption(found), grid.study.note)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -212,7 +214,8 @@ def _train(options: argparse.Namespace) -> int:
             "the study file, or the software, changed meanwhile; start the workflow again"
         )
     data = options.data or _data_file(grid, job.data)
-    from entropy_sums.training.run import Interrupted, train
+    from entropy_sums.job import train
+    from entropy_sums.training.trace import Interrupted
 
     output = options.output or grid.trace_path(job.name)
     try:
@@ -233,7 +236,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _collect(options: argparse.Namespace) -> None:
-    from entropy_sums.traces.collect import collect, write
+    from entropy_sums.collect import collect, write
 
     grid = _grid(options)
     jobs = list(grid.jobs.values())
@@ -258,7 +261,7 @@ def _figure(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from entropy_sums.tables import TABLES, write
+    from entropy_sums.tables.write import TABLES, write
 
     if unknown := [name for name in options.names if name not in TABLES]:
         raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(TABLES)}")
@@ -272,7 +275,7 @@ def _tables(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
     from entropy_sums.study.errors import StudyError
-    from entropy_sums.tables import TABLES
+    from entropy_sums.tables.write import TABLES
 
     study = _grid(options).study
     tree = _tree(study.folder / "traces.nc")
@@ -312,13 +315,13 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from entropy_sums.figures import CERTIFICATES, of_study
     from entropy_sums.report import write
-    from entropy_sums.tables import final_table
+    from entropy_sums.study.pictures import CERTIFICATES
+    from entropy_sums.tables.final import final_table
 
     grid = _grid(options)
     folder = grid.whole.folder
-    figures = [folder / "figures" / name for name in (*of_study(grid), CERTIFICATES)]
+    figures = [folder / "figures" / name for name in (*grid.pictures, CERTIFICATES)]
     tree = _tree(folder / "traces.nc")
     write(tree, figures, final_table(tree), options.output or folder / "report.html")
 
@@ -327,7 +330,7 @@ def _tree(path: Path):
     """A collected file, read whole: figures and tables look at every number many times."""
     import xarray as xr
 
-    from entropy_sums.traces.collect import TraceError
+    from entropy_sums.collect import TraceError
 
     if not path.exists():
         raise TraceError(f"{path}: not there; `entropy-sums collect` writes it")

@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis.example import example_tree
-from entropy_sums.traces.schema import PER_RUN, PER_STEP
+from entropy_sums.quantities import PER_RUN, PER_STEP
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from entropy_sums.models import build
-from entropy_sums.models.settings import MODELS
+from entropy_sums.models.catalogue import MODELS
 from entropy_sums.study import plugins
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.grid import Grid
@@ -16,7 +16,7 @@ from entropy_sums.study.schema import read
 STUDY = "study: a\nplugins: [mine.py]\naxes: {model: [vae1, wide_vae], dataset: [pca], seed: [0, 1]}\n"
 
 SETTINGS = """\
-from entropy_sums.models.settings import VAE1Settings
+from entropy_sums.models.vae.settings import VAE1Settings
 
 
 class WideVAESettings(VAE1Settings):
@@ -27,7 +27,7 @@ class WideVAESettings(VAE1Settings):
 MODELS = {"wide_vae": WideVAESettings}
 """
 CODE = """\
-from entropy_sums.models.gaussian_vae import vae1
+from entropy_sums.models.vae.gaussian import vae1
 from mine_helper import answer
 
 
