@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -18,6 +19,18 @@ VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
 CLOSING = {"entropies": "weighted", "observation_entropy": "pseudo"}
 """Setting that says which entropies stand in the entropy sum → those that the objective meets at stationary points."""
+
+
+class Ability(StrEnum):
+    """An ability that some models have beside their bound; the protocols of `models.abilities` say what it takes."""
+
+    MAXIMISE = "a step of EM (`maximise`)"
+    LANDSCAPE = "an objective that is one function all along a search (`landscape`)"
+    WEIGHTS = "importance weights (`log_weights`)"
+    ANNEALING = "a partition function that annealing brackets (`bracket`)"
+    DICTIONARY = "a vector of the data space for each latent (`dictionary`)"
+    INFORMED = "knowledge of the distribution of its data (`inform`)"
+    PRIOR_WEIGHT = "a prior that training may weight (`prior_weight`)"
 
 
 class ModelSettings(Settings):
