@@ -33,7 +33,7 @@ def render(name: str, tree: xr.DataTree, path: Path | str) -> None:
     """
     from entropy_sums.analysis import cells
     from entropy_sums.figures.save import save
-    
+
     figure, part = split(name)
     narrowed = {"dataset": cells.narrow, "panels": cells.panels}
     if part is not None:
