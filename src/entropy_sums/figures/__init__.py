@@ -76,9 +76,8 @@ def of_study(grid: Grid) -> list[str]:
 
 
 def parts(datasets: Iterable[Any], panels: Mapping[str, Mapping[str, Panel]]) -> dict[str, list[str]]:
-    """What there can be a picture of each of: datasets, and published figures that have curves in their panels."""
-    with_curves = [figure for figure, named in panels.items() if any(panel.rows for panel in named.values())]
-    return {"dataset": list(map(str, datasets)), "panels": with_curves}
+    """What there can be a picture of each of: datasets, and published figures that the study has panels of."""
+    return {"dataset": list(map(str, datasets)), "panels": list(panels)}
 
 
 def split(name: str) -> tuple[str, str | None]:
