@@ -95,6 +95,12 @@ def test_settings_of_a_block_leave_the_names_of_jobs_alone():
     assert list(grid({"with": {"steps": 7}}).jobs) == ["vae1/pca/seed=0-1"]
 
 
+def test_what_is_excluded_of_a_block_need_not_have_its_axes():
+    axes = {**AXES, "model": ["vae1", "linear_vae"]}
+    own = grid({"decoder_width": [3, 4]}, axes=axes, exclude=[{"model": "linear_vae", "dataset": "pca"}])
+    assert found(own, "model", "decoder_width") == [("vae1", 3), ("vae1", 4)]
+
+
 def test_a_block_may_have_some_of_the_seeds():
     own = grid(
         {"latent_dim": 3}, {"latent_dim": 4, "seed": 1}, {"latent_dim": [3, 5], "seed": {"count": 1, "start": 5}}

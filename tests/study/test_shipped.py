@@ -4,15 +4,17 @@ After a change that is meant to alter them, `python tests/study/test_shipped.py`
 """
 
 import csv
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
 from entropy_sums import figures
 from entropy_sums.study.grid import Grid, digest
 from entropy_sums.study.plan import cost, describe
-from entropy_sums.study.schema import read
+from entropy_sums.study.schema import Study, read
 
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).with_name("shipped.csv")
@@ -45,6 +47,15 @@ def test_every_size_draws_what_it_has_runs_of(path, size):
 def test_the_default_size_is_for_two_cores(path):
     seconds = sum(cost(job).seconds for job in Grid(read(path), path).jobs.values())
     assert seconds < 2 * 60 * MINUTES.get(path.stem, 15)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_the_first_line_points_editors_to_the_schema(path):
+    """It is the present one, which `entropy-sums schema > config/study.schema.json` writes, and accepts the file."""
+    name = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+    schema = json.loads((path.parent / name).read_text(encoding="utf-8"))
+    assert schema == Study.model_json_schema()
+    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema)
 
 
 def summary(path, size):

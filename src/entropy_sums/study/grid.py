@@ -179,7 +179,7 @@ class Grid:
 
     @cached_property
     def axes(self) -> dict[str, list[Scalar]]:
-        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells; excluded ones too."""
+        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells.."""
         axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
         for cell, parts in self._formed.items():
             for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):

@@ -102,7 +102,7 @@ class Resolver:
         self._axes = {axis: self._axis("axes", axis, values, self._places) for axis, values in study.axes.items()}
         grids = [self._block(f"grids.{i}", block, study.exclude) for i, block in enumerate(study.grids)]
         self._named = study.model_copy(update={"axes": self._axes, "grids": grids}).named
-        self._check_axes_differ()
+        self._check_axes_differ(grids)
         for i, block in enumerate(grids):
             self._check_no_axis(f"grids.{i}.with", block.together, "write it as a key of the block")
         overrides = [
@@ -310,7 +310,9 @@ class Resolver:
             for key, name in {**keys, **{f"with.{name}": name for name in together}}.items():
                 place = self._place(name, *pair)
                 if place is not None and taken.setdefault(place, key) != key:
-                    raise StudyError(f"{self.source}: {section}.{key}: is {taken[place]} of this block, too; keep one")
+                    raise StudyError(
+                        f"{self.source}: {section}.{key}: stands in this block as {taken[place]}, too; keep one"
+                    )
         return block.model_copy(update={**values, "vary": vary, "together": together})
 
     def _check_all_have(self, where: str, axis: str, pairs: Sequence[Pair]) -> None:
@@ -340,13 +342,17 @@ class Resolver:
             if place is not None and place == self._place(axis, *pair):
                 raise StudyError(f"{self.source}: {section}.{name}: is an axis; {fix}")
 
-    def _check_axes_differ(self) -> None:
+    def _check_axes_differ(self, grids: Sequence[Block]) -> None:
         for pair in self._places:
             taken: dict[Place, str] = {}
             for axis in self._named:
                 place = None if axis in IDENTITY_AXES else self._place(axis, *pair)
                 if place is not None and taken.setdefault(place, axis) != axis:
-                    raise StudyError(f"{self.source}: axes: {taken[place]!r} and {axis!r} are one setting; keep one")
+                    naming = [f"grids.{i}" for i, block in enumerate(grids) if axis in {**block.values, **block.vary}]
+                    section = "axes" if axis in self._axes else naming[0]
+                    raise StudyError(
+                        f"{self.source}: {section}: {taken[place]!r} and {axis!r} are one setting; keep one name"
+                    )
 
     def _rule(self, section: str, rule: Mapping[str, Scalar | list[Scalar]]) -> dict[str, Scalar | list[Scalar]]:
         """A rule with lists of values as the axes have them."""
