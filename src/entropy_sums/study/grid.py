@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
@@ -18,8 +18,8 @@ from entropy_sums.data.base import DatasetSettings
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.settings import PROTOCOL
-from entropy_sums.study import pictures, plugins
-from entropy_sums.study.errors import StudyError, nearest
+from entropy_sums.study import fitting, pictures, plugins
+from entropy_sums.study.errors import CombinationError, StudyError, nearest
 from entropy_sums.study.resolve import Resolver, compatible, matches
 from entropy_sums.study.schema import Panel, Scalar, Study, with_curves
 from entropy_sums.training.settings import TrainingSettings
@@ -112,17 +112,26 @@ class Column:
         folder: of their jobs: model, dataset, and each further unpacked axis.
         further: packed axis → value, where that is not the value that the runs would have without the axis.
         signature: what the runs of a pack must have in common: everything but packed settings and the seed.
+        misfits: why its model, data and training do not fit together; none where they do.
+        runs: none where settings cannot be together.
     """
 
     folder: tuple[str, ...]
     further: Mapping[str, Scalar]
     signature: str
+    misfits: tuple[str, ...]
     runs: tuple[Run, ...]
 
     @property
     def dataset(self) -> str:
         """The dataset of all its runs."""
-        return self.runs[0].dataset
+        return self.folder[1]
+
+    @property
+    def cell(self) -> str:
+        """What a line about it calls it."""
+        packed = ",".join(f"{axis}={_text(value)}" for axis, value in self.further.items())
+        return "/".join([*self.folder, *([packed] if packed else [])])
 
 
 class Grid:
@@ -230,8 +239,16 @@ class Grid:
 
     @property
     def left_out(self) -> list[str]:
-        """A line about each dataset that is left out."""
+        """A line about each reason why cells are left out, and about each dataset that is."""
+        return [*self._missing_lines, *(f"{self.source}: fit: left out, {line}" for line in self._misfit_lines)]
+
+    @property
+    def _missing_lines(self) -> list[str]:
         return [f"{self.source}: skip_missing: {dataset} {why}" for dataset, why in self.missing.items()]
+
+    @property
+    def _misfit_lines(self) -> list[str]:
+        return fitting.lines((column.cell, reason) for column in self._present_columns for reason in column.misfits)
 
     def dimensions(self, model: str) -> dict[str, list[Scalar]]:
         """The axes of a model with the values that its runs have, both in the order of the study."""
@@ -296,15 +313,28 @@ class Grid:
         return columns
 
     @cached_property
-    def _columns(self) -> list[Column]:
+    def _present_columns(self) -> list[Column]:
         columns = [c for c in self._whole_columns if c.dataset not in self.missing or self._has_data(c)]
         if not columns:
-            lines = "\n".join(self.left_out)
+            lines = "\n".join(self._missing_lines)
             raise StudyError(f"{lines}\n{self.source}: axes.dataset: none is at hand; add one that needs no file")
         return columns
 
+    @cached_property
+    def _columns(self) -> list[Column]:
+        columns = [column for column in self._present_columns if not column.misfits]
+        cells, lost = len(self._present_columns), len(self._present_columns) - len(columns)
+        if lost and (self.whole.fit == "error" or not columns):
+            lines = [f"{self.source}: {line}" for line in self._misfit_lines]
+            if columns:
+                lines.append(
+                    f"{self.source}: fit: {lost} of {cells} cells cannot be; write fit: skip to leave them out"
+                )
+            raise StudyError("\n".join(lines))
+        return columns
+
     def _has_data(self, column: Column) -> bool:
-        return self.data_path(data_name(column.runs[0])).exists()
+        return any(self.data_path(data_name(run)).exists() for run in column.runs[:1])
 
     def _columns_of(self, model: str, dataset: str) -> Iterator[Column]:
         places = self._resolver.applicable(model, dataset)
@@ -312,7 +342,6 @@ class Grid:
         dims = [axis for axis in self.whole.axes if axis in places or axis in ("dataset", "seed")]
         for kept in self._kept_cells(model, dataset, list(places)):
             chosen = {axis: kept[0][axis] for axis in places}
-            settings = self._resolver.resolve(model, dataset, chosen)
             self._resolver.check_panels({**chosen, "model": model, "dataset": dataset}, [cell["seed"] for cell in kept])
             # By name, so that neither the order of the axes nor a further one changes what a job is called
             further = {
@@ -321,15 +350,22 @@ class Grid:
                 if chosen[axis] != self._resolver.default(axis, model, dataset, chosen)
             }
             unpacked = [f"{axis}={_text(value)}" for axis, value in further.items() if axis not in packed]
+            column = partial(
+                Column,
+                folder=(model, dataset, *unpacked),
+                further={axis: value for axis, value in further.items() if axis in packed},
+            )
+            try:
+                settings = self._resolver.resolve(model, dataset, chosen)
+            except CombinationError as error:
+                reason = "; ".join(line.removeprefix(f"{self.source}: ") for line in str(error).splitlines())
+                yield column(signature="", misfits=(reason,), runs=())
+                continue
             runs = tuple(
                 Run(model, dataset, int(full["seed"]), {axis: full[axis] for axis in dims}, *settings) for full in kept
             )
-            yield Column(
-                folder=(model, dataset, *unpacked),
-                further={axis: value for axis, value in further.items() if axis in packed},
-                signature=_signature(runs[0]),
-                runs=runs,
-            )
+            misfits = fitting.misfits(settings.model, settings.dataset, settings.training)
+            yield column(signature=_signature(runs[0]), misfits=tuple(misfits), runs=runs)
 
     def _kept_cells(self, model: str, dataset: str, axes: list[str]) -> Iterator[list[dict[str, Scalar]]]:
         """The combinations of values that are not excluded, or that panels show, each with its seeds.

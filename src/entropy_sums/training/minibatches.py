@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.bound import Bound
-from entropy_sums.models.model import DirectedModel, Model
+from entropy_sums.models.model import Model
 
 PREFIX = "batch_"
 
@@ -17,19 +17,9 @@ class Minibatches:
     Args:
         steps: of the training.
         model: that is trained, by the gradient of its bound.
-
-    Raises:
-        ValueError: the objective of the model is not its bound, so that no forward pass has the bound.
     """
 
     def __init__(self, steps: int, model: Model) -> None:
-        own = type(model)
-        bounds = Model.objective, DirectedModel.objective, DirectedModel.landscape
-        if not {own.objective, getattr(own, "landscape", own.objective)} <= {*bounds}:
-            raise ValueError(
-                f"training.evaluation.batches: {type(model).__name__} is trained by another objective than its bound, "
-                "which no minibatch has; write batches: false"
-            )
         like = next(model.parameters())
         shape = steps, model.replicas
         self.values = {
