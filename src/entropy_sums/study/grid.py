@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
@@ -18,9 +18,9 @@ from entropy_sums.data.base import DatasetSettings
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.settings import PROTOCOL
-from entropy_sums.study import pictures, plugins
+from entropy_sums.study import fitting, pictures, plugins
 from entropy_sums.study.blocks import Part, cells, matches
-from entropy_sums.study.errors import StudyError, nearest
+from entropy_sums.study.errors import CombinationError, StudyError, nearest
 from entropy_sums.study.resolve import Resolver
 from entropy_sums.study.schema import Panel, Scalar, Study
 from entropy_sums.training.settings import TrainingSettings
@@ -117,18 +117,27 @@ class Column:
         further: packed axis → value, where that is not the value that the runs would have without the axis.
         signature: what the runs of a pack must have in common: everything but packed settings and the seed.
         parts: keys of the parts of the study that have some of the runs.
+        misfits: why model, data and training do not fit together; none where they do.
+        runs: none where settings cannot be together.
     """
 
     folder: tuple[str, ...]
     further: Mapping[str, Scalar]
     signature: str
     parts: tuple[str, ...]
+    misfits: tuple[str, ...]
     runs: tuple[Run, ...]
 
     @property
     def dataset(self) -> str:
         """The dataset of all its runs."""
-        return self.runs[0].dataset
+        return self.folder[1]
+
+    @property
+    def cell(self) -> str:
+        """What a line about it calls it."""
+        packed = ",".join(f"{axis}={_text(value)}" for axis, value in self.further.items())
+        return "/".join([*self.folder, *([packed] if packed else [])])
 
 
 class Grid:
@@ -247,8 +256,16 @@ class Grid:
 
     @property
     def left_out(self) -> list[str]:
-        """A line about each dataset that is left out."""
+        """A line about each dataset that is left out, and about each reason why other cells are."""
+        return [*self._missing_lines, *(f"{self.source}: fit: left out, {line}" for line in self._misfit_lines)]
+
+    @property
+    def _missing_lines(self) -> list[str]:
         return [f"{self.source}: skip_missing: {dataset} {why}" for dataset, why in self.missing.items()]
+
+    @property
+    def _misfit_lines(self) -> list[str]:
+        return fitting.lines((column.cell, reason) for column in self._present_columns for reason in column.misfits)
 
     def dimensions(self, model: str) -> dict[str, list[Scalar]]:
         """The axes of a model with the values that its runs have, both in the order of the study."""
@@ -351,22 +368,32 @@ class Grid:
                 yield complete, [s for s in seeds if not any(matches(rule, complete | {"seed": s}) for rule in exclude)]
 
     @cached_property
-    def _columns(self) -> list[Column]:
+    def _present_columns(self) -> list[Column]:
         columns = [c for c in self._whole_columns if c.dataset not in self.missing or self._has_data(c)]
         if not columns:
-            lines = "\n".join(self.left_out)
+            lines = "\n".join(self._missing_lines)
             raise StudyError(f"{lines}\n{self.source}: axes.dataset: none is at hand; add one that needs no file")
         return columns
 
+    @cached_property
+    def _columns(self) -> list[Column]:
+        columns = [column for column in self._present_columns if not column.misfits]
+        cells, lost = len(self._present_columns), len(self._present_columns) - len(columns)
+        if lost and (self.whole.fit == "error" or not columns):
+            lines = [f"{self.source}: {line}" for line in self._misfit_lines]
+            if columns:
+                lines.append(f"{self.source}: fit: {lost} of {cells} cells cannot be; `fit: skip` leaves them out")
+            raise StudyError("\n".join(lines))
+        return columns
+
     def _has_data(self, column: Column) -> bool:
-        return self.data_path(data_name(column.runs[0])).exists()
+        return any(self.data_path(data_name(run)).exists() for run in column.runs[:1])
 
     def _column(self, cell: dict[str, Scalar], parts: Sequence[tuple[Part, list[Scalar]]]) -> Column:
         model, dataset = str(cell["model"]), str(cell["dataset"])
         places = self._resolver.applicable(model, dataset)
         chosen = {axis: cell[axis] for axis in places}
         own = self._resolver.agreed(cell, parts)
-        settings = self._resolver.resolve(model, dataset, chosen, own)
         # By name, so that neither the order of the axes nor a further one changes what a job is called
         further = {
             axis: chosen[axis]
@@ -374,19 +401,24 @@ class Grid:
             if chosen[axis] != self._resolver.default(axis, model, dataset, chosen, own)
         }
         unpacked = [f"{axis}={_text(value)}" for axis, value in further.items() if not places[axis].packed]
+        column = partial(
+            Column,
+            folder=(model, dataset, *unpacked),
+            further={axis: value for axis, value in further.items() if places[axis].packed},
+            parts=tuple(dict.fromkeys(part.key for part, _ in parts)),
+        )
+        try:
+            settings = self._resolver.resolve(model, dataset, chosen, own)
+        except CombinationError as error:
+            reason = "; ".join(line.removeprefix(f"{self.source}: ") for line in str(error).splitlines())
+            return column(signature="", misfits=(reason,), runs=())
         dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
         found = {seed for _, seeds in parts for seed in seeds}
         full = [{**cell, "seed": seed} for seed in self.axes["seed"] if seed in found]
         runs = tuple(
             Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings) for each in full
         )
-        return Column(
-            folder=(model, dataset, *unpacked),
-            further={axis: value for axis, value in further.items() if places[axis].packed},
-            signature=_signature(runs[0]),
-            parts=tuple(dict.fromkeys(part.key for part, _ in parts)),
-            runs=runs,
-        )
+        return column(signature=_signature(runs[0]), misfits=tuple(fitting.misfits(*settings)), runs=runs)
 
     def _packs(self, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Run, Mapping[str, Scalar]]]]:
         """Packs of the runs of columns that fit into one pack seed by seed."""

@@ -120,7 +120,10 @@ class Block(Settings):
         return content
 
 
-PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+LONGEST_PART = 100
+"""Characters of a name: file systems take 255 bytes, and two names and a suffix are put together."""
+
+PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=LONGEST_PART)]
 """A name that files are called by."""
 
 
@@ -191,6 +194,9 @@ class Study(Settings):
     """Folder of all results."""
     data_dir: Path = Path("data")
     """Folder of the user's and of downloaded data files."""
+    fit: Literal["error", "skip"] = Field(default="error", exclude=True)
+    """What becomes of cells whose model, data and training do not fit together: an `error` names them before anything
+    runs, `skip` leaves them out, with a line for each reason."""
     skip_missing: bool = False
     """Whether datasets whose files are not at hand are left out, with a line that says so; nothing is downloaded for
     them. Otherwise a file that is not there is an error."""
