@@ -10,9 +10,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
-from entropy_sums.models.catalogue import MODELS
 from entropy_sums.quantities import NAMES
 from entropy_sums.settings import Settings
 from entropy_sums.study.errors import StudyError, blocks, explained, nearest
@@ -79,10 +77,10 @@ class Resolver:
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
-        # Another study with other plugins may be read before this one is gone through
-        self._models = {str(model): MODELS[str(model)] for model in study.axes["model"]}
-        pairs = product(self._models, map(str, study.axes["dataset"]))
-        self._places = {(m, d): _places(self._models[m], DATASETS[d], len(study.training.phases)) for m, d in pairs}
+        self._models, self._datasets = study.catalogue.models, study.catalogue.datasets
+        pairs = product(map(str, study.axes["model"]), map(str, study.axes["dataset"]))
+        phases = len(study.training.phases)
+        self._places = {(m, d): _places(self._models[m], self._datasets[d], phases) for m, d in pairs}
         self._default = cache(self._find_default)
         self._validated: dict[tuple[type[Settings], str], Settings] = {}
         for name, value in study.settings.items():
@@ -158,7 +156,7 @@ class Resolver:
                 assigned[place] = value
         return Cell(
             self._validate(self._models[model], f"settings of model {model}", "model", assigned),
-            self._validate(DATASETS[dataset], f"settings of dataset {dataset}", "dataset", assigned),
+            self._validate(self._datasets[dataset], f"settings of dataset {dataset}", "dataset", assigned),
             self._validate(TrainingSettings, "training", "training", assigned),
         )
 
