@@ -37,6 +37,8 @@ except StudyError as error:
     raise WorkflowError(error)
 # Of every command: which study
 STUDY = shlex.join([*(["--size", SIZE] if SIZE else []), STUDY_FILE])
+# Of commands that read traces.nc: whose plugins have figures and tables
+PLUGINS = shlex.join(["--study", STUDY_FILE, *(["--size", SIZE] if SIZE else [])])
 
 # Snakemake leaves the name of a variable that is not set as it is, and SLURM would be asked for an account "$…".
 # Only before submission: within a job such variables are gone, and no matter.

@@ -16,5 +16,6 @@ rule report:
     params:
         study=STUDY,
         code=source_digest("report.py", "templates", "figures", "analysis", "tables"),
+        plugin_code=[t.source for t in GRID.whole.catalogue.tables.values()],
     shell:
         "entropy-sums report {params.study} --output {output:q} 2> {log:q}"

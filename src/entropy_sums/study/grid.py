@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby, product
 from math import prod
@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.settings import PROTOCOL
-from entropy_sums.study import fitting, pictures, plugins
+from entropy_sums.study import fitting, pictures
 from entropy_sums.study.blocks import Part, cells, matches
 from entropy_sums.study.errors import CombinationError, StudyError, nearest
 from entropy_sums.study.resolve import Resolver
@@ -44,6 +43,7 @@ class Run:
     Attributes:
         coordinates: axis → value as its setting reads it, for all axes that this model and dataset have a setting
             for, except `model`.
+        code: `model` and `dataset`, where they are of plugins → digest of their code.
     """
 
     model: str
@@ -53,17 +53,25 @@ class Run:
     model_settings: ModelSettings
     dataset_settings: DatasetSettings
     training: TrainingSettings
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All settings, defaults included, as plain JSON types; of the model of a plugin also a digest of its code."""
-        code = plugins.source(type(self.model_settings))
+        """All settings, defaults included, as plain JSON types; of what plugins bring also a digest of its code."""
         return {
-            "model": {"name": self.model, **code, **self.model_settings.model_dump(mode="json")},
-            "dataset": {"name": self.dataset, **self.dataset_settings.model_dump(mode="json")},
+            "model": {"name": self.model, **self.source("model"), **self.model_settings.model_dump(mode="json")},
+            "dataset": {
+                "name": self.dataset,
+                **self.source("dataset"),
+                **self.dataset_settings.model_dump(mode="json"),
+            },
             "training": self.training.model_dump(mode="json"),
             "seed": self.seed,
         }
+
+    def source(self, part: str) -> dict[str, str]:
+        """What a configuration says of code that is not ours, of the `model` or the `dataset`; of our own nothing."""
+        return {"source": self.code[part]} if part in self.code else {}
 
     def identity(self, data_checksum: str) -> str:
         """Digest of all that determines the trace: settings, data and the version of the code that computes it."""
@@ -94,8 +102,9 @@ class Job:
 
 
 def data_name(run: Run) -> str:
-    """Name of the data file of a run, without suffix."""
-    return f"{run.dataset}-{digest(run.dataset_settings.model_dump(mode='json'))[:DIGITS]}"
+    """Name of the data file of a run, without suffix: dataset and digest of its settings, and of a plugin's code."""
+    made_by = {**run.source("dataset"), **run.dataset_settings.model_dump(mode="json")}
+    return f"{run.dataset}-{digest(made_by)[:DIGITS]}"
 
 
 def digest(value: Any) -> str:
@@ -177,7 +186,7 @@ class Grid:
         cells = Counter(column.dataset for column in self._whole_columns)
         reasons = {}
         for name, number in lacking.items():
-            if (why := DATASETS[name].missing(self.whole.data_dir)) is not None:
+            if (why := self.whole.catalogue.datasets[name].missing(self.whole.data_dir)) is not None:
                 some = "" if number == cells[name] else f" in {number} of {cells[name]} cells"
                 reasons[name] = f"is left out{some}: {why}"
         return reasons
@@ -216,8 +225,9 @@ class Grid:
     def pictures(self) -> list[str]:
         """Names of all pictures that the study asks for of what it has runs of."""
         present = pictures.parts(self.datasets, self.panels)
-        known = {*pictures.FIGURES, *pictures.names(list(pictures.FIGURES), present)}
-        return pictures.names([figure for figure in self.whole.figures if figure in known], present)
+        figures = self.whole.catalogue.figures
+        known = {*figures, *pictures.names(list(figures), present, figures)}
+        return pictures.names([figure for figure in self.whole.figures if figure in known], present, figures)
 
     def cells_of(self, part: str) -> int:
         """Number of cells, seeds aside, that a part of the study has, such as `grids.0`."""
@@ -415,8 +425,10 @@ class Grid:
         dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
         found = {seed for _, seeds in parts for seed in seeds}
         full = [{**cell, "seed": seed} for seed in self.axes["seed"] if seed in found]
+        code = self.whole.catalogue.code(type(settings.model), type(settings.dataset))
         runs = tuple(
-            Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings) for each in full
+            Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings, code)
+            for each in full
         )
         return column(signature=_signature(runs[0]), misfits=tuple(fitting.misfits(*settings)), runs=runs)
 

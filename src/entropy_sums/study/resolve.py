@@ -10,9 +10,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
-from entropy_sums.models.catalogue import MODELS
 from entropy_sums.quantities import NAMES
 from entropy_sums.settings import Settings
 from entropy_sums.study.blocks import Part, listed, matches
@@ -89,10 +87,9 @@ class Resolver:
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
-        # Another study with other plugins may be read before this one is gone through
-        self._models = {str(model): MODELS[str(model)] for model in study.named["model"]}
+        self._models, self._datasets = study.catalogue.models, study.catalogue.datasets
         phases = len(study.training.phases)
-        self._places = {(m, d): _places(self._models[m], DATASETS[d], phases) for m, d in _pairs_of(study)}
+        self._places = {(m, d): _places(self._models[m], self._datasets[d], phases) for m, d in _pairs_of(study)}
         self._defaults: dict[tuple[str, ...], Any] = {}
         self._validated: dict[tuple[type[Settings], str], Settings] = {}
         self._unchecked: list[tuple[str, str, list[Scalar]]] = []
@@ -215,7 +212,7 @@ class Resolver:
                 assigned[place] = value
         return Cell(
             self._validate(self._models[model], f"settings of model {model}", "model", assigned),
-            self._validate(DATASETS[dataset], f"settings of dataset {dataset}", "dataset", assigned),
+            self._validate(self._datasets[dataset], f"settings of dataset {dataset}", "dataset", assigned),
             self._validate(TrainingSettings, "training", "training", assigned),
         )
 
