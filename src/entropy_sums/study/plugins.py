@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from entropy_sums.data.base import DatasetSettings
 from entropy_sums.models.base import ModelSettings
@@ -232,7 +232,7 @@ def _reference_problem(key: str, reference: Any, space: Space | None) -> str | N
     return _missing(key, reference, space)
 
 
-def _is_reference(text: Any) -> bool:
+def _is_reference(text: Any) -> TypeGuard[str]:
     return isinstance(text, str) and bool(re.fullmatch(r"[\w.]+:[\w.]+", text))
 
 
