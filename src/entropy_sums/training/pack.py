@@ -75,7 +75,7 @@ class Pack:
         self._check_subsets(len(heldout))
         if isinstance(self.model, Informed):
             self.model.inform(truth or {})
-        subject = Subject(self.model, replicas, self.data, heldout)
+        subject = Subject.on(self.model, replicas, self.data, heldout)
         self.recorders = [recorder(subject) for recorder in RECORDERS if recorder.applies(subject)]
         self.trace = Recording(diverged_at=np.full(len(replicas), np.nan))
         self.step, self.seconds = 0, 0.0
