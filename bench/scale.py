@@ -149,7 +149,7 @@ def starts(folder: Path, scale: int) -> Iterator[Row]:
     del scale
     yield "`--help`", "", cost(*CLI, "--help"), "0.3 s"
     yield "`status`", "100 jobs, none begun", cost(*CLI, "status", study(folder, 100, PACK)), ""
-    yield "imports of `train`", "", cost(*PYTHON, "import entropy_sums.training.run"), ""
+    yield "imports of `train`", "", cost(*PYTHON, "import entropy_sums.job"), ""
     yield "imports of torch alone", "", cost(*PYTHON, "import torch"), ""
 
 

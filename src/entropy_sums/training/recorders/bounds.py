@@ -25,7 +25,7 @@ class TrainingBound(Recorder):
         super().__init__(subject)
         certificate = closing = None
         if subject.settings.certificate:
-            certificate = certify(self.model, subject.train, trials=CERTIFICATE_TRIALS)
+            certificate = certify(self.model, subject.data, trials=CERTIFICATE_TRIALS)
             closing = self._closing()
         plain = subject.evaluations[""]
         self._evaluate = Evaluation(plain.data, plain.seeds, plain.samples, plain.purpose, certificate, closing)
@@ -50,7 +50,7 @@ class TrainingBound(Recorder):
 
     def _closing(self) -> tuple[Model, Certificate] | None:
         """The model with the entropies that its objective meets at stationary points, if it has other ones."""
-        replicas, data = self.subject.replicas, self.subject.train
+        replicas, data = self.subject.replicas, self.subject.data
         settings = [replica.model.closing() for replica in replicas]
         if settings == [replica.model for replica in replicas]:
             return None

@@ -8,8 +8,9 @@ import pytest
 from entropy_sums.models import MODELS
 from entropy_sums.quantities import BATCHES
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 from interruption import interrupted
 
 POINTS = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
@@ -38,7 +39,7 @@ def test_full_batches_without_noise_have_what_the_trace_has():
 def test_the_first_minibatch_by_hand():
     """At the initial parameters; later ones differ."""
     made = pack()
-    x, noise = made._phase(0).batches(0)
+    x, noise = Phase(made.data, made.model, made.replicas, 0, 0).batches(0)
     bound = made.model.bound(x, noise)
     expected = {"batch_elbo": bound.elbo.tolist(), "batch_entropy_sum": bound.entropy_sum.tolist()}
     at_end = made.run().at_end
