@@ -231,7 +231,7 @@ def _train(options: argparse.Namespace) -> int:
         )
     data = options.data or _data_file(grid, job.data)
     from entropy_sums.job import train
-    from entropy_sums.training.trace import Interrupted
+    from entropy_sums.training.pack import Interrupted
 
     output = options.output or grid.trace_path(job.name)
     try:

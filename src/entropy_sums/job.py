@@ -16,8 +16,8 @@ from entropy_sums.quantities import TRUTH
 from entropy_sums.study.grid import Job
 from entropy_sums.traces.write import Header, to_dataset, write
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.schedules import epochs
-from entropy_sums.training.trace import Replica
 
 MALLOC_OPTIONS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 2**28)}
 """Of mallopt(3). Mapped memory goes back at once, and the kernel clears each page of it anew at every step: larger

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from entropy_sums.training.trace import Interrupted, Replica
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
@@ -19,7 +20,6 @@ from entropy_sums.models.binary import rbm as sides
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Interrupted, Replica
 from machines import scattered
 
 REPLICAS, POINTS, DIM, UNITS = 3, 7, 4, 2

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from entropy_sums.training.trace import Replica
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -37,7 +38,6 @@ from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 from interruption import interrupted, same_end
 
 pytestmark = pytest.mark.usefixtures("float64")

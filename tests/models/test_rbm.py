@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from entropy_sums.training.trace import Interrupted, Replica
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
@@ -23,7 +24,6 @@ from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Interrupted, Replica
 from interruption import interrupted, same_end
 from machines import scattered
 

@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 import torch
+from entropy_sums.training.optimizers.packed import OPTIMIZERS, PackedOptimizer
 from torch import nn
 
-from entropy_sums.training.optimizers.packed import OPTIMIZERS, PackedOptimizer
 from entropy_sums.training.settings import Optimizer, PhaseSettings
 
 TORCH = {

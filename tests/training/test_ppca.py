@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from entropy_sums.training.trace import Replica
 from sklearn.decomposition import PCA
 
 from entropy_sums.data import load
@@ -11,7 +12,6 @@ from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models import MODELS
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 DIM, LATENTS = 5, 2
 

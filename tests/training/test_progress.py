@@ -3,12 +3,12 @@
 import sys
 
 import numpy as np
+from entropy_sums.training.trace import Replica
 
 from entropy_sums.models import MODELS
 from entropy_sums.progress import Reporter
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 POINTS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 TRAINING = TrainingSettings(phases=[{"steps": 8, "batch_size": 10}], evaluation={"every": 4, "samples": 2})

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from entropy_sums.training.sparsity import gini, sparsity
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -10,7 +11,6 @@ from scipy import stats
 from entropy_sums.models import MODELS, build
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.randomness import Stream
-from entropy_sums.training.sparsity import gini, sparsity
 
 pytestmark = pytest.mark.usefixtures("float64")
 

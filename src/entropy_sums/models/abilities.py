@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +19,25 @@ class Maximising(Protocol):
 
     def maximise(self, x: Float[Tensor, "*replica points dim"]) -> None:
         """One step of EM on the points x, in place: the ELBO of x is no less than before."""
+        ...
+
+
+@runtime_checkable
+class WithLandscape(Protocol):
+    """A model with an objective that is one function of the parameters all along a search."""
+
+    def landscape(
+        self,
+        x: Float[Tensor, "*replica points dim"],
+        noise: Float[Tensor, "all rows noise"],
+        prior_weight: Float[Tensor, " all"] | None = None,
+    ) -> Callable[[], Tensor]:
+        """What training ascends on x as a function of the parameters as they are when it is called, `(replica,)`.
+
+        Args:
+            x, noise: as for `Model.bound`.
+            prior_weight: weight of the prior in it, of each replica; by default 1.
+        """
         ...
 
 

@@ -39,6 +39,8 @@ class ModelSettings(Settings):
     implementation: ClassVar[str]
     support: ClassVar[Support] = "real"
     """What the observation is a distribution over; other data are refused."""
+    ascends_bound: ClassVar[bool] = True
+    """Whether training ascends the elbo of `Model.bound` itself, which every minibatch then has."""
 
     latent_dim: PositiveInt = 2
     """Number H of latents: latent variables, hidden units, or components of a mixture."""

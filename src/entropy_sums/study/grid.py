@@ -39,7 +39,7 @@ class Run:
     Attributes:
         coordinates: axis → value as its setting reads it, for all axes that this model and dataset have a setting
             for, except `model`.
-        code: `model` and `dataset`, where they are of plugins → digest of their code.
+        code: block of settings that names something of a plugin, as `Catalogue.code` says → digest of its code.
     """
 
     model: str
@@ -61,13 +61,19 @@ class Run:
                 **self.source("dataset"),
                 **self.dataset_settings.model_dump(mode="json"),
             },
-            "training": self.training.model_dump(mode="json"),
+            "training": self._training,
             "seed": self.seed,
         }
 
-    def source(self, part: str) -> dict[str, str]:
-        """What a configuration says of code that is not ours, of the `model` or the `dataset`; of our own nothing."""
-        return {"source": self.code[part]} if part in self.code else {}
+    @property
+    def _training(self) -> dict[str, Any]:
+        whole = self.training.model_dump(mode="json")
+        phases = [{**self.source(f"training.phases.{i}"), **phase} for i, phase in enumerate(whole["phases"])]
+        return {**whole, "phases": phases}
+
+    def source(self, block: str) -> dict[str, str]:
+        """What a configuration says of code that is not ours in a block of settings; of our own nothing."""
+        return {"source": self.code[block]} if block in self.code else {}
 
     def identity(self, data_checksum: str) -> str:
         """Digest of all that determines the trace: settings, data and the version of the code that computes it."""
@@ -331,7 +337,7 @@ class Grid:
                 if chosen[axis] != self._resolver.default(axis, model, dataset, chosen)
             }
             unpacked = [f"{axis}={_text(value)}" for axis, value in further.items() if axis not in packed]
-            code = self.whole.catalogue.code(type(settings.model), type(settings.dataset))
+            code = self.whole.catalogue.code(type(settings.model), type(settings.dataset), settings.training)
             runs = tuple(
                 Run(model, dataset, int(full["seed"]), {axis: full[axis] for axis in dims}, *settings, code)
                 for full in kept

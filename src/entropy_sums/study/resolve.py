@@ -77,6 +77,7 @@ class Resolver:
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
+        self._catalogue = study.catalogue
         self._models, self._datasets = study.catalogue.models, study.catalogue.datasets
         pairs = product(map(str, study.axes["model"]), map(str, study.axes["dataset"]))
         phases = len(study.training.phases)
@@ -193,7 +194,7 @@ class Resolver:
             for place, value in own.items():
                 _follow(tree, place.block)[place.field] = value
             with explained(f"{self.source}: {where}", tree[root], schema):
-                self._validated[key] = schema.model_validate(tree[root])
+                self._validated[key] = schema.model_validate(tree[root], context=self._catalogue)
         return self._validated[key]
 
     def _axis(self, axis: str, values: list[Scalar]) -> list[Scalar]:
@@ -223,7 +224,8 @@ class Resolver:
                 f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
             )
         with explained(f"{self.source}: {section}.{name}", value):
-            return place.reader.dump_python(place.reader.validate_python(value), mode="json")
+            read = place.reader.validate_python(value, context=self._catalogue)
+            return place.reader.dump_python(read, mode="json")
 
     def _panel(self, axes: Mapping[str, list[Scalar]], section: str, panel: Panel) -> Panel:
         """A panel whose cells have values on every axis, and whose settings are as they are read."""

@@ -21,6 +21,7 @@ class BeliefNetworkSettings(ModelSettings):
     """What all belief networks have in common: layers of `latent_dim` binary latents, Bernoulli observation."""
 
     support = "binary"
+    ascends_bound = False
 
     depth: PositiveInt = 1
     """Number of layers of latents."""
@@ -84,6 +85,8 @@ class SBNSettings(BeliefNetworkSettings):
 
 class BoltzmannSettings(ModelSettings):
     """What all restricted Boltzmann machines have in common: how their likelihood is followed."""
+
+    ascends_bound = False
 
     gradient: Literal["exact", "cd", "pcd", "parallel_tempering"] = "pcd"
     """Of the log-likelihood: `exact` over all states of a layer of at most 16 units, or estimated with samples from

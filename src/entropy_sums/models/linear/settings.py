@@ -26,6 +26,7 @@ class SparseCodingSettings(ModelSettings):
     """Laplace prior with learned scales, linear decoder with columns of norm one, one learned variance."""
 
     implementation = "entropy_sums.models.linear.sparse_coding:sparse_coding"
+    ascends_bound = False
 
     prior: Literal["learned", "fixed"] = "learned"
     """Scales of the latents: with `fixed`, the negative control, the gap of the prior does not close."""

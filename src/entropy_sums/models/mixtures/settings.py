@@ -13,6 +13,8 @@ from entropy_sums.settings import Packed
 class MixtureSettings(ModelSettings):
     """What all mixtures have in common: learned mixing weights and the exact posterior."""
 
+    ascends_bound = False
+
     latent_dim: Annotated[int, Field(ge=2)] = 2
     """Number K of components."""
 
