@@ -247,7 +247,12 @@ def _status(options: argparse.Namespace) -> int:
 
     grid = _grid(options)
     status = look(grid, SILENCE if options.silence is None else options.silence)
-    print(json.dumps(status.as_json(), indent=2) if options.json else describe(status, grid, options.all))
+    if options.json:
+        print(json.dumps({**status.as_json(), "left_out": grid.left_out}, indent=2))
+    else:
+        print(describe(status, grid, options.all))
+        for line in grid.left_out:
+            print(line, file=sys.stderr)
     return int(status.runs[State.FAILED] > 0)
 
 

@@ -484,7 +484,7 @@ OTHER_MISTAKES = {
     "no code": (with_all("mine_draw:draw", "mine_drew:draw"), "draw 'mine_drew:draw': no module 'mine_drew' beside"),
     "no function": (with_all("mine_draw:caption", "mine_draw"), "caption is 'mine_draw'; write caption='module:"),
     "our table": (with_all('{"counts"', '{"final"'), "TABLES: 'final': 'final' is a table already; choose another"),
-    "no table": (with_all('Table("mine_draw:count", "Counts")', "1"), "TABLES: 'counts': 1 is no table; write Table("),
+    "no table": (with_all('Table("mine_draw:count", "Counts")', "1"), "TABLES: 'counts': 1 is no table; write"),
     "our optimizer": (with_all('"slow"', '"sgd"'), "OPTIMIZERS: 'sgd': 'sgd' is an optimiser already; choose another"),
     "no optimizer": (
         with_all('{"slow": Slow}', '{"slow": 1}'),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.certificates.directions import directions, learned, projections
+from entropy_sums.certificates.verdict import THRESHOLD
 from entropy_sums.models.model import Model, copies
 
 RANK = 1e-11

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,6 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -23,7 +22,7 @@ from entropy_sums.training.optimizers.base import Decay, Optimizer
 from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 
 
-def _known(name: str, info: ValidationInfo) -> str:
+def _known(name: str, info: Any) -> str:
     """The name of an optimiser, of this package or of a plugin of the study."""
     known = _optimizers(info)
     if name not in known:
@@ -31,7 +30,7 @@ def _known(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _optimizers(info: ValidationInfo) -> Mapping[str, type[Optimizer]]:
+def _optimizers(info: Any) -> Mapping[str, type[Optimizer]]:
     """Those of the catalogue of the study, where there is one."""
     return OPTIMIZERS if info.context is None else info.context.optimizers
 
@@ -87,7 +86,7 @@ class PhaseSettings(Settings):
         return found | {"optimizer": "\n".join([found["optimizer"], *choices])}
 
     @model_validator(mode="after")
-    def _as_the_optimizer_takes_them(self, info: ValidationInfo):
+    def _as_the_optimizer_takes_them(self, info: Any):
         self._kind = kind = _optimizers(info)[self.optimizer]
         if kind.full_batch and self.batch_size != "full":
             raise ValueError(
