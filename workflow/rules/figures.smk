@@ -1,5 +1,5 @@
-# Figures in three formats and tables in two, all from the collected file. Their code is a parameter: editing it
-# draws them anew and trains nothing.
+# Draw figures in three formats and write tables in two, from the collected file. The digest of their code is a
+# parameter: after an edit they are made again, and nothing is trained.
 rule figure:
     input:
         f"{FOLDER}/traces.nc",

@@ -1,4 +1,4 @@
-# One self-contained page. `snakemake --report FILE` makes Snakemake's own, with the provenance of every file.
+# Write one self-contained page. `snakemake --report FILE` writes Snakemake's own, with the provenance of each file.
 rule report:
     input:
         traces=f"{FOLDER}/traces.nc",

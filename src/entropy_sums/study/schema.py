@@ -221,11 +221,15 @@ class Study(Settings):
         return self._carried
 
     @model_validator(mode="after")
-    def _complete(self, info: Any):
-        self._carried = catalogue = _catalogue(info)
+    def _with_catalogue(self, info: Any) -> Study:
+        self._carried = _catalogue(info)
+        return self
+
+    @model_validator(mode="after")
+    def _complete(self):
         blocks = {f"grids.{i}": block.values for i, block in enumerate(self.grids)}
         for where, values in {"axes: ": self.axes, **{f"{key}.": values for key, values in blocks.items()}}.items():
-            for axis, known in {"model": catalogue.models, "dataset": catalogue.datasets}.items():
+            for axis, known in {"model": self.catalogue.models, "dataset": self.catalogue.datasets}.items():
                 for value in values.get(axis, []):
                     if value not in known:
                         raise ValueError(f"{where}{axis}: {value!r} is unknown; {nearest(str(value), known)}")
@@ -247,8 +251,7 @@ class Study(Settings):
         if not {"axes", "grids", "panels"} <= info.data.keys():
             return named  # what there are pictures of is not known, and what is wrong with it is said already
         datasets = _named(info.data["axes"], info.data["grids"]).get("dataset", [])
-        parts = pictures.parts(datasets, info.data["panels"])
-        figures = _catalogue(info).figures
+        parts, figures = pictures.parts(datasets, info.data["panels"]), _catalogue(info).figures
         known = [*figures, *pictures.names(list(figures), parts, figures)]
         for figure in named:
             if figure not in known:
@@ -276,9 +279,8 @@ class Study(Settings):
             >>> Study(study="a", axes=axes, training={"evaluation": {"subset_sizes": [10, 100]}}).tables
             ['final', 'subsets']
         """
-        in_segments = any(
-            "segment" in self.catalogue.datasets[str(name)].model_fields for name in self.named["dataset"]
-        )
+        kinds = [self.catalogue.datasets[str(name)] for name in self.named["dataset"]]
+        in_segments = any("segment" in kind.model_fields for kind in kinds)
         asked = {
             "final": True,
             "subsets": self._asks("subset_sizes"),

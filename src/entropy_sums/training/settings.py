@@ -13,6 +13,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     PrivateAttr,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -35,6 +36,11 @@ def _optimizers(info: Any) -> Mapping[str, type[Optimizer]]:
     return OPTIMIZERS if info.context is None else info.context.optimizers
 
 
+# Editors offer ours, and take what a plugin may have
+_NAMES = WithJsonSchema({"anyOf": [{"enum": list(OPTIMIZERS), "type": "string"}, {"type": "string"}]})
+OptimizerName = Annotated[str, AfterValidator(_known), _NAMES]
+
+
 class PhaseSettings(Settings):
     """One phase of training: stochastic gradient ascent on the ELBO."""
 
@@ -50,7 +56,7 @@ class PhaseSettings(Settings):
     """Each replica shuffles the points anew in every epoch, or all go through them as the data have them."""
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
-    optimizer: Annotated[str, AfterValidator(_known)] = "adam"
+    optimizer: OptimizerName = "adam"
     """Optimiser."""
     iterations: PositiveInt = 200
     """Most iterations of a run of `lbfgs`, which begins anew at every step."""
