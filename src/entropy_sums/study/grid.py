@@ -432,7 +432,6 @@ class Grid:
         dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
         found = {seed for _, seeds in parts for seed in seeds}
         full = [{**cell, "seed": seed} for seed in self.axes["seed"] if seed in found]
-        code = self.whole.catalogue.code(type(settings.model), type(settings.dataset))
         runs = tuple(
             Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings, code)
             for each in full
