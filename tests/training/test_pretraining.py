@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from entropy_sums.training.trace import Replica
 
 from entropy_sums.models import MODELS
 from entropy_sums.training.pack import Pack

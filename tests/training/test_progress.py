@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+from entropy_sums.training.trace import Replica
 
 from entropy_sums.models import MODELS
 from entropy_sums.progress import Reporter

@@ -87,6 +87,7 @@ class Resolver:
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
+        self._catalogue = study.catalogue
         self._models, self._datasets = study.catalogue.models, study.catalogue.datasets
         phases = len(study.training.phases)
         self._places = {(m, d): _places(self._models[m], self._datasets[d], phases) for m, d in _pairs_of(study)}
@@ -255,7 +256,7 @@ class Resolver:
             for place, value in own.items():
                 _follow(tree, place.block)[place.field] = value
             with explained(f"{self.source}: {where}", tree[root], schema):
-                self._validated[key] = schema.model_validate(tree[root])
+                self._validated[key] = schema.model_validate(tree[root], context=self._catalogue)
         return self._validated[key]
 
     def _axis(self, section: str, axis: str, values: list[Scalar], pairs: Collection[Pair]) -> list[Scalar]:
@@ -286,7 +287,8 @@ class Resolver:
                 f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
             )
         with explained(f"{self.source}: {section}.{name}", value):
-            return place.reader.dump_python(place.reader.validate_python(value), mode="json")
+            read = place.reader.validate_python(value, context=self._catalogue)
+            return place.reader.dump_python(read, mode="json")
 
     def _block(self, section: str, block: Block, exclude: Sequence[Rule]) -> Block:
         """A block with its values as their settings read them."""

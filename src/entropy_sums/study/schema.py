@@ -173,8 +173,8 @@ class Study(Settings):
     study: PathPart
     """Name of the study, and of its folder under `results`."""
     plugins: Plugins = Field(default={})
-    """Models, datasets, figures and tables of your own: Python files, as seen from the folder of the study file, or the
-    names of installed plugins; read as name → digest."""
+    """Models, datasets, figures, tables and optimisers of your own: Python files, as seen from the folder of the study
+    file, or the names of installed plugins; read as name → digest."""
     axes: dict[str, Axis]
     """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
     grids: Annotated[list[Block], Field(min_length=1)] = Field(default=[])

@@ -10,7 +10,6 @@ from entropy_sums.certificates.certificate import Certificate, certify
 from entropy_sums.models import build
 from entropy_sums.models.model import Model
 from entropy_sums.training.evaluation import Evaluation, Record
-from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.randomness import Purpose, generator
 from entropy_sums.training.recorders.base import HELDOUT, Recorder, Subject
 
@@ -46,7 +45,7 @@ class TrainingBound(Recorder):
         other = np.array([phase.prior_weight != 1 for phase in phases])
         other |= np.array([not replica.model.ascends_elbo for replica in replicas])
         other |= np.array([step < replica.model.pretraining for replica in replicas])
-        return np.where(other, np.nan, [OPTIMIZERS[p.optimizer].penalty(p.weight_decay) for p in phases])
+        return np.where(other, np.nan, [p.kind.penalty(p.weight_decay) for p in phases])
 
     def _closing(self) -> tuple[Model, Certificate] | None:
         """The model with the entropies that its objective meets at stationary points, if it has other ones."""
