@@ -204,19 +204,23 @@ def _certify(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from entropy_sums.training.progress import Interrupted, Reporter
+
     grid = _grid(options)
     job = grid.find(options.job)
-    if options.identity not in (None, job.identity):
-        raise ValueError(
-            f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
-            "the study file, or the software, changed meanwhile; start the workflow again"
-        )
-    data = options.data or _data_file(grid, job.data)
-    from entropy_sums.training.run import Interrupted, train
-
     output = options.output or grid.trace_path(job.name)
     try:
-        train(job, data, output, options.device, options.threads, options.checkpoint_seconds)
+        # From here on errors are told to `status` too, such as that of a torch that cannot be imported
+        with Reporter(job, output) as reporter:
+            if options.identity not in (None, job.identity):
+                raise ValueError(
+                    f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
+                    "the study file, or the software, changed meanwhile; start the workflow again"
+                )
+            data = options.data or _data_file(grid, job.data)
+            from entropy_sums.training.run import train
+
+            train(job, data, output, options.device, options.threads, options.checkpoint_seconds, reporter.observe)
     except Interrupted as interruption:
         print(f"{job.name}: {interruption}; a checkpoint is kept, the same command goes on from it", file=sys.stderr)
         return 143

@@ -24,6 +24,7 @@ from entropy_sums.training.evaluation import Evaluation, Record, as_numpy
 from entropy_sums.training.likelihood import estimates
 from entropy_sums.training.minibatches import Minibatches
 from entropy_sums.training.optimizer import PackedOptimizer, climb
+from entropy_sums.training.progress import Interrupted
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
 from entropy_sums.training.settings import TrainingSettings
@@ -43,10 +44,6 @@ class Replica:
     seed: int
     model: ModelSettings
     training: TrainingSettings
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; the checkpoint holds all that is needed to go on."""
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from entropy_sums.study.grid import Job
 from entropy_sums.traces.schema import TRUTH
 from entropy_sums.traces.write import to_dataset, write
 from entropy_sums.training.pack import Interrupted, Pack, Replica
-from entropy_sums.training.progress import Reporter
 from entropy_sums.training.schedules import epochs
 
 MALLOC_OPTIONS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 2**28)}
@@ -49,9 +49,15 @@ def choose_device(name: str) -> torch.device:
 
 
 def train(
-    job: Job, data: Path, output: Path, device: str = "auto", threads: int = 1, checkpoint_seconds: float = 60.0
+    job: Job,
+    data: Path,
+    output: Path,
+    device: str = "auto",
+    threads: int = 1,
+    checkpoint_seconds: float = 60.0,
+    observe: Callable[[Pack], None] = lambda pack: None,
 ) -> None:
-    """Train `job` on the data file and write its trace to `output`.
+    """Train `job` on the data file and write its trace to `output`; `observe` is called as `Pack.run` does.
 
     A checkpoint lies beside the output while training goes on; a job that finds one goes on from it. SIGTERM
     and SIGINT write one and end the process.
@@ -71,8 +77,7 @@ def train(
     pack = Pack(replicas, *points, place, identity, checkpoint, checkpoint_seconds, dataset.truth)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())
-    with Reporter(job.name, len(replicas), pack.training.steps) as reporter:
-        trace = pack.run(reporter.observe)
+    trace = pack.run(observe)
     arrays = trace.arrays()
     size = dataset.train.shape[1]
     write(
