@@ -186,7 +186,10 @@ def _data_file(grid, name: str) -> Path:
 
 
 def _certify(options: argparse.Namespace) -> None:
+    from entropy_sums import mkl
     from entropy_sums.figures import CERTIFICATES
+
+    mkl.unlock()
     from entropy_sums.verdicts import describe, verdicts, write
 
     grid = _grid(options)
@@ -204,8 +207,11 @@ def _certify(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from entropy_sums import mkl
     from entropy_sums.training.progress import Interrupted, Reporter
 
+    # A plugin may import torch when the study is read
+    mkl.unlock()
     grid = _grid(options)
     job = grid.find(options.job)
     output = options.output or grid.trace_path(job.name)
