@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 from entropy_sums import reference
-from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.cli import main
 from entropy_sums.study.errors import StudyError
 from entropy_sums.tables import TABLES, final_table, rounded
+from example import example_tree, streaming
 
 FINAL = reference.COMPARED["final"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from entropy_sums import figures, report, tables
-from entropy_sums.analysis.example import example_tree, streaming
+from example import example_tree, streaming
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
 

@@ -5,7 +5,7 @@ import xarray as xr
 from scipy import stats
 
 from entropy_sums import tables
-from entropy_sums.analysis.example import AXES, example_tree, streaming
+from example import AXES, example_tree, streaming
 
 
 @pytest.fixture(scope="module")

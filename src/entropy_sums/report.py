@@ -38,8 +38,6 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
 
     Example:
         >>> import tempfile
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> tree = example_tree()
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write(tree, [], tables.final_table(tree), f"{folder}/report.html")
         ...     "Entropy Sums: example" in Path(f"{folder}/report.html").read_text(encoding="utf-8")

@@ -114,8 +114,7 @@ def final_table(tree: xr.DataTree) -> pd.DataFrame:
     `statistics.MINIMUM_RUNS` runs are NaN.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> frame = final_table(example_tree())
+        >>> frame = final_table(tree)
         >>> frame.loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
                model dataset  latent_dim  runs  diverged
         0  linearvae     pca           2     7         1
@@ -130,8 +129,7 @@ def subsets_table(tree: xr.DataTree) -> pd.DataFrame:
     No rows where no run has any. Source: Damm et al. (AISTATS 2023), table 1.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> table = subsets_table(example_tree())
+        >>> table = subsets_table(tree)
         >>> table.loc[:1, ["model", "dataset", "latent_dim", "subset"]]
                model dataset  latent_dim  subset
         0  linearvae     pca           2      10
@@ -158,8 +156,7 @@ def selection_table(tree: xr.DataTree) -> pd.DataFrame:
     No rows where there are no such data. Source: Damm et al. (AISTATS 2023).
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> table = selection_table(streaming())
+        >>> table = selection_table(streamed)
         >>> table.loc[table["lowest"] == "both", ["segment", "latent_dim"]].values.tolist()
         [[1, 6], [2, 2], [3, 4]]
     """
@@ -193,9 +190,8 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
 
     Example:
         >>> import tempfile
-        >>> from entropy_sums.analysis.example import example_tree
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(final_table(example_tree()), f"{folder}/final")
+        ...     write(final_table(tree), f"{folder}/final")
         ...     sorted(file.name for file in Path(folder).iterdir())
         ['final.csv', 'final.tex']
     """
@@ -209,8 +205,7 @@ def latex(frame: pd.DataFrame) -> str:
     r"""The table as a LaTeX `tabular` that needs the package booktabs only.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> latex(final_table(example_tree())).splitlines()[1]
+        >>> latex(final_table(tree)).splitlines()[1]
         '\\toprule'
     """
     text = display(frame).map(_escape)
@@ -224,8 +219,7 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
     """The table for readers: names in words, values rounded and joined with their intervals, all as text.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> display(final_table(example_tree())).loc[0, "ELBO (nats)"]
+        >>> display(final_table(tree)).loc[0, "ELBO (nats)"]
         '-7.02 [-7.20, -6.88]'
     """
     text = {}

@@ -7,7 +7,7 @@ from PIL import Image
 
 from entropy_sums import figures
 from entropy_sums.analysis import cells
-from entropy_sums.analysis.example import example_tree
+from example import example_tree
 
 PICTURES = figures.names(list(figures.FIGURES), {"dataset": ["pca"], "panels": ["figure_1"]})
 

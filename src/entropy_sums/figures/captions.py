@@ -21,10 +21,8 @@ def compose(tree: xr.DataTree, *sentences: str) -> str:
     """A caption: the given sentences, then runs, training and the size of the study.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> axes = {"dataset": ["pca"], "latent_dim": [2], "seed": [0]}
-        >>> compose(example_tree(axes, ["vae1"]), "Gap of one model.")
-        'Gap of one model. 1 run per cell. Training: batch size 128, phases (optimizer adam, learning rate 0.001, ...'
+        >>> compose(tree, "Gap of four models.")
+        'Gap of four models. 7 to 8 runs per cell. ... Training: batch size 128, phases (optimizer adam, ...'
     """
     return " ".join(sentence for sentence in [*sentences, runs(tree), training(tree), size(tree)] if sentence)
 
@@ -33,8 +31,7 @@ def runs(tree: xr.DataTree) -> str:
     """How many runs the statistics rest on, and which cells lack runs that diverged or are missing.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> runs(example_tree())
+        >>> runs(tree)
         '7 to 8 runs per cell. Left out because they diverged: 1 run of linear VAE on PCA, latent size 2; ...'
     """
     counted, lost = [], {"Left out because they diverged": [], "Missing": []}
@@ -61,8 +58,7 @@ def training(tree: xr.DataTree) -> str:
     The training of most cells stands in full, of the others what differs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> training(example_tree())
+        >>> training(tree)
         'Training: batch size 128, phases (optimizer adam, learning rate 0.001, steps 7936).'
     """
     trained: dict[str, dict[str, list[str]]] = {}
@@ -136,8 +132,7 @@ def facets(tree: xr.DataTree, what: str) -> str:
     """What the panels are split by, in words; empty where there is no facet axis.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> facets(example_tree(), "Rows")
+        >>> facets(tree, "Rows")
         'Rows: latent size (2, 4).'
     """
     axes = [

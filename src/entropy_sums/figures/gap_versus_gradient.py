@@ -22,8 +22,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """A column per dataset, a row per combination of facet axes; one point per run and recorded step, log-log.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(example_tree())
+        >>> figure = draw(tree)
         >>> len(figure.axes), figure.axes[0].get_xscale()
         (4, 'log')
     """
@@ -53,8 +52,7 @@ def caption(tree: xr.DataTree) -> str:
     """What is shown, from how many runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(example_tree())[:54]
+        >>> caption(tree)[:54]
         'Absolute distance of ELBO and entropy sum (nats per da'
     """
     return captions.compose(
