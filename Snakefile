@@ -15,4 +15,4 @@ rule all:
         rules.tables.output,
         rules.certify.output,
         rules.report.output,
-        pictures(*figures.SUFFIXES),
+        pictures(*SUFFIXES),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from entropy_sums.data import load
-from entropy_sums.data.settings import PCA
+from entropy_sums.data.linear import PCA
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from entropy_sums.models.settings import VAE1Settings
-from entropy_sums.training.pack import Pack, Phase, Replica
-from entropy_sums.training.run import tune_process
+from entropy_sums.job import tune_process
+from entropy_sums.models.vae.settings import VAE1Settings
+from entropy_sums.training.pack import Pack
+from entropy_sums.training.phase import Phase
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
+from entropy_sums.training.trace import Replica
 from networks import Network
 
 UNENDING = 10**9

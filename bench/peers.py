@@ -23,11 +23,13 @@ from sklearn.neural_network import BernoulliRBM
 
 import by_hand
 from bench import PROCESSES, Contender, Effort, best, measure, ratio, spread, table
+from entropy_sums.job import tune_process
 from entropy_sums.models import MODELS
-from entropy_sums.models.settings import ModelSettings
-from entropy_sums.training.pack import Pack, Phase, Replica
-from entropy_sums.training.run import tune_process
+from entropy_sums.models.base import ModelSettings
+from entropy_sums.training.pack import Pack
+from entropy_sums.training.phase import Phase
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
+from entropy_sums.training.trace import Replica
 
 RESULTS = Path(__file__).with_name("peers.md")
 POINTS, DIM, BATCH, PACK = 5000, 784, 100, 8

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from bench import PROCESSES, Contender, Effort, best, measure, ratio, spread, table
+from entropy_sums.job import tune_process
 from entropy_sums.models import MODELS
-from entropy_sums.models.components import VAE
 from entropy_sums.models.model import DirectedModel
-from entropy_sums.training.pack import Pack, Phase, Replica
-from entropy_sums.training.run import tune_process
+from entropy_sums.models.vae.vae import VAE
+from entropy_sums.training.pack import Pack
+from entropy_sums.training.phase import Phase
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
+from entropy_sums.training.trace import Replica
 
 RESULTS = Path(__file__).with_name("samples.md")
 POINTS, BATCH = 4000, 2000

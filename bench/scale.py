@@ -24,10 +24,11 @@ import yaml
 from tabulate import tabulate
 
 from entropy_sums.files import checksum
+from entropy_sums.job import header
+from entropy_sums.quantities import COUNTED, PER_STEP, dimensions
 from entropy_sums.study.grid import Grid, Job
 from entropy_sums.study.schema import read
 from entropy_sums.traces.read import Trace, load
-from entropy_sums.traces.schema import COUNTED, PER_STEP, dimensions
 from entropy_sums.traces.write import to_dataset, write
 
 ROOT = Path(__file__).parents[1]
@@ -148,7 +149,7 @@ def starts(folder: Path, scale: int) -> Iterator[Row]:
     del scale
     yield "`--help`", "", cost(*CLI, "--help"), "0.3 s"
     yield "`status`", "100 jobs, none begun", cost(*CLI, "status", study(folder, 100, PACK)), ""
-    yield "imports of `train`", "", cost(*PYTHON, "import entropy_sums.training.run"), ""
+    yield "imports of `train`", "", cost(*PYTHON, "import entropy_sums.job"), ""
     yield "imports of torch alone", "", cost(*PYTHON, "import torch"), ""
 
 
@@ -188,7 +189,7 @@ def _write(job: Job, path: Path) -> None:
         if name not in per_step and (first.model == "linear_vae" or name not in ONLY_LINEAR)
     }
     others = {"diverged_at": np.full(PACK, np.nan), "factors": ["prior", "observation"], "observed_dim": 10}
-    write(to_dataset(job, arrays, {}, STEPS, per_step, data_checksum=CHECKSUM, device="cpu", **others), path)
+    write(to_dataset(header(job, CHECKSUM), arrays, {}, STEPS, per_step, device="cpu", **others), path)
 
 
 def _rename(job: Job, path: Path, copied: Trace) -> None:

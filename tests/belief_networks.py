@@ -7,7 +7,7 @@ import torch
 from scipy.special import expit, ndtri
 from scipy.stats import bernoulli
 
-from entropy_sums.certificates import spread
+from entropy_sums.certificates.certificate import spread
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.model import copies
 

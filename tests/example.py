@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from entropy_sums.traces.schema import LATENTS, SUBSETS
+from entropy_sums.quantities import LATENTS, SUBSETS
 
 AXES: Mapping[str, Sequence[Any]] = {"dataset": ["pca", "digits"], "latent_dim": [2, 4], "seed": range(8)}
 MODELS = ("linearvae", "vae0", "vae1", "vae3")

@@ -7,17 +7,10 @@ import pytest
 import torch
 
 from entropy_sums.bound import Bound, Factor
-from entropy_sums.certificates import (
-    EQUATIONS_PER_DIRECTION,
-    THRESHOLD,
-    TOTAL,
-    Certificate,
-    Direction,
-    certify,
-    directions,
-    solve,
-    spread,
-)
+from entropy_sums.certificates.certificate import TOTAL, Certificate, certify, spread
+from entropy_sums.certificates.directions import Direction, directions
+from entropy_sums.certificates.system import EQUATIONS_PER_DIRECTION, solve
+from entropy_sums.certificates.verdict import THRESHOLD
 from entropy_sums.models import MODELS, build
 
 pytestmark = pytest.mark.usefixtures("float64")

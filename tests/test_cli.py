@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from entropy_sums.cli import _parser, main
-from entropy_sums.models.settings import MODELS
+from entropy_sums.models.catalogue import MODELS
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 from example import example_tree, streaming
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entropy_sums.traces.schema import PER_RUN, PER_STEP
+from entropy_sums.quantities import PER_RUN, PER_STEP
 from example import example_tree
 
 

@@ -19,7 +19,8 @@ from entropy_sums.layers import (
     head_of_std,
     log_std,
 )
-from entropy_sums.models.settings import Activation, GaussianSettings, VarianceHead
+from entropy_sums.models.base import Activation, VarianceHead
+from entropy_sums.models.vae.settings import GaussianSettings
 
 
 def generators(count):

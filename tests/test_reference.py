@@ -11,7 +11,9 @@ import xarray as xr
 from entropy_sums import reference
 from entropy_sums.cli import main
 from entropy_sums.study.errors import StudyError
-from entropy_sums.tables import TABLES, final_table, rounded
+from entropy_sums.tables.final import final_table
+from entropy_sums.tables.words import rounded
+from entropy_sums.tables.write import TABLES
 from example import example_tree, streaming
 
 FINAL = reference.COMPARED["final"]

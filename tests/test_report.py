@@ -10,7 +10,9 @@ import jinja2
 import pandas as pd
 import pytest
 
-from entropy_sums import figures, report, tables
+from entropy_sums import figures, report
+from entropy_sums.study import pictures
+from entropy_sums.tables import final, subsets, words, write
 from example import example_tree, streaming
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
@@ -42,11 +44,11 @@ class Page(HTMLParser):
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     tree = example_tree({"dataset": ["pca"], "latent_dim": [2, 4], "seed": range(4)}, ["linearvae", "vae1"])
-    stems = [folder / name for name in figures.names(["latent_entropies", "gap_by_model"], {"dataset": ["pca"]})]
+    stems = [folder / name for name in pictures.names(["latent_entropies", "gap_by_model"], {"dataset": ["pca"]})]
     for stem in stems:
         figures.render(stem.name, tree, stem)
-    frame = tables.final_table(tree)
-    tables.write(frame, folder / "final")
+    frame = final.final_table(tree)
+    write.write(frame, folder / "final")
     report.write(tree, stems, frame, folder / "report.html")
     return SimpleNamespace(folder=folder, tree=tree, stems=stems, frame=frame)
 
@@ -80,8 +82,8 @@ def test_links_lead_somewhere(text):
 
 
 def test_table_and_provenance(study, text):
-    further = tables.display(tables.subsets_table(study.tree))
-    assert Page(text).cells == tables.display(study.frame).size + further.size
+    further = words.display(subsets.subsets_table(study.tree))
+    assert Page(text).cells == words.display(study.frame).size + further.size
     assert "linear VAE" in text
     configuration = json.loads(study.tree.attrs["configuration"])
     assert json.dumps(configuration, indent=2).replace('"', "&#34;") in text
@@ -91,7 +93,7 @@ def test_table_and_provenance(study, text):
 def test_further_tables_are_there_where_they_have_rows(study, text):
     assert ("Estimates from few held-out points" in text, "Model selection in a stream" in text) == (True, False)
     tree = streaming()
-    report.write(tree, [], tables.final_table(tree), study.folder / "streaming.html")
+    report.write(tree, [], final.final_table(tree), study.folder / "streaming.html")
     page = (study.folder / "streaming.html").read_text(encoding="utf-8")
     assert {"subsets", "model_selection"} <= set(Page(page).ids)
     assert "<dt>std_ratio</dt>" in page

@@ -16,10 +16,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from entropy_sums.cli import main
+from entropy_sums.progress import FAILED, INTERRUPTED, RUNNING, Progress, Reporter
 from entropy_sums.status import HOUR, LINES_SHOWN, LISTED, SILENCE, TAIL, State, describe, look
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study, read
-from entropy_sums.training.progress import FAILED, INTERRUPTED, RUNNING, Progress, Reporter
 
 ROOT = Path(__file__).parents[1]
 JOB = "vae1/pca/seed=0-1"

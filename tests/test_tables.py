@@ -4,7 +4,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from entropy_sums import tables
+from entropy_sums.tables import final, selection, subsets, words, write
 from example import AXES, example_tree, streaming
 
 
@@ -15,7 +15,7 @@ def tree():
 
 @pytest.fixture(scope="module")
 def frame(tree):
-    return tables.final_table(tree)
+    return final.final_table(tree)
 
 
 def row(frame, **cell):
@@ -27,7 +27,7 @@ def row(frame, **cell):
 def test_a_row_per_cell_in_order(frame):
     assert len(frame) == 4 * 2 * 2
     assert list(frame.columns[:6]) == ["model", "dataset", "latent_dim", "runs", "diverged", "missing"]
-    assert set(tables.COLUMNS) <= set(frame.columns)
+    assert set(final.COLUMNS) <= set(frame.columns)
 
 
 def test_values_are_medians_of_the_last_step(frame, tree):
@@ -46,9 +46,9 @@ def test_certificates_and_predictions_where_they_are_recorded(frame, tree):
     assert control["certified"] == "no"
     assert np.isnan(control["predicted_gap"])
     groups = {name: node.to_dataset().drop_vars("stationary_gap") for name, node in tree.children.items()}
-    without = tables.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), **groups}))
+    without = final.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), **groups}))
     assert not {"certified", "predicted_gap"} & set(without.columns)
-    assert {"certified", "predicted gap (nats)"} <= set(tables.display(frame).columns)
+    assert {"certified", "predicted gap (nats)"} <= set(words.display(frame).columns)
 
 
 def test_likelihoods_and_how_they_were_found(frame, tree):
@@ -72,7 +72,7 @@ def test_the_truth_where_it_is_known(frame, tree):
     assert row(frame, model="vae3", dataset="pca", latent_dim=4)["true_log_likelihood"] == known
     assert np.isnan(row(frame, model="vae3", dataset="digits", latent_dim=4)["true_log_likelihood"])
     # It is beside numbers of four digits, with which it is compared
-    assert f"{known:.4g}" in tables.display(frame)[tables.HEADINGS["true_log_likelihood"]].tolist()
+    assert f"{known:.4g}" in words.display(frame)[words.HEADINGS["true_log_likelihood"]].tolist()
 
 
 def test_annealing_spans_both_ways(tree):
@@ -80,11 +80,11 @@ def test_annealing_spans_both_ways(tree):
     limits = {"forward_ais": -7.0, "forward_ais_high": -6.5, "reverse_ais": -8.0, "reverse_ais_low": -9.0}
     for name, value in limits.items():
         values |= {name: ds["diverged_at"].fillna(value), f"heldout_{name}": ds["diverged_at"].fillna(value - 1)}
-    frame = tables.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), "vae3": ds.assign(values)}))
+    frame = final.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), "vae3": ds.assign(values)}))
     assert (frame["likelihood_by"] == "forward AIS").all()
     assert frame.loc[0, ["log_likelihood", "log_likelihood_low", "log_likelihood_high"]].tolist() == [-7.0, -9.0, -6.5]
     assert frame.loc[0, "heldout_log_likelihood"] == -8.0
-    assert tables.display(frame).loc[0, "log-likelihood (nats)"] == "-7.0 [-9.0, -6.5]"
+    assert words.display(frame).loc[0, "log-likelihood (nats)"] == "-7.0 [-9.0, -6.5]"
 
 
 def test_each_cell_has_the_best_that_it_has(tree):
@@ -94,7 +94,7 @@ def test_each_cell_has_the_best_that_it_has(tree):
     values = {f"{prefix}{end}": ds["diverged_at"].fillna(-7.0) for prefix in ("", "heldout_") for end in ends}
     small = ds["elbo"].where(ds["latent_dim"] == 2)
     values |= {"log_likelihood": small, "heldout_log_likelihood": small}
-    frame = tables.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), "vae3": ds.assign(values)}))
+    frame = final.final_table(xr.DataTree.from_dict({"/": tree.to_dataset(), "vae3": ds.assign(values)}))
     assert (frame["likelihood_by"] == frame["latent_dim"].map({2: "exact", 4: "forward AIS"})).all()
     assert frame["log_likelihood"].notnull().all()
 
@@ -120,11 +120,11 @@ def test_left_out_runs_are_counted(frame):
 
 def test_a_further_axis_is_a_column():
     axes = {**AXES, "learning_rate": [0.001, 0.01], "seed": [0]}
-    frame = tables.final_table(example_tree(axes, ["vae1"]))
+    frame = final.final_table(example_tree(axes, ["vae1"]))
     assert len(frame) == 8
     assert set(frame["learning_rate"]) == {0.001, 0.01}
     assert frame["elbo_low"].isna().all()
-    assert "learning rate" in tables.display(frame).columns
+    assert "learning rate" in words.display(frame).columns
 
 
 def test_a_setting_that_a_model_lacks_is_empty():
@@ -132,29 +132,29 @@ def test_a_setting_that_a_model_lacks_is_empty():
     tree = example_tree(axes, ["vae0", "vae1"])
     fixed = tree["vae0"].to_dataset().isel(learning_rate=0, drop=True)
     tree = type(tree).from_dict({"/": tree.to_dataset(), "vae0": fixed, "vae1": tree["vae1"].to_dataset()})
-    frame = tables.final_table(tree)
+    frame = final.final_table(tree)
     assert frame["learning_rate"].tolist() == [pytest.approx(np.nan, nan_ok=True), 0.001, 0.01]
-    assert tables.display(frame)["learning rate"].tolist() == ["–", "0.001", "0.01"]
+    assert words.display(frame)["learning rate"].tolist() == ["–", "0.001", "0.01"]
 
 
 def test_estimates_from_subsets(tree):
-    table = tables.subsets_table(tree)
+    table = subsets.subsets_table(tree)
     runs = tree["vae1"].to_dataset().sel(dataset="digits", latent_dim=4)
     got = row(table, model="vae1", dataset="digits", latent_dim=4, subset=100)
     for name in ("elbo", "entropy_sum"):
         estimates = runs[f"subset_{name}"].sel(subset=100).transpose("seed", "estimate").values
         assert got[name] == pytest.approx(np.median(estimates.mean(1)))
         assert got[f"{name}_std"] == pytest.approx(np.median(estimates.std(1, ddof=1)))
-    assert set(tables.SUBSETS) <= set(table.columns)
+    assert set(subsets.SUBSETS) <= set(table.columns)
     assert (row(table, model="vae0", dataset="pca", latent_dim=2, subset=10)["runs"], len(table)) == (7, 14 * 3)
-    text = tables.latex(table)
+    text = words.latex(table)
     assert "held-out points" in text
     assert " (" in text
 
 
 def test_model_selection():
-    table = tables.selection_table(streaming())
-    assert set(tables.SELECTION) <= set(table.columns)
+    table = selection.selection_table(streaming())
+    assert set(selection.SELECTION) <= set(table.columns)
     assert table["runs"].tolist() == [4] * 9
     assert table.loc[table["lowest"] == "both", ["segment", "latent_dim"]].values.tolist() == [[1, 6], [2, 2], [3, 4]]
     assert set(table["lowest"]) == {"both", "neither"}
@@ -164,14 +164,14 @@ def test_model_selection():
     got = row(table, segment=1, latent_dim=2)
     assert got["elbo"] == pytest.approx(end.mean("batch").median("seed").item())
     assert got["bic_elbo_std"] == pytest.approx(20 * end.std("batch", ddof=1).median("seed").item())
-    assert "BIC by entropy sum (nats)" in tables.latex(table)
+    assert "BIC by entropy sum (nats)" in words.latex(table)
 
 
 def test_the_lowest_of_each_estimate():
     tree = streaming()
     ds = tree["linearvae"].to_dataset().copy(deep=True)
     ds["batch_entropy_sum"][{"latent_dim": 0}] += 50
-    table = tables.selection_table(type(tree).from_dict({"/": tree.to_dataset(), "linearvae": ds}))
+    table = selection.selection_table(type(tree).from_dict({"/": tree.to_dataset(), "linearvae": ds}))
     assert row(table, segment=1, latent_dim=2)["lowest"] == "entropy_sum"
     assert row(table, segment=1, latent_dim=6)["lowest"] == "elbo"
     assert row(table, segment=2, latent_dim=2)["lowest"] == "both"
@@ -181,10 +181,10 @@ def test_tables_without_rows_have_columns(tmp_path):
     groups = {"vae1": example_tree({"dataset": ["pca"], "latent_dim": [2], "seed": [0]}, ["vae1"])["vae1"].to_dataset()}
     groups["vae1"] = groups["vae1"].drop_vars([name for name in groups["vae1"] if name.startswith("subset_")])
     plain = xr.DataTree.from_dict({"/": example_tree().to_dataset(), **groups})
-    for make, columns in ((tables.subsets_table, tables.SUBSETS), (tables.selection_table, tables.SELECTION)):
+    for make, columns in ((subsets.subsets_table, subsets.SUBSETS), (selection.selection_table, selection.SELECTION)):
         empty = make(plain)
         assert len(empty) == 0
-        tables.write(empty, tmp_path / "empty")
+        write.write(empty, tmp_path / "empty")
         assert pd.read_csv(tmp_path / "empty.csv").columns.tolist() == ["model", "dataset", *columns]
 
 
@@ -201,17 +201,17 @@ def test_tables_without_rows_have_columns(tmp_path):
     ],
 )
 def test_with_a_standard_deviation(numbers, text):
-    assert tables.with_spread(*numbers) == text
+    assert words.with_spread(*numbers) == text
 
 
 def test_csv_keeps_every_digit(frame, tmp_path):
-    tables.write(frame, tmp_path / "tables" / "final.v1")
+    write.write(frame, tmp_path / "tables" / "final.v1")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "tables" / "final.v1.csv"), frame)
 
 
 def test_latex(frame):
     frame = frame.assign(dataset=frame["dataset"].replace("pca", "my&data_set"))
-    text = tables.latex(frame)
+    text = words.latex(frame)
     lines = text.splitlines()
     assert [line for line in lines if "rule" in line] == ["\\toprule", "\\midrule", "\\bottomrule"]
     assert "my\\&data set" in text
@@ -219,7 +219,7 @@ def test_latex(frame):
     assert "_" not in text.replace("\\_", "")
     body = lines[lines.index("\\midrule") + 1 : -2]
     assert len(body) == 16
-    assert all(line.count(" & ") == len(tables.display(frame).columns) - 1 for line in body)
+    assert all(line.count(" & ") == len(words.display(frame).columns) - 1 for line in body)
     assert all(line.count("$") % 2 == 0 for line in body)
     assert "$-$50.30 [$-$50.44, $-$50.08]" in body[2]
     assert body[3].startswith("linear VAE & digits & 4 & 0 & 0 & 8 & -- & --")
@@ -238,9 +238,9 @@ def test_latex(frame):
     ],
 )
 def test_rounded_to_the_precision_of_the_interval(numbers, text):
-    assert tables.rounded(*numbers) == text
+    assert words.rounded(*numbers) == text
 
 
 def test_small_numbers_in_latex():
-    assert tables._mathematics("(-1.2 [-1.5, 1.3])e-5") == "($-$1.2 [$-$1.5, 1.3])$\\times10^{-5}$"
-    assert tables._mathematics("1e-05") == "1$\\times10^{-5}$"
+    assert words._mathematics("(-1.2 [-1.5, 1.3])e-5") == "($-$1.2 [$-$1.5, 1.3])$\\times10^{-5}$"
+    assert words._mathematics("1e-05") == "1$\\times10^{-5}$"

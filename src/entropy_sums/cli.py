@@ -187,10 +187,11 @@ def _data_file(grid, name: str) -> Path:
 
 def _certify(options: argparse.Namespace) -> None:
     from entropy_sums import mkl
-    from entropy_sums.figures import CERTIFICATES
 
     mkl.unlock()
-    from entropy_sums.verdicts import describe, verdicts, write
+    from entropy_sums.certificates.verdict import describe
+    from entropy_sums.certify import verdicts, write
+    from entropy_sums.study.pictures import CERTIFICATES
 
     grid = _grid(options)
     folder = grid.study.folder
@@ -200,15 +201,16 @@ def _certify(options: argparse.Namespace) -> None:
         found.append(verdict)
     write(found, options.output or folder / "tables" / f"{CERTIFICATES}.csv")
     # Drawing imports the style of all figures, which takes longer than a small study
-    from entropy_sums.figures import certificates, style
+    from entropy_sums.figures import certificates
+    from entropy_sums.figures.save import save
 
     stem = options.figure or folder / "figures" / CERTIFICATES
-    style.save(certificates.draw(found), stem, certificates.caption(found), grid.study.note)
+    save(certificates.draw(found), stem, certificates.caption(found), grid.study.note)
 
 
 def _train(options: argparse.Namespace) -> int:
     from entropy_sums import mkl
-    from entropy_sums.training.progress import Interrupted, Reporter
+    from entropy_sums.progress import Reporter
 
     # A plugin may import torch when the study is read
     mkl.unlock()
@@ -224,11 +226,12 @@ def _train(options: argparse.Namespace) -> int:
                     "the study file, or the software, changed meanwhile; start the workflow again"
                 )
             data = options.data or _data_file(grid, job.data)
-            from entropy_sums.training.run import train
+            from entropy_sums.job import train
 
             train(job, data, output, options.device, options.threads, options.checkpoint_seconds, reporter.observe)
-    except Interrupted as interruption:
-        print(f"{job.name}: {interruption}; a checkpoint is kept, the same command goes on from it", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        said = f"{stop}; a checkpoint is kept" if stop.args else "stopped before it began"
+        print(f"{job.name}: {said}, the same command goes on from it", file=sys.stderr)
         return 143
     return 0
 
@@ -243,7 +246,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _collect(options: argparse.Namespace) -> None:
-    from entropy_sums.traces.collect import collect, write
+    from entropy_sums.collect import collect, write
 
     grid = _grid(options)
     jobs = list(grid.jobs.values())
@@ -268,7 +271,7 @@ def _figure(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from entropy_sums.tables import TABLES, write
+    from entropy_sums.tables.write import TABLES, write
 
     if unknown := [name for name in options.names if name not in TABLES]:
         raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(TABLES)}")
@@ -282,7 +285,7 @@ def _tables(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
     from entropy_sums.study.errors import StudyError
-    from entropy_sums.tables import TABLES
+    from entropy_sums.tables.write import TABLES
 
     study = _grid(options).study
     tree = _tree(study.folder / "traces.nc")
@@ -322,13 +325,13 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from entropy_sums.figures import CERTIFICATES, of_study
     from entropy_sums.report import write
-    from entropy_sums.tables import final_table
+    from entropy_sums.study.pictures import CERTIFICATES
+    from entropy_sums.tables.final import final_table
 
     grid = _grid(options)
     folder = grid.whole.folder
-    figures = [folder / "figures" / name for name in (*of_study(grid), CERTIFICATES)]
+    figures = [folder / "figures" / name for name in (*grid.pictures, CERTIFICATES)]
     tree = _tree(folder / "traces.nc")
     write(tree, figures, final_table(tree), options.output or folder / "report.html")
 
@@ -337,7 +340,7 @@ def _tree(path: Path):
     """A collected file, read whole: figures and tables look at every number many times."""
     import xarray as xr
 
-    from entropy_sums.traces.collect import TraceError
+    from entropy_sums.collect import TraceError
 
     if not path.exists():
         raise TraceError(f"{path}: not there; `entropy-sums collect` writes it")

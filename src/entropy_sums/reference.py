@@ -19,7 +19,10 @@ from pydantic import BaseModel, Field, FiniteFloat, field_validator
 from entropy_sums.analysis import names
 from entropy_sums.files import atomic
 from entropy_sums.study.errors import StudyError, explained, nearest
-from entropy_sums.tables import COLUMNS, HEADINGS, SELECTION, SUBSETS, rounded
+from entropy_sums.tables.final import COLUMNS
+from entropy_sums.tables.selection import SELECTION
+from entropy_sums.tables.subsets import SUBSETS
+from entropy_sums.tables.words import HEADINGS, rounded
 
 FOLDER = Path("results/reference")
 """Where they are, as seen from the folder of the project."""
@@ -176,7 +179,7 @@ def compare(
         StudyError: the tables have other axes.
 
     Example:
-        >>> from entropy_sums.tables import final_table
+        >>> from entropy_sums.tables.final import final_table
         >>> table = final_table(tree)
         >>> compare(table, table, COMPARED["final"]).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
         ['elbo', '-7.02 [-7.20, -6.88]', '-7.02 [-7.20, -6.88]', 'yes']

@@ -12,13 +12,15 @@ import jinja2
 import pandas as pd
 import xarray as xr
 
-from entropy_sums import figures, tables
 from entropy_sums.analysis import cells, names
 from entropy_sums.files import atomic
+from entropy_sums.study import pictures
+from entropy_sums.tables import final, selection, subsets, words
+from entropy_sums.tables.write import TABLES
 
 FURTHER = {
-    "subsets": ("Estimates from few held-out points", tables.SUBSETS),
-    "model_selection": ("Model selection in a stream of data", tables.SELECTION),
+    "subsets": ("Estimates from few held-out points", subsets.SUBSETS),
+    "model_selection": ("Model selection in a stream of data", selection.SELECTION),
 }
 """Table → its title, and what its columns hold."""
 
@@ -30,7 +32,7 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
         tree: collected, as in docs/results-format.md.
         figure_paths: the pictures as `figures.render` named them, without a suffix, in the order of the report;
             the SVG and the caption beside it are put into the file.
-        table: of `tables.final_table`, or its CSV read back.
+        table: of `final.final_table`, or its CSV read back.
         path: the HTML file to write.
 
     Raises:
@@ -39,7 +41,7 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(tree, [], tables.final_table(tree), f"{folder}/report.html")
+        ...     write(tree, [], final.final_table(tree), f"{folder}/report.html")
         ...     "Entropy Sums: example" in Path(f"{folder}/report.html").read_text(encoding="utf-8")
         True
     """
@@ -54,8 +56,8 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
         versions=_indented(tree.attrs["versions"]),
         absent=[names.readable(model) for model in cells.absent(tree)],
         figures=[_figure(Path(stem)) for stem in figure_paths],
-        table=tables.display(table),
-        columns=tables.COLUMNS,
+        table=words.display(table),
+        columns=final.COLUMNS,
         further=list(_further(tree)),
         runs=counts.sum(),
         diverged=counts["diverged"],
@@ -68,9 +70,9 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
 def _further(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
     """The tables beside that of the end of training which have rows."""
     for name, (title, columns) in FURTHER.items():
-        table = tables.TABLES[name](tree)
+        table = TABLES[name](tree)
         if len(table):
-            yield {"name": name, "title": title, "table": tables.display(table), "columns": columns}
+            yield {"name": name, "title": title, "table": words.display(table), "columns": columns}
 
 
 def _indented(text: str) -> str:
@@ -81,8 +83,8 @@ def _figure(stem: Path) -> dict[str, str]:
     for suffix in (".svg", ".txt"):
         if not Path(f"{stem}{suffix}").exists():
             raise FileNotFoundError(f"{stem}{suffix} is missing: draw the figure {stem.name} before the report")
-    own = stem.name == figures.CERTIFICATES
-    kind, part = (stem.name, None) if own else figures.split(stem.name)
+    own = stem.name == pictures.CERTIFICATES
+    kind, part = (stem.name, None) if own else pictures.split(stem.name)
     return {
         "name": stem.name,
         "title": names.readable(kind).capitalize() + (f": {names.readable(part)}" if part else ""),

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+PROTOCOL = 8
+"""Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
 
 T = TypeVar("T")
 
@@ -17,6 +26,7 @@ class _Packed:
 
 
 PACKED = _Packed()
+
 Packed = Annotated[T, PACKED]
 """`learning_rate: Packed[float]` declares a setting whose values share a pack of replicas."""
 
@@ -24,7 +34,8 @@ Packed = Annotated[T, PACKED]
 class Settings(BaseModel):
     """A block of settings; an unknown key is an error, a default is always recorded.
 
-    The string below a setting is its description in the JSON schema of study files.
+    The string below a setting is its description in the JSON schema of study files. It is read when a schema is made:
+    to read the source of all settings takes longer than to plan a study.
 
     Example:
         >>> class Noise(Settings):
@@ -36,9 +47,38 @@ class Settings(BaseModel):
         {'scale': 0.2, 'kind': 'normal'}
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def packed(cls) -> set[str]:
         """Names of the settings that replicas of one pack may differ in."""
         return {name for name, field in cls.model_fields.items() if PACKED in field.metadata}
+
+    @classmethod
+    def descriptions(cls) -> dict[str, str]:
+        """Setting → the string below it; inherited settings are among them.
+
+        Example:
+            >>> from entropy_sums.training.settings import TrainingSettings
+            >>> TrainingSettings.descriptions()["precision"]
+            'Floating point type of parameters and data.'
+        """
+        inherited = [base.descriptions() for base in reversed(cls.__bases__) if issubclass(base, Settings)]
+        [definition] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        assert isinstance(definition, ast.ClassDef)
+        own = {
+            setting.target.id: inspect.cleandoc(text.value.value)
+            for setting, text in pairwise(definition.body)
+            if isinstance(setting, ast.AnnAssign) and isinstance(setting.target, ast.Name)
+            if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+        }
+        return {name: text for found in (*inherited, own) for name, text in found.items() if name in cls.model_fields}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in cls.descriptions().items():
+            if name in properties:
+                properties[name]["description"] = text
+        return schema

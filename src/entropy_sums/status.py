@@ -18,8 +18,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from entropy_sums.files import newer
+from entropy_sums.progress import FAILED, INTERRUPTED, SUFFIX, Progress
 from entropy_sums.study.grid import Grid, Job
-from entropy_sums.training.progress import FAILED, INTERRUPTED, SUFFIX, Progress
 
 SILENCE = 120.0
 """Seconds: a job tells of its progress about every 10, and a network file system may hide it for more than a minute."""

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entropy_sums.data import load
-from entropy_sums.data.array_file import read_points
-from entropy_sums.data.settings import Array
+from entropy_sums.data.array_file import Array, read_points
 
 POINTS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 

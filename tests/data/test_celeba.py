@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from entropy_sums.data import celeba, load
-from entropy_sums.data.settings import CelebA
+from entropy_sums.data.celeba import CelebA
 
 NAMES = [f"{number:06}.jpg" for number in range(1, 13)]
 PARTITION = "".join(f"{name} {part}\n" for name, part in zip(NAMES, "000000001222", strict=True))

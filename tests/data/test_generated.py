@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare, kstest
 
-from entropy_sums.data import generated
-from entropy_sums.data.settings import DATASETS
+from entropy_sums.data import linear
+from entropy_sums.data.catalogue import DATASETS
 
 GENERATED = [
     *("pca", "pca_ring", "manifold", "ring_of_gaussians", "circle", "eight", "swiss_roll"),
@@ -20,7 +20,7 @@ MANY = 50_000
 
 
 def draw(name, seed=0, **settings):
-    return getattr(generated, name)(DATASETS[name](**settings), Path(), np.random.default_rng(seed))
+    return DATASETS[name](**settings).arrays(Path(), np.random.default_rng(seed))
 
 
 def test_pca_has_the_mean_and_covariance_of_its_truth():
@@ -71,16 +71,16 @@ def test_ring_is_pca_data_with_latents_moved_to_the_ring():
 @given(arrays(float, (4, 3), elements=st.floats(0.1, 10) | st.floats(-10, -0.1)))
 def test_ring_keeps_directions_and_has_radius_one_and_a_tenth(latents):
     length = np.linalg.norm(latents, axis=1)
-    np.testing.assert_allclose(np.linalg.norm(generated.to_ring(latents), axis=1), 1 + length / 10)
+    np.testing.assert_allclose(np.linalg.norm(linear.to_ring(latents), axis=1), 1 + length / 10)
     np.testing.assert_allclose(
-        np.sum(generated.to_ring(latents) * latents, axis=1), (1 + length / 10) * length, rtol=1e-12
+        np.sum(linear.to_ring(latents) * latents, axis=1), (1 + length / 10) * length, rtol=1e-12
     )
 
 
 @given(arrays(float, (4, 3), elements=st.floats(-3, 3)))
 def test_manifold_dimensions_follow_their_pairs(latents):
     pairs = np.array([[0, 1], [2, 2]])
-    points = generated.to_manifold(latents, pairs, 0.35)
+    points = linear.to_manifold(latents, pairs, 0.35)
     base = 0.35 * latents - 0.175
     np.testing.assert_allclose(points[:, :3], base)
     np.testing.assert_allclose(points[:, 3], 0.35 * np.cos(base[:, 0] ** 2 + base[:, 1] ** 2))

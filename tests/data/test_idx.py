@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from entropy_sums.data import idx, load, places
-from entropy_sums.data.settings import DATASETS, MNIST, FashionMNIST
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.data.idx import MNIST, FashionMNIST
 
 IMAGES = {
     "train": np.random.default_rng(0).integers(256, size=(6, 3, 2), dtype=np.uint8),

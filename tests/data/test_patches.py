@@ -8,8 +8,7 @@ from scipy.io import savemat
 from sklearn.datasets import load_sample_images
 
 from entropy_sums.data import load
-from entropy_sums.data.patches import read_images, whiten
-from entropy_sums.data.settings import Patches
+from entropy_sums.data.patches import Patches, read_images, whiten
 
 ROWS, COLUMNS = np.mgrid[:24, :32] + 0.5
 

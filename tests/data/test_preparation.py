@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from entropy_sums.data.preparation import add_noise, prepare_images, split
-from entropy_sums.data.settings import Digits, MNIST5k
+from entropy_sums.data.shipped import Digits, MNIST5k
 
 GREY = np.tile(np.arange(17), (20_000, 1))
 """Every grey level of the digits, one pixel each, in many images."""

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from entropy_sums.data import load
-from entropy_sums.data.settings import Digits, MNIST5k
+from entropy_sums.data.shipped import Digits, MNIST5k
 
 DIGITS = (load_digits().data / 16).astype(np.float32)
 

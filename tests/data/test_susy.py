@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from entropy_sums.data import load, susy
-from entropy_sums.data.settings import SUSY
+from entropy_sums.data.susy import SUSY
 
 ROWS = np.random.default_rng(0).normal(3.0, 2.0, (50, 18)).astype(np.float32)
 

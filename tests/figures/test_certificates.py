@@ -2,8 +2,8 @@
 
 import matplotlib.colors as mc
 
+from entropy_sums.certificates.verdict import Verdict
 from entropy_sums.figures import certificates, style
-from entropy_sums.verdicts import Verdict
 
 FOUND = [
     Verdict("vae1", "pca", "", "prior", True, "0", 1e-12, 0.0, 5, 20, 120),

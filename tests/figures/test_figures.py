@@ -7,24 +7,26 @@ from PIL import Image
 
 from entropy_sums import figures
 from entropy_sums.analysis import cells
+from entropy_sums.study import pictures
 from example import example_tree
 
-PICTURES = figures.names(list(figures.FIGURES), {"dataset": ["pca"], "panels": ["figure_1"]})
+PICTURES = pictures.names(list(pictures.FIGURES), {"dataset": ["pca"], "panels": ["figure_1"]})
 
 
 def test_the_mapping_is_light():
     """The workflow imports it for every job."""
-    code = "import sys, entropy_sums.figures; print(sorted({'matplotlib', 'xarray', 'numpy'} & set(sys.modules)))"
+    heavy = "{'matplotlib', 'xarray', 'numpy'}"
+    code = f"import sys, entropy_sums.study.pictures; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_names():
-    assert figures.names(["latent_entropies", "gap_by_model"], {"dataset": ["pca_ring"]}) == [
+    assert pictures.names(["latent_entropies", "gap_by_model"], {"dataset": ["pca_ring"]}) == [
         "latent_entropies_pca_ring",
         "gap_by_model",
     ]
     with pytest.raises(KeyError, match="no figure 'trace'; there are traces"):
-        figures.names(["trace"], {"dataset": ["pca"]})
+        pictures.names(["trace"], {"dataset": ["pca"]})
 
 
 @pytest.mark.parametrize("name", ["gap_by_model_pca", "traces", "unknown"])
@@ -43,7 +45,7 @@ def test_twice_gives_the_same_bytes(name, tmp_path):
     axes = {"dataset": ["pca"], "latent_dim": [2, 4], "seed": range(4)}
     for folder in ("first", "second"):
         figures.render(name, example_tree(axes, ["linearvae", "vae0"]), tmp_path / folder / "picture.v1")
-    for suffix in figures.SUFFIXES:
+    for suffix in pictures.SUFFIXES:
         first, second = (tmp_path / folder / f"picture.v1{suffix}" for folder in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
         assert first.stat().st_size > 100

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from entropy_sums.analysis import cells
-from entropy_sums.figures import panels, style
+from entropy_sums.figures import panels, save, style
 from example import example_tree
 
 
@@ -100,9 +100,9 @@ def test_unknown_figures_name_the_known_ones():
 def test_the_note_of_a_study_is_on_every_figure(tmp_path, shown):
     figure = panels.draw(shown)
     height = figure.get_figheight()
-    style.save(figure, tmp_path / "figure", "A caption.", "Reduced: fewer runs.")
+    save.save(figure, tmp_path / "figure", "A caption.", "Reduced: fewer runs.")
     assert figure.texts[-1].get_text() == "Reduced: fewer runs."
-    assert figure.get_figheight() == pytest.approx(height + style.NOTE)
+    assert figure.get_figheight() == pytest.approx(height + save.NOTE)
     (label,) = [text for text in figure.texts if text.get_text() == "epoch"]
     figure.draw_without_rendering()
     assert label.get_window_extent().y0 >= figure.texts[-1].get_window_extent().y1

@@ -7,10 +7,10 @@ from torch.autograd import gradcheck, gradgradcheck
 from entropy_sums.distributions import Normal
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.averages import center_and_covariance
-from entropy_sums.models.components import VAE, NormalOnFeatures
-from entropy_sums.models.gaussian_vae import LinearVAE
 from entropy_sums.models.model import DirectedModel
+from entropy_sums.models.vae.averages import NormalOnFeatures, center_and_covariance
+from entropy_sums.models.vae.gaussian import LinearVAE
+from entropy_sums.models.vae.vae import VAE
 
 
 def test_center_and_covariance_by_hand(float64):
@@ -113,7 +113,7 @@ class Shifted(LinearVAE):
 
 
 def test_an_observation_of_ones_own_is_not_passed_by(float64, monkeypatch):
-    monkeypatch.setattr("entropy_sums.models.gaussian_vae.LinearVAE", Shifted)
+    monkeypatch.setattr("entropy_sums.models.vae.gaussian.LinearVAE", Shifted)
     model, (x, noise) = made("linear_vae"), points_and_noise()
     assert isinstance(model, Shifted)
     one = [model.bound(x, part).elbo for part in noise.split(POINTS, dim=1)]

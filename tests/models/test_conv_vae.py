@@ -10,7 +10,7 @@ from torch.nn.utils import skip_init
 
 from entropy_sums.cli import main
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.settings import KERNEL
+from entropy_sums.models.vae.settings import KERNEL
 
 pytestmark = pytest.mark.usefixtures("float64")
 

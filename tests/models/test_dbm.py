@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from entropy_sums.certificates import certify
+from entropy_sums.certificates.certificate import certify
 from entropy_sums.distributions import Bernoulli
 from entropy_sums.estimators import all_states, log_probs
 from entropy_sums.models import MODELS, build
-from entropy_sums.models import dbm as module
-from entropy_sums.models import rbm as sides
-from entropy_sums.models.draws import Draws
-from entropy_sums.training.pack import Interrupted, Pack, Replica
+from entropy_sums.models.binary import dbm as module
+from entropy_sums.models.binary import rbm as sides
+from entropy_sums.models.binary.draws import Draws
+from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.trace import Interrupted, Replica
 from machines import scattered
 
 REPLICAS, POINTS, DIM, UNITS = 3, 7, 4, 2

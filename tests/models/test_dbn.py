@@ -29,13 +29,15 @@ from belief_networks import (
     random_network,
     twin,
 )
-from entropy_sums.certificates import certify
+from entropy_sums.certificates.certificate import certify
 from entropy_sums.models import MODELS, build
-from entropy_sums.models import rbm as machines
-from entropy_sums.models.draws import Draws
-from entropy_sums.models.model import Annealed, copies
-from entropy_sums.training.pack import Pack, Replica
+from entropy_sums.models.abilities import Annealed
+from entropy_sums.models.binary import rbm as machines
+from entropy_sums.models.binary.draws import Draws
+from entropy_sums.models.model import copies
+from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.trace import Replica
 from interruption import interrupted, same_end
 
 pytestmark = pytest.mark.usefixtures("float64")

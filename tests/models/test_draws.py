@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from entropy_sums.models.draws import Draws
+from entropy_sums.models.binary.draws import Draws
 
 
 def noise(replicas, dtype=torch.float32, seed=0):

@@ -12,8 +12,8 @@ from scipy.special import digamma, logsumexp, softmax, xlogy
 from sklearn.mixture import GaussianMixture
 
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.mixtures import _concentration
-from entropy_sums.models.model import Maximising
+from entropy_sums.models.abilities import Maximising
+from entropy_sums.models.mixtures.mixture import _concentration
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import multivariate_normal
 
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.settings import NetworkSettings
+from entropy_sums.models.vae.settings import NetworkSettings
 
 DIM = 5
 DIMS = {"conv_vae": 16}

@@ -14,14 +14,16 @@ from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, multivariate_normal, norm
 
 from entropy_sums.ais import anneal, forward, reverse, schedule
-from entropy_sums.certificates import certify
+from entropy_sums.certificates.certificate import certify
 from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
-from entropy_sums.models import rbm as module
-from entropy_sums.models.draws import Draws
+from entropy_sums.models.binary import partition, rbm
+from entropy_sums.models.binary import rbm as module
+from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.model import copies
-from entropy_sums.training.pack import Interrupted, Pack, Replica
+from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.trace import Interrupted, Replica
 from interruption import interrupted, same_end
 from machines import scattered
 
@@ -180,12 +182,12 @@ def test_offsets_leave_the_distribution_as_it_is(float64, name):
         machine._follow(x)
     assert ((machine.visible_offset - offsets).abs().max() > 1e-3).all()
     close(machine.log_likelihood(x), before)
-    centre, rate = x.mean(0), module.OFFSET_RATE
+    centre, rate = x.mean(0), rbm.OFFSET_RATE
     close(machine.visible_offset, centre + (1 - rate) ** 5 * (offsets - centre))
 
 
 def test_only_training_moves_offsets_and_chains(float64):
-    for gradient in module.GRADIENTS:
+    for gradient in rbm.GRADIENTS:
         machine, x = made(gradient=gradient, centred=True)
         buffers = [machine.get_buffer(name) for name in machine.evolving]
         before = [tensor.clone() for tensor in buffers]
@@ -379,7 +381,7 @@ def test_few_chains_with_all_the_weight_say_nothing_of_their_error(float64):
     exponents = torch.randn(2, 20, generator=torch.Generator().manual_seed(0))
     weights = torch.zeros(2, 20)
     weights[1, 3] = 9.0
-    errors = module._chain_errors(weights, exponents)
+    errors = partition._chain_errors(weights, exponents)
     assert errors["gap"][0].item() == pytest.approx(exponents[0].std().item() / math.sqrt(20))
     assert errors["elbo"][0].item() == pytest.approx(0, abs=1e-12)
     assert all(error[1].isposinf() for error in errors.values())
@@ -492,7 +494,7 @@ def test_a_machine_that_is_annealed_trains_resumes_and_is_certified(tmp_path, mo
 
 
 @pytest.mark.parametrize("rate", [1e4, 1e30])
-@pytest.mark.parametrize("gradient", module.GRADIENTS)
+@pytest.mark.parametrize("gradient", rbm.GRADIENTS)
 def test_no_wild_replica_ends_its_pack(gradient, rate):
     settings = MODELS["gaussian_rbm"](gradient=gradient, latent_dim=3, chains=9)
     phases = tuple(phase.model_copy(update={"learning_rate": rate}) for phase in TRAINING.phases)
@@ -503,7 +505,7 @@ def test_no_wild_replica_ends_its_pack(gradient, rate):
     np.testing.assert_allclose(trace.arrays()["elbo"][:, 0], alone.arrays()["elbo"][:, 0], rtol=2e-4, atol=2e-4)
 
 
-@pytest.mark.parametrize("gradient", module.GRADIENTS)
+@pytest.mark.parametrize("gradient", rbm.GRADIENTS)
 @pytest.mark.parametrize("name", ["rbm", "dbm"])
 def test_alone_is_as_in_a_pack(name, gradient):
     packed, alone = pack(name, gradient, count=3).run().arrays(), pack(name, gradient, count=1).run().arrays()
@@ -514,7 +516,7 @@ def test_alone_is_as_in_a_pack(name, gradient):
 
 
 def test_training_climbs_and_the_likelihood_is_the_elbo():
-    for gradient in module.GRADIENTS:
+    for gradient in rbm.GRADIENTS:
         arrays = pack("rbm", gradient).run().arrays()
         assert (arrays["elbo"][-1] > arrays["elbo"][0] + 0.1).all()
         np.testing.assert_allclose(arrays["elbo"], arrays["log_likelihood"], atol=1e-5)

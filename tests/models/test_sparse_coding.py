@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 
 from entropy_sums.distributions import FullNormal, Normal
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.sparse_coding import OBJECTIVES, POSTERIORS
+from entropy_sums.models.linear.sparse_coding import OBJECTIVES, POSTERIORS
 
 pytestmark = pytest.mark.usefixtures("float64")
 

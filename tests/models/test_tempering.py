@@ -10,8 +10,8 @@ from scipy.stats import chisquare
 
 from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.draws import Draws
-from entropy_sums.models.tempering import exchanged, ladder, log_ratios, moved
+from entropy_sums.models.binary.draws import Draws
+from entropy_sums.models.binary.tempering import exchanged, ladder, log_ratios, moved
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -3,8 +3,8 @@
 import pytest
 
 from entropy_sums import cli
-from entropy_sums.data.settings import DATASETS
-from entropy_sums.models.settings import MODELS
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.catalogue import MODELS
 from entropy_sums.study.catalogue import TRAINING, describe, overview
 from entropy_sums.study.errors import StudyError
 

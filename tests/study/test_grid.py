@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from entropy_sums.data.settings import DATASETS
-from entropy_sums.models.settings import MODELS
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.catalogue import MODELS
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.grid import Grid, digest
 from entropy_sums.study.plan import describe

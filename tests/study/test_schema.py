@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import create_model
 
-from entropy_sums.data.settings import DATASETS
+from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.schema import Study, read
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from entropy_sums import figures
+from entropy_sums.study import pictures
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.plan import cost, describe
 from entropy_sums.study.schema import read
@@ -27,12 +27,10 @@ def test_every_size_has_a_plan(path, size):
 def test_every_size_draws_what_it_has_runs_of(path, size):
     """A dataset may be on the axis for the panels of another size."""
     grid = Grid(read(path, size), path)
-    pictures = figures.of_study(grid)
-    assert pictures
+    drawn = grid.pictures
+    assert drawn
     datasets = list(dict.fromkeys(run.dataset for run in grid.runs))
-    assert set(pictures) <= set(
-        figures.names(list(figures.FIGURES), {"dataset": datasets, "panels": list(grid.panels)})
-    )
+    assert set(drawn) <= set(pictures.names(list(pictures.FIGURES), {"dataset": datasets, "panels": list(grid.panels)}))
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

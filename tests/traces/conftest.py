@@ -5,9 +5,10 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from entropy_sums.job import header
+from entropy_sums.quantities import BATCHES, LATENTS, SUBSETS, dimensions
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Study
-from entropy_sums.traces.schema import BATCHES, LATENTS, SUBSETS, dimensions
 from entropy_sums.traces.write import to_dataset, write
 
 FACTORS = ["prior", "observation"]
@@ -45,11 +46,11 @@ def synthetic(job: Job, **changed):
         "diverged_at": np.full(len(job.runs), np.nan),
         "factors": FACTORS,
         "observed_dim": 10,
-        "data_checksum": "0123",
         "device": "cpu",
     }
     at_end = once | changed.pop("at_end", {})
-    return to_dataset(job, arrays, at_end, steps, **{**others, **changed})
+    made_from = changed.pop("data_checksum", "0123")
+    return to_dataset(header(job, made_from), arrays, at_end, steps, **{**others, **changed})
 
 
 class Written:

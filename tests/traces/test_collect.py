@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from entropy_sums import collect as collecting
+from entropy_sums.collect import collect, write
 from entropy_sums.study.grid import Grid
-from entropy_sums.traces import collect as collecting
-from entropy_sums.traces.collect import collect, write
 from entropy_sums.traces.read import TraceError
 from entropy_sums.traces.write import write as write_trace
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entropy_sums.models.settings import MODELS
-from entropy_sums.traces.schema import COUNTED, LABELS, PER_RUN, PER_STEP, attributes, dimensions, group_name
+from entropy_sums.models.catalogue import MODELS
+from entropy_sums.quantities import COUNTED, LABELS, PER_RUN, PER_STEP, attributes, dimensions, group_name
+from entropy_sums.settings import PROTOCOL
 from entropy_sums.traces.write import FORMAT, write
-from entropy_sums.training.settings import PROTOCOL
 
 AXES = {
     "model": ["vae1"],

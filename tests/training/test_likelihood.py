@@ -9,19 +9,21 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import laplace, norm
 
-from entropy_sums.certificates import spread
+from entropy_sums.certificates.certificate import spread
 from entropy_sums.distributions import FullNormal
 from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
-from entropy_sums.models import rbm as machines
+from entropy_sums.models.binary import rbm
+from entropy_sums.models.binary import rbm as machines
 from entropy_sums.models.model import copies
-from entropy_sums.traces.schema import LIKELIHOOD
+from entropy_sums.quantities import LIKELIHOOD
 from entropy_sums.training import evaluation as module
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.likelihood import estimates, log_mean_weights
-from entropy_sums.training.pack import Pack, Replica
+from entropy_sums.training.pack import Pack
 from entropy_sums.training.randomness import Stream
 from entropy_sums.training.settings import EvaluationSettings, TrainingSettings
+from entropy_sums.training.trace import Replica
 
 DIM, POINTS = 4, 12
 ENDS = ("", "_low", "_high")
@@ -197,7 +199,7 @@ def test_annealing_brackets_the_likelihood(float64, name, gradient):
 def test_forward_flatters_and_reverse_slights(float64, name):
     """With few temperatures, on average over copies, the chains of which are exact samples to begin with."""
     model, x = copies(made(name, replicas=1, latent_dim=3, chains=30, width=0.0), 1000), data(name)
-    machine = next(part for part in model.modules() if isinstance(part, machines.RBM))
+    machine = next(part for part in model.modules() if isinstance(part, rbm.RBM))
     with torch.no_grad():
         for parameter in machine.parameters():
             parameter.mul_(12)
@@ -262,7 +264,7 @@ def test_standard_errors_of_a_record_have_those_of_the_chains(float64, monkeypat
     x, model = data(name), made(name, replicas=1, chains=40, temperatures=20)
     records = []
     for step in range(60):
-        next(part for part in model.modules() if isinstance(part, machines.RBM))._known = None
+        next(part for part in model.modules() if isinstance(part, rbm.RBM))._known = None
         records.append(Evaluation(x, [0], 4, Stream.EVALUATION)(model, step))
     for quantity in ("elbo", "entropy_sum", "gap"):
         values, errors = (np.concatenate([r[f"{quantity}{end}"] for r in records]) for end in ("", "_standard_error"))

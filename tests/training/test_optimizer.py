@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from entropy_sums.training.optimizer import OPTIMIZERS, PackedOptimizer
+from entropy_sums.training.optimizers.packed import OPTIMIZERS, PackedOptimizer
 from entropy_sums.training.settings import Optimizer, PhaseSettings
 
 TORCH = {

@@ -7,10 +7,11 @@ import pytest
 from sklearn.decomposition import PCA
 
 from entropy_sums.data import load
-from entropy_sums.data.settings import DATASETS
+from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models import MODELS
-from entropy_sums.training.pack import Pack, Replica
+from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.trace import Replica
 
 DIM, LATENTS = 5, 2
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from entropy_sums.models import MODELS
-from entropy_sums.training.pack import Pack, Replica
+from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.trace import Replica
 
 POINTS = (np.random.default_rng(0).random((40, 4)) < 0.4).astype(float)
 

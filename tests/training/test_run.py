@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from entropy_sums.training.run import choose_device, device_name
+from entropy_sums.job import choose_device, device_name
 
 
 def test_auto_takes_a_gpu_where_there_is_one():

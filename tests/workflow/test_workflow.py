@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entropy_sums.training.progress import INTERRUPTED, Progress
+from entropy_sums.progress import INTERRUPTED, Progress
 from workspace import untimed
 
 

@@ -5,12 +5,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from entropy_sums import figures
 from entropy_sums.files import source_digest
+from entropy_sums.settings import PROTOCOL
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.grid import Grid
+from entropy_sums.study.pictures import SUFFIXES
 from entropy_sums.study.schema import read
-from entropy_sums.training.settings import PROTOCOL
 from snakemake.exceptions import WorkflowError
 
 if not workflow.configfiles:
@@ -65,7 +65,7 @@ def pictures(*suffixes):
     """Files of all pictures, for an input: which there are is in the grid."""
     return lambda wildcards: [
         f"{FOLDER}/figures/{name}{suffix}"
-        for name in figures.of_study(GRID)
+        for name in GRID.pictures
         for suffix in suffixes
     ]
 
@@ -75,5 +75,5 @@ onerror:
         f"\nNot finished: entropy-sums status {STUDY} names the jobs that failed, with the last lines of their logs.\n"
         f"What is done is kept: the same command goes on from there.\n"
         f"To look at the finished part now: entropy-sums collect {STUDY} --partial, then\n"
-        f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(figures.of_study(GRID))})."
+        f"entropy-sums figure NAME {FOLDER}/traces.nc (names: {', '.join(GRID.pictures)})."
     )

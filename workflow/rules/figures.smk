@@ -22,7 +22,7 @@ rule figure:
         ENVIRONMENT
     params:
         path=subpath(output[0], strip_suffix=".svg"),
-        code=source_digest("figures", "analysis", "tables.py"),
+        code=source_digest("figures", "analysis", "tables"),
         training=GRID.whole.training.model_dump(mode="json"),
     shell:
         "entropy-sums figure {wildcards.name:q} {input:q} --output {params.path:q} 2> {log:q}"
@@ -50,6 +50,6 @@ rule tables:
     params:
         path=subpath(output[0], parent=True),
         names=GRID.whole.tables,
-        code=source_digest("figures", "analysis", "tables.py"),
+        code=source_digest("figures", "analysis", "tables"),
     shell:
         "entropy-sums tables {input:q} {params.names:q} --output {params.path:q} 2> {log:q}"

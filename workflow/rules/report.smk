@@ -15,6 +15,6 @@ rule report:
         ENVIRONMENT
     params:
         study=STUDY,
-        code=source_digest("report.py", "templates", "figures", "analysis", "tables.py"),
+        code=source_digest("report.py", "templates", "figures", "analysis", "tables"),
     shell:
         "entropy-sums report {params.study} --output {output:q} 2> {log:q}"

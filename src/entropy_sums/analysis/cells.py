@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from entropy_sums.traces.schema import group_name
+from entropy_sums.quantities import group_name
 
 Cell = dict[str, Any]
 """Axis name → value."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from entropy_sums.data.base import DatasetSettings
     from entropy_sums.data.dataset import Dataset
-    from entropy_sums.data.settings import DatasetSettings
 
 
 def load(settings: DatasetSettings, data_dir: Path) -> Dataset:
@@ -20,19 +19,18 @@ def load(settings: DatasetSettings, data_dir: Path) -> Dataset:
     that never vary and for points that are both in the training and the held-out set.
 
     Example:
-        >>> from entropy_sums.data.settings import PCA
+        >>> from entropy_sums.data.linear import PCA
         >>> dataset = load(PCA(train=100, test=50), Path("data"))
         >>> dataset.train.shape, dataset.test.shape, sorted(dataset.truth)
         ((100, 10), (50, 10), ['noise', 'offset', 'weights'])
     """
-    # The workflow imports entropy_sums.data.settings, hence this module, and must not pay for numpy.
     import numpy as np
 
+    from entropy_sums.data.base import MeasuredSettings
     from entropy_sums.data.checks import check_disjoint, check_varying
     from entropy_sums.data.dataset import Dataset
-    from entropy_sums.data.settings import MeasuredSettings
 
-    arrays = resolve_name(settings.loader)(settings, Path(data_dir), np.random.default_rng(settings.data_seed))
+    arrays = settings.arrays(Path(data_dir), np.random.default_rng(settings.data_seed))
     attributes = {"source": settings.source, "settings": settings.model_dump_json()}
     dataset = Dataset(name=settings.name, attributes=attributes, **arrays)
     where = f"{settings.name} {settings.model_dump_json(exclude_defaults=True)}"

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated, Any
 from zipfile import BadZipFile
 
 import numpy as np
+from pydantic import Field, model_validator
 
+from entropy_sums.data.base import MeasuredSettings
 from entropy_sums.data.checks import as_points
 from entropy_sums.data.preparation import add_noise, split
-from entropy_sums.data.settings import Array
-
-
-def array(settings: Array, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Training and held-out points of the user's file or files, with noise where the settings ask for it.
-
-    Raises FileNotFoundError, or ValueError naming the file where it cannot be read or holds no finite points.
-    """
-    order, train_noise, test_noise = generator.spawn(3)
-    train = read_points(settings.path, settings.variable)
-    if settings.test_path is not None:
-        test = read_points(settings.test_path, settings.variable)
-    else:
-        assert settings.test_fraction is not None, "the settings require one of test_path and test_fraction"
-        held_out = round(settings.test_fraction * len(train))
-        train, test = split(train, len(train) - held_out, held_out, order)
-    return {
-        "train": add_noise(train, settings.noise, train_noise),
-        "test": add_noise(test, settings.noise, test_noise),
-    }
 
 
 def read_points(path: Path, variable: str | None = None) -> np.ndarray:
@@ -87,3 +70,59 @@ def _choose(variable: str | None, names: list[str]) -> str:
 
 
 _READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {".npy": _npy, ".npz": _npz, ".nc": _nc}
+
+
+class Array(MeasuredSettings):
+    """A user's own real array of shape (points, dimensions).
+
+    Example:
+        >>> Array(path="x.npy").test_fraction, Array(path="x.npy", test_path="y.npy").test_fraction
+        (0.2, None)
+    """
+
+    name = "array"
+    source = "the user's own file"
+
+    path: Path
+    """A .npy, .npz or .nc file, relative to the working directory."""
+    variable: str | None = None
+    """Name of the array in a .npz or .nc file; needed only where the file has several."""
+    test_path: Path | None = None
+    """A second file with the held-out points."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = 0.2
+    """Share of the points to hold out; none where there is a `test_path`."""
+
+    @property
+    def files(self) -> list[Path]:
+        return [path for path in (self.path, self.test_path) if path is not None]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_one_file(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("test_path") is not None:
+            return {"test_fraction": None, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _one_way_to_hold_out(self):
+        if (self.test_path is None) == (self.test_fraction is None):
+            raise ValueError("held-out points come from test_path or from test_fraction: set one of the two")
+        return self
+
+    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Training and held-out points of the user's file or files, with noise where the self ask for it.
+
+        Raises FileNotFoundError, or ValueError naming the file where it cannot be read or holds no finite points.
+        """
+        order, train_noise, test_noise = generator.spawn(3)
+        train = read_points(self.path, self.variable)
+        if self.test_path is not None:
+            test = read_points(self.test_path, self.variable)
+        else:
+            assert self.test_fraction is not None, "the self require one of test_path and test_fraction"
+            held_out = round(self.test_fraction * len(train))
+            train, test = split(train, len(train) - held_out, held_out, order)
+        return {
+            "train": add_noise(train, self.noise, train_noise),
+            "test": add_noise(test, self.noise, test_noise),
+        }

@@ -7,47 +7,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Annotated
 from zipfile import BadZipFile, ZipFile
 from zipfile import Path as ZipPath
 
 import numpy as np
 from PIL import Image
+from pydantic import Field, PositiveInt
 
 from entropy_sums.data import places
+from entropy_sums.data.base import CountedImageSettings
 from entropy_sums.data.preparation import prepare_images, split
-from entropy_sums.data.settings import CelebA
 
 PARTITION = "list_eval_partition.txt"
+
 PARTS = {"train": "0", "test": "2"}
 """Part → its number in the partition; 1 is the validation part."""
 
 SIZES = {"train": slice(None, 162_770), "test": slice(162_770 + 19_867, None)}
 """The same in the order of the file names: the validation part lies between the two."""
-
-
-def images(settings: CelebA, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Pictures of the published training and test part; where fewer are asked for, a random choice of them.
-
-    Pictures are `img_align_celeba/*.jpg` in `data_dir`/celeba, or in `img_align_celeba.zip` there.
-    Raises FileNotFoundError, saying where to get them, where none are there, and ValueError for a damaged archive or
-    picture and for fewer pictures than are asked for.
-    """
-    folder = data_dir / settings.name
-    source = places.pictures(folder)
-    if source is None:
-        raise FileNotFoundError(settings.missing(data_dir))
-    arrays = {}
-    with _opened(source) as found:
-        parts = partition(found, folder / PARTITION)
-        for (part, names), part_generator in zip(parts.items(), generator.spawn(2), strict=True):
-            order, noise = part_generator.spawn(2)
-            wanted = getattr(settings, part)
-            if wanted > len(names):
-                raise ValueError(f"{source}: {len(names)} pictures of the {part} part, not {part}: {wanted}; lower it")
-            chosen, _ = split(np.array(names), wanted, 0, order)
-            pixels = np.stack([square(found[str(name)], settings.crop, settings.side) for name in chosen])
-            arrays[part] = prepare_images(pixels.reshape(len(pixels), -1), 255, settings, noise)
-    return arrays
 
 
 def partition(names: Iterable[str], listed: Path) -> dict[str, list[str]]:
@@ -103,3 +81,67 @@ def square(picture: Path | ZipPath, crop: int, side: int) -> np.ndarray:
         raise ValueError(f"{picture}: {whole.width}×{whole.height} pixels, and crop: {crop} is more; lower it")
     left, top = (whole.width - crop) // 2, (whole.height - crop) // 2
     return np.asarray(whole.crop((left, top, left + crop, top + crop)).resize((side, side), Image.Resampling.BILINEAR))
+
+
+class CelebA(CountedImageSettings):
+    """Faces in colour, of the published aligned pictures the square in the middle; fewer are drawn by `data_seed`.
+
+    Training points are of the published training part, held-out points of the test part; without the published
+    partition the parts lie in the order of the file names. Red, green and blue of a pixel are side by side.
+
+    Example:
+        >>> CelebA(train=100, side=32).shape
+        (100, 3072)
+    """
+
+    name = "celeba"
+    source = "CelebA; Liu et al. (ICCV 2015)"
+
+    train: Annotated[int, Field(ge=2, le=162_770)] = 10_000
+    """Number of training images, of the 162,770 in the training part; each takes 12 bytes per pixel."""
+    test: Annotated[int, Field(ge=2, le=19_962)] = 2_000
+    """Number of held-out images, of the 19,962 in the test part."""
+    crop: Annotated[int, Field(ge=1, le=178)] = 148
+    """Side of the square that is cut out of the middle of the published 178×218 pixels."""
+    side: PositiveInt = 64
+    """Pixels of a side to which the square is scaled."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, 3 * self.side**2
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        folder = data_dir / cls.name
+        if places.pictures(folder) is not None:
+            return None
+        return (
+            f"{folder} holds neither a folder {places.PICTURES} nor {places.PICTURES}.zip; get the aligned and cropped "
+            "images, and list_eval_partition.txt, from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+        )
+
+    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Pictures of the published training and test part; where fewer are asked for, a random choice of them.
+
+        Pictures are `img_align_celeba/*.jpg` in `data_dir`/celeba, or in `img_align_celeba.zip` there.
+        Raises FileNotFoundError, saying where to get them, where none are there, and ValueError for a damaged archive
+        or picture and for fewer pictures than are asked for.
+        """
+        folder = data_dir / self.name
+        source = places.pictures(folder)
+        if source is None:
+            raise FileNotFoundError(self.missing(data_dir))
+        arrays = {}
+        with _opened(source) as found:
+            parts = partition(found, folder / PARTITION)
+            for (part, names), part_generator in zip(parts.items(), generator.spawn(2), strict=True):
+                order, noise = part_generator.spawn(2)
+                wanted = getattr(self, part)
+                if wanted > len(names):
+                    raise ValueError(
+                        f"{source}: {len(names)} pictures of the {part} part, not {part}: {wanted}; lower it"
+                    )
+                chosen, _ = split(np.array(names), wanted, 0, order)
+                pixels = np.stack([square(found[str(name)], self.crop, self.side) for name in chosen])
+                arrays[part] = prepare_images(pixels.reshape(len(pixels), -1), 255, self, noise)
+        return arrays

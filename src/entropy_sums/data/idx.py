@@ -8,12 +8,14 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from entropy_sums.data import places
+from entropy_sums.data.base import CountedImageSettings
 from entropy_sums.data.preparation import prepare_images, split
-from entropy_sums.data.settings import IdxSettings
 
 _MAGIC = bytes([0, 0, 8, 3])  # unsigned bytes, 3 axes
 
@@ -40,6 +42,7 @@ class Published:
 
 
 _MNIST_URL = "https://storage.googleapis.com/cvdf-datasets/mnist"
+
 _FASHION_URL = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion"
 
 FILES: dict[str, dict[str, Published]] = {
@@ -69,22 +72,6 @@ FILES: dict[str, dict[str, Published]] = {
     },
 }
 """The image files of each dataset, by the part that they become."""
-
-
-def images(settings: IdxSettings, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Images of the published training and test files; where fewer are asked for, a random choice of them.
-
-    Each file is looked for in `data_dir`/<name>, then in the folder of Debian's package, then downloaded into the
-    first. Raises FileNotFoundError, naming the three places, where none has it, and ValueError for a file that is
-    not the published one.
-    """
-    arrays = {}
-    for (part, published), part_generator in zip(FILES[settings.name].items(), generator.spawn(2), strict=True):
-        order, noise = part_generator.spawn(2)
-        pixels = read_idx(find(published, settings.name, data_dir), published.content_sha256)
-        chosen, _ = split(pixels, getattr(settings, part), 0, order)
-        arrays[part] = prepare_images(chosen, 255, settings, noise)
-    return arrays
 
 
 def find(published: Published, dataset: str, data_dir: Path) -> Path:
@@ -129,3 +116,54 @@ def read_idx(path: Path, sha256: str) -> np.ndarray:
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise ValueError(f"{path}: content has SHA-256 {found}, the published file {sha256}; delete it or replace it")
     return np.frombuffer(content, np.uint8, offset=header).reshape(count, height * width)
+
+
+class IdxSettings(CountedImageSettings):
+    """Images in two IDX files, the published training and test set; fewer images are drawn by `data_seed`."""
+
+    train: Annotated[int, Field(ge=2, le=60_000)] = 60_000
+    """Number of training images, of the 60,000 in the training file."""
+    test: Annotated[int, Field(ge=2, le=10_000)] = 10_000
+    """Number of held-out images, of the 10,000 in the test file."""
+
+    names: ClassVar[tuple[str, str]] = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        own, system = places.folders(cls.name, data_dir)
+        absent = [name for name in cls.names if places.find(name, own, system) is None]
+        if not absent:
+            return None
+        return (
+            f"{absent[0]}(.gz) is neither in {own} nor in {system}; put it into the first folder, or leave "
+            "skip_missing out and it is downloaded"
+        )
+
+    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Images of the published training and test files; where fewer are asked for, a random choice of them.
+
+        Each file is looked for in `data_dir`/<name>, then in the folder of Debian's package, then downloaded into the
+        first. Raises FileNotFoundError, naming the three places, where none has it, and ValueError for a file that is
+        not the published one.
+        """
+        arrays = {}
+        for (part, published), part_generator in zip(FILES[self.name].items(), generator.spawn(2), strict=True):
+            order, noise = part_generator.spawn(2)
+            pixels = read_idx(find(published, self.name, data_dir), published.content_sha256)
+            chosen, _ = split(pixels, getattr(self, part), 0, order)
+            arrays[part] = prepare_images(chosen, 255, self, noise)
+        return arrays
+
+
+class MNIST(IdxSettings):
+    """Handwritten digits, 28×28 pixels of 256 grey levels."""
+
+    name = "mnist"
+    source = "MNIST; LeCun et al. (1998)"
+
+
+class FashionMNIST(IdxSettings):
+    """Pictures of clothes, 28×28 pixels of 256 grey levels."""
+
+    name = "fashion_mnist"
+    source = "Fashion-MNIST; Xiao et al. (arXiv 1708.07747)"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
-from scipy.fft import dctn, idctn
+from pydantic import Field, model_validator
 
+from entropy_sums.data.base import MeasuredSettings, PointCount, Probability
 from entropy_sums.data.preparation import add_noise
-from entropy_sums.data.settings import Patches
 
 CUTOFF = 200 / 512
 """Cycles per pixel beyond which the filter of Olshausen and Field lets little through: 200 per 512 pixels."""
@@ -19,29 +20,6 @@ VARIANCE = 0.1
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Share of red, green and blue in the grey value (ITU-R BT.601)."""
-
-
-def patches(settings: Patches, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    r"""Square patches at random places of grey images, whitened; held-out ones from the right part of every image.
-
-    Both parts are whitened by themselves, and divided by one number: that which gives the left part a variance of 0.1.
-    Raises FileNotFoundError, or ValueError naming file, variable and fix, for images that cannot be read or are smaller
-    than a patch.
-
-    Source: the photographs of scikit-learn, `load_sample_images`; Olshausen and Field (Vision Research 1997) for the
-    filter and for the file IMAGES.mat.
-
-    Example:
-        >>> patches(Patches(train=10, test=5), Path(), np.random.default_rng(0))["train"].shape
-        (10, 256)
-    """
-    images = _photographs() if settings.path is None else read_images(settings.path, settings.variable)
-    left, right = _parts(images, settings)
-    train, test, train_noise, test_noise = generator.spawn(4)
-    return {
-        "train": add_noise(_cut(left, settings.side, settings.train, train), settings.noise, train_noise),
-        "test": add_noise(_cut(right, settings.side, settings.test, test), settings.noise, test_noise),
-    }
 
 
 def whiten(image: np.ndarray) -> np.ndarray:
@@ -54,6 +32,8 @@ def whiten(image: np.ndarray) -> np.ndarray:
         >>> bool(np.allclose(whiten(np.full((4, 6), 0.7)), 0))
         True
     """
+    from scipy.fft import dctn, idctn
+
     rows, columns = (np.arange(size) / (2 * size) for size in image.shape)
     frequency = np.hypot(rows[:, None], columns)
     passed = frequency * np.exp(-((frequency / CUTOFF) ** 4))
@@ -118,3 +98,67 @@ def _cut(images: Sequence[np.ndarray], side: int, count: int, generator: np.rand
     # One call for all, so that more patches keep the earlier ones
     chosen = (generator.random((count, 3)) * places).astype(int)
     return np.stack([images[k][i : i + side, j : j + side].ravel() for k, i, j in chosen])
+
+
+class Patches(MeasuredSettings):
+    """Patches of natural images, whitened: of the two photographs of scikit-learn, or of a user's own.
+
+    Example:
+        >>> Patches().whiten, Patches(path="IMAGES.mat").whiten
+        (True, False)
+    """
+
+    name = "patches"
+    source = "sklearn.datasets.load_sample_images, or the user's own file; Olshausen & Field (Vision Research 1997)"
+
+    side: Annotated[int, Field(ge=2)] = 16
+    """Pixels of a row of a patch; the data have so many squared dimensions."""
+    train: PointCount = 20_000
+    """Number of training patches."""
+    test: PointCount = 2000
+    """Number of held-out patches, from other parts of the images."""
+    test_fraction: Probability = 0.25
+    """Share of every image, on its right, that held-out patches are from."""
+    path: Path | None = None
+    """A .mat file of grey images (rows, columns, images), such as IMAGES.mat, instead of the photographs."""
+    variable: str = "IMAGES"
+    """Name of the images in it."""
+    whiten: bool = True
+    """Whiten the images, to a variance of 0.1; by default not those of a file, which IMAGES.mat has whitened."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, self.side**2
+
+    @property
+    def files(self) -> list[Path]:
+        return [] if self.path is None else [self.path]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_are_whitened(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("path") is not None:
+            return {"whiten": False, **values}
+        return values
+
+    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        r"""Square patches at random places of grey images, whitened; held-out ones from the right part of every image.
+
+        Both parts are whitened by themselves, and divided by one number: that which gives the left part a variance of
+        0.1. Raises FileNotFoundError, or ValueError naming file, variable and fix, for images that cannot be read or
+        are smaller than a patch.
+
+        Source: the photographs of scikit-learn, `load_sample_images`; Olshausen and Field (Vision Research 1997) for
+        the filter and for the file IMAGES.mat.
+
+        Example:
+            >>> Patches(train=10, test=5).arrays(Path(), np.random.default_rng(0))["train"].shape
+            (10, 256)
+        """
+        images = _photographs() if self.path is None else read_images(self.path, self.variable)
+        left, right = _parts(images, self)
+        train, test, train_noise, test_noise = generator.spawn(4)
+        return {
+            "train": add_noise(_cut(left, self.side, self.train, train), self.noise, train_noise),
+            "test": add_noise(_cut(right, self.side, self.test, test), self.noise, test_noise),
+        }

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
-from entropy_sums.data.settings import Bars, ImageSettings
+from entropy_sums.data.base import ImageSettings
+
+
+@runtime_checkable
+class Levels(Protocol):
+    """Settings of how levels of grey become real numbers."""
+
+    @property
+    def dequantise(self) -> bool:
+        """Whether uniform noise of one level is added."""
+        ...
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the Gaussian noise that comes after it."""
+        ...
+
 
 _BINARISE = {
     "threshold": lambda unit, generator: unit > 0.5,
@@ -30,7 +48,7 @@ def prepare_images(grey: np.ndarray, white: int, settings: ImageSettings, genera
     Source: Theis, van den Oord & Bethge (ICLR 2016) for the dequantisation.
 
     Example:
-        >>> from entropy_sums.data.settings import Digits
+        >>> from entropy_sums.data.shipped import Digits
         >>> grey = np.array([[0, 4, 16]])
         >>> prepare_images(grey, 16, Digits(dequantise=False), np.random.default_rng(0))
         array([[0.  , 0.25, 1.  ]], dtype=float32)
@@ -40,11 +58,11 @@ def prepare_images(grey: np.ndarray, white: int, settings: ImageSettings, genera
     return to_real(grey, white, settings, generator)
 
 
-def to_real(grey: np.ndarray, white: int, settings: ImageSettings | Bars, generator: np.random.Generator) -> np.ndarray:
+def to_real(grey: np.ndarray, white: int, settings: Levels, generator: np.random.Generator) -> np.ndarray:
     r"""Values in [0, 1] from levels 0 … `white`: dequantised or not, then noise, as in `prepare_images`.
 
     Example:
-        >>> from entropy_sums.data.settings import Bars
+        >>> from entropy_sums.data.bars import Bars
         >>> to_real(np.array([0, 1]), 1, Bars(dequantise=True), np.random.default_rng(0)).round(1)
         array([0.4, 0.8])
     """

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from entropy_sums.data import places
+from entropy_sums.data.base import MeasuredSettings
 from entropy_sums.data.preparation import add_noise
-from entropy_sums.data.settings import SUSY
 
 FIRST_HELD_OUT = 4_500_000
 """Row with which the published test set begins."""
 
 COLUMNS = 19
 """The label and 18 features."""
-
-
-def features(settings: SUSY, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """The 18 features of the first training and the first held-out rows, standardised by the training points.
-
-    Raises FileNotFoundError, saying where to get it, where the file is not in `data_dir`/susy, and ValueError where
-    it is damaged, too short or another table.
-    Source: Baldi, Sadowski & Whiteson (Nature Communications 2014).
-    """
-    from sklearn.preprocessing import StandardScaler
-
-    path = places.find("SUSY.csv", data_dir / settings.name)
-    if path is None:
-        raise FileNotFoundError(settings.missing(data_dir))
-    rows = {"train": read_rows(path, 0, settings.train), "test": read_rows(path, FIRST_HELD_OUT, settings.test)}
-    scaler = StandardScaler().fit(rows["train"])
-    noises = dict(zip(rows, generator.spawn(2), strict=True))
-    scaled = {part: np.asarray(scaler.transform(points)) for part, points in rows.items()}
-    return {part: add_noise(points, settings.noise, noises[part]) for part, points in scaled.items()}
 
 
 def read_rows(path: Path, start: int, count: int) -> np.ndarray:
@@ -57,3 +40,47 @@ def read_rows(path: Path, start: int, count: int) -> np.ndarray:
             f"{path}: {len(table)} of rows {start} to {start + count} are there; replace it by the whole file"
         )
     return table.to_numpy()[:, 1:]
+
+
+class SUSY(MeasuredSettings):
+    """Simulated collisions of particles, 18 features with mean 0 and standard deviation 1 on the training points.
+
+    Held-out points are of the last 500,000 rows, as published; labels are left out.
+    """
+
+    name = "susy"
+    source = "SUSY, UCI Machine Learning Repository; Baldi et al. (Nature Communications 2014)"
+
+    train: Annotated[int, Field(ge=2, le=4_500_000)] = 100_000
+    """Number of training points, the first of the file."""
+    test: Annotated[int, Field(ge=2, le=500_000)] = 10_000
+    """Number of held-out points, the first of the last 500,000 rows."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.train, 18
+
+    @classmethod
+    def missing(cls, data_dir: Path) -> str | None:
+        folder = data_dir / cls.name
+        if places.find("SUSY.csv", folder) is not None:
+            return None
+        return f"SUSY.csv(.gz) is not in {folder}; get it from https://archive.ics.uci.edu/dataset/279/susy"
+
+    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """The 18 features of the first training and the first held-out rows, standardised by the training points.
+
+        Raises FileNotFoundError, saying where to get it, where the file is not in `data_dir`/susy, and ValueError where
+        it is damaged, too short or another table.
+        Source: Baldi, Sadowski & Whiteson (Nature Communications 2014).
+        """
+        from sklearn.preprocessing import StandardScaler
+
+        path = places.find("SUSY.csv", data_dir / self.name)
+        if path is None:
+            raise FileNotFoundError(self.missing(data_dir))
+        rows = {"train": read_rows(path, 0, self.train), "test": read_rows(path, FIRST_HELD_OUT, self.test)}
+        scaler = StandardScaler().fit(rows["train"])
+        noises = dict(zip(rows, generator.spawn(2), strict=True))
+        scaled = {part: np.asarray(scaler.transform(points)) for part, points in rows.items()}
+        return {part: add_noise(points, self.noise, noises[part]) for part, points in scaled.items()}

@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import names
-from entropy_sums.certificates import THRESHOLD
-from entropy_sums.figures import style
-from entropy_sums.traces.schema import group_name
-from entropy_sums.verdicts import Verdict
+from entropy_sums.certificates.verdict import THRESHOLD, Verdict
+from entropy_sums.figures import layout, style
+from entropy_sums.quantities import group_name
 
 LOWEST = 1e-17
 """Left end of the axis: residuals below the precision of float64 are drawn there."""
@@ -28,7 +27,7 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
         ['VAE-1: prior']
     """
     rows = list(dict.fromkeys((verdict.model, verdict.factor) for verdict in verdicts))
-    figure, grid = style.facets(1, 1, style.COLUMN_WIDTH, [0.2 + 0.13 * max(len(rows), 3)])
+    figure, grid = layout.facets(1, 1, style.COLUMN_WIDTH, [0.2 + 0.13 * max(len(rows), 3)])
     ax = grid[0, 0]
     ax.set_xscale("log")
     ax.axvline(THRESHOLD, **style.GUIDE)
@@ -45,8 +44,8 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
     ax.set_xlabel("relative residual")
     ax.grid(axis="y", color="0.92", linewidth=0.5)
     ax.set_axisbelow(True)
-    kinds = [style.dot(style.CERTIFIED, "o", "holds"), style.dot(style.UNCERTIFIED, "o", "does not hold")]
-    style.legend(figure, [*kinds, Line2D([], [], label="threshold", **style.GUIDE)])
+    kinds = [layout.dot(style.CERTIFIED, "o", "holds"), layout.dot(style.UNCERTIFIED, "o", "does not hold")]
+    layout.legend(figure, [*kinds, Line2D([], [], label="threshold", **style.GUIDE)])
     return figure
 
 

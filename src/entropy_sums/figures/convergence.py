@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from entropy_sums.analysis import cells, names, powers, statistics, sweeps
-from entropy_sums.figures import captions, style
-from entropy_sums.tables import rounded
+from entropy_sums.figures import captions, layout, style
+from entropy_sums.tables.words import rounded
 
 
 class Law(NamedTuple):
@@ -55,7 +55,9 @@ def draw(tree: xr.DataTree) -> Figure:
         (12, 'linear VAE')
     """
     models = cells.models(tree)
-    figure, grid = style.facets(3, len(models), style.width(len(models)), [1.15, 1.6, 1.4], sharex="row", sharey="row")
+    figure, grid = layout.facets(
+        3, len(models), layout.width(len(models)), [1.15, 1.6, 1.4], sharex="row", sharey="row"
+    )
     last = cells.last_step(tree)
     for ax in grid[1:, 0]:
         ax.set(xscale="log", yscale="log")
@@ -71,8 +73,8 @@ def draw(tree: xr.DataTree) -> Figure:
         grid[row, 0].set_ylabel(y)
         # Below the middle of the row, which with an even number of panels is between two
         grid[row, (len(models) - 1) // 2].set_xlabel(x, x=0.5 if len(models) % 2 else 1.1)
-    kinds = [style.dot(LAWS[0].color, "o", "|gap|"), style.dot(LAWS[1].color, "s", "ELBO distance")]
-    style.legend(figure, [*(Line2D([], [], color=c, label=label) for label, c in schedules.items() if label), *kinds])
+    kinds = [layout.dot(LAWS[0].color, "o", "|gap|"), layout.dot(LAWS[1].color, "s", "ELBO distance")]
+    layout.legend(figure, [*(Line2D([], [], color=c, label=label) for label, c in schedules.items() if label), *kinds])
     return figure
 
 

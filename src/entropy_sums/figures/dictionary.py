@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 COLUMNS = 3
 """Panels beside each other."""
@@ -37,9 +37,9 @@ def draw(tree: xr.DataTree) -> Figure:
     panels = [(model, cell, ds) for model, cell, ds in cells.walk(tree) if "weights" in ds]
     width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
     shapes = [_first(ds) for _, _, ds in panels]
-    _, columns = style.arrange(max(1, len(panels)), COLUMNS)
+    _, columns = layout.arrange(max(1, len(panels)), COLUMNS)
     heights = [width / columns * _ratio(*of.shape) for of in shapes if of is not None]
-    figure, _, used = style.tiles(max(1, len(panels)), COLUMNS, width, max(heights, default=1.0))
+    figure, _, used = layout.tiles(max(1, len(panels)), COLUMNS, width, max(heights, default=1.0))
     for ax in used:
         ax.axis("off")
     if not panels:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics, sweeps
-from entropy_sums.figures import captions, style, sweep
-from entropy_sums.traces.schema import ESTIMATES
+from entropy_sums.figures import captions, layout, style, sweep
+from entropy_sums.quantities import ESTIMATES
 
 COLUMNS = 3
 """Panels beside each other."""
@@ -62,7 +62,7 @@ def draw(tree: xr.DataTree) -> Figure:
         if name in drawn
     ]
     if handles:
-        style.legend(figure, handles)
+        layout.legend(figure, handles)
     return figure
 
 

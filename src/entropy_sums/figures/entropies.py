@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 POSTERIOR = "#E69F00"
 COLUMNS = 4
@@ -32,12 +32,12 @@ def draw(tree: xr.DataTree) -> Figure:
     """
     panels = list(cells.walk(tree))
     width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
-    figure, grid, used = style.tiles(len(panels), COLUMNS, width, 1.4)
+    figure, grid, used = layout.tiles(len(panels), COLUMNS, width, 1.4)
     last = cells.last_step(tree)
     colors = style.factor_colors(dict.fromkeys(str(f) for _, _, ds in panels for f in ds["factor"].values))
     titles = names.apart([(model, cell) for model, cell, _ in panels])
     for ax, title, (_, _, ds) in zip(used, titles, panels, strict=True):
-        style.step_axis(ax, last)
+        layout.step_axis(ax, last)
         ax.set_title(title)
         _curves(ax, statistics.usable(ds), colors)
     for ax in grid[:, 0]:
@@ -45,7 +45,7 @@ def draw(tree: xr.DataTree) -> Figure:
     figure.supxlabel("optimiser step", fontsize="medium")
     lines = {"ELBO": style.QUANTITIES["elbo"], "entropy of the posterior": POSTERIOR}
     lines |= {f"of the {names.readable(factor)}": color for factor, color in colors.items()}
-    style.legend(figure, [Line2D([], [], color=color, label=label) for label, color in lines.items()])
+    layout.legend(figure, [Line2D([], [], color=color, label=label) for label, color in lines.items()])
     return figure
 
 

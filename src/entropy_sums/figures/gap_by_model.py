@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 SCALE = LogNorm(0.01, 100)
 """Percent. Fixed, so that the maps of two studies can be compared; values beyond it keep the end colours."""
@@ -35,9 +35,9 @@ def draw(tree: xr.DataTree) -> Figure:
     combinations, models, datasets = cells.combinations(tree), cells.models(tree), cells.datasets(tree)
     each = max(0.55 * len(datasets), 1.2)
     beside = min(COLUMNS, max(1, int(WIDEST / each)))
-    rows, columns = style.arrange(len(combinations), beside)
+    rows, columns = layout.arrange(len(combinations), beside)
     width, height = max(1.6 + columns * each, style.COLUMN_WIDTH), 0.35 + 0.24 * len(models)
-    figure, grid, used = style.tiles(len(combinations), beside, width, height, sharex="all", sharey="all")
+    figure, grid, used = layout.tiles(len(combinations), beside, width, height, sharex="all", sharey="all")
     for ax, combination in zip(used, combinations, strict=True):
         _map(ax, tree, combination)
         ax.set_title(names.describe(combination, "\n"))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 
 @style.styled
@@ -28,7 +28,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """
     along, across = cells.facet_axes(tree)[:1], cells.facet_axes(tree)[1:]
     bars, rows, models = cells.combinations(tree, along), cells.combinations(tree, across), cells.models(tree)
-    figure, grid = style.facets(len(rows), len(models), style.width(len(models)), [1.25] * len(rows), sharex="all")
+    figure, grid = layout.facets(len(rows), len(models), layout.width(len(models)), [1.25] * len(rows), sharex="all")
     colors = style.factor_colors(
         factor for node in tree.children.values() for factor in node.to_dataset()["factor"].values.tolist()
     )
@@ -41,10 +41,10 @@ def draw(tree: xr.DataTree) -> Figure:
     grid[0, 0].set_xlim(-0.6, len(bars) - 0.4)
     for ax in grid[:, 0]:
         ax.set_ylabel("final gap (nats)")
-    style.name_rows(figure, dict(zip(names.rows(rows), grid[:, -1:], strict=True)))
+    layout.name_rows(figure, dict(zip(names.rows(rows), grid[:, -1:], strict=True)))
     figure.supxlabel(" ".join(names.readable(axis) for axis in along), fontsize="medium")
     patches = [Patch(color=color, label=names.readable(factor)) for factor, color in colors.items()]
-    style.legend(figure, [*patches, style.dot("black", "o", "total, 95 % interval")])
+    layout.legend(figure, [*patches, layout.dot("black", "o", "total, 95 % interval")])
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, powers, statistics, sweeps
-from entropy_sums.figures import captions, style, sweep
+from entropy_sums.figures import captions, layout, style, sweep
 from entropy_sums.figures.convergence import exponent
 
 COLUMNS = 4
@@ -73,7 +73,7 @@ def draw(tree: xr.DataTree) -> Figure:
         Line2D([], [], color="black", markersize=3, label=moment, **MARKERS[moment])
         for moment in dict.fromkeys(curve.moment for curve in drawn)
     ]
-    style.legend(figure, [*handles, Line2D([], [], label="noise", **NOISE)])
+    layout.legend(figure, [*handles, Line2D([], [], label="noise", **NOISE)])
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 LINEAR = 1e-3
 """Nats; the axes are linear below this, so that they have room for both signs."""
@@ -28,7 +28,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """
     datasets = cells.datasets(tree)
     width = style.TEXT_WIDTH if len(datasets) > 1 else style.COLUMN_WIDTH
-    figure, grid, used = style.tiles(len(datasets), COLUMNS, width, 1.7)
+    figure, grid, used = layout.tiles(len(datasets), COLUMNS, width, 1.7)
     looks = style.model_looks(cells.models(tree))
     for ax, dataset in zip(used, datasets, strict=True):
         ax.set_title(names.readable(dataset))
@@ -36,7 +36,7 @@ def draw(tree: xr.DataTree) -> Figure:
     for ax in grid[:, 0]:
         ax.set_ylabel("gap of a factor (nats)")
     figure.supxlabel("derivative of the ELBO along v (nats)", fontsize="medium")
-    style.model_legend(figure, looks, "identity")
+    layout.model_legend(figure, looks, "identity")
     return figure
 
 

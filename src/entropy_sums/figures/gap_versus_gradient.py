@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 NOISE = 2
 """A gap of fewer standard errors than this is not told from zero."""
@@ -28,7 +28,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """
     combinations, datasets = cells.combinations(tree), cells.datasets(tree)
     width = style.TEXT_WIDTH * max(1, len(datasets) / COLUMNS) if len(datasets) > 1 else style.COLUMN_WIDTH
-    figure, grid = style.facets(
+    figure, grid = layout.facets(
         len(combinations), len(datasets), width, [1.5] * len(combinations), sharex="all", sharey="all"
     )
     looks = style.model_looks(cells.models(tree))
@@ -42,9 +42,9 @@ def draw(tree: xr.DataTree) -> Figure:
         grid[0, 0].set_ylim(bottom=lowest / 10)
     for ax in grid[:, 0]:
         ax.set_ylabel("|gap| (nats)")
-    style.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
+    layout.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
     figure.supxlabel("norm of the gradient of the ELBO (nats per unit of parameter)", fontsize="medium")
-    style.model_legend(figure, looks, "slope 1")
+    layout.model_legend(figure, looks, "slope 1")
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from entropy_sums.analysis import cells, latents, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 LINE: dict[str, Any] = {"color": "black", "linewidth": 0.6}
 
@@ -33,7 +33,7 @@ def draw(tree: xr.DataTree) -> Figure:
         ['while learning', 'active latents', 'at the end, by rank']
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
-    figure, grid = style.facets(len(combinations), 3, style.TEXT_WIDTH, [1.35] * len(combinations))
+    figure, grid = layout.facets(len(combinations), 3, style.TEXT_WIDTH, [1.35] * len(combinations))
     looks = style.model_looks(models)
     last = cells.last_step(tree)
     for ax, title in zip(grid[0], TITLES, strict=True):
@@ -44,7 +44,7 @@ def draw(tree: xr.DataTree) -> Figure:
         finished = {model: ds for model, ds in runs.items() if statistics.final(ds, "latent_entropy").notnull().any()}
         curves, numbers, bars = grid[row]
         for ax in (curves, numbers):
-            style.step_axis(ax, last)
+            layout.step_axis(ax, last)
         for ax in (curves, bars):
             ax.axhline(latents.PRIOR, zorder=0, **LINE)
             ax.axhline(latents.COLLAPSED, zorder=0, **style.GUIDE)
@@ -61,11 +61,11 @@ def draw(tree: xr.DataTree) -> Figure:
             style.say(bars, f"no finished run: {', '.join(unfinished)}", y=0.06)
     for ax, label in zip(grid[-1], ("optimiser step", "optimiser step", "latent"), strict=True):
         ax.set_xlabel(label)
-    style.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
-    handles = [style.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
+    layout.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
+    handles = [layout.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
     handles.append(Line2D([], [], label="prior", **LINE))
     handles.append(Line2D([], [], label="collapse (1 nat)", **style.GUIDE))
-    style.legend(figure, handles)
+    layout.legend(figure, handles)
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, latents, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 ACTIVE, COLLAPSED = "#0072B2", "#D55E00"
 
@@ -24,7 +24,7 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> len(draw(cells.narrow(tree, "pca")).axes)
         8
     """
-    figure, _, panels = style.per_model(tree, 1.25)
+    figure, _, panels = layout.per_model(tree, 1.25)
     for ax, runs in panels:
         _dots(ax, runs)
     figure.supxlabel(r"$\tau_h^2$, mean over points", fontsize="medium")
@@ -33,7 +33,7 @@ def draw(tree: xr.DataTree) -> Figure:
         Line2D([], [], color=color, marker="o", markersize=3.5, ls="", markerfacecolor=face, label=label)
         for color, face, label in ((ACTIVE, ACTIVE, "active"), (COLLAPSED, "none", "collapsed"))
     )
-    style.legend(figure, [active, collapsed, Line2D([], [], label="sum of 1", **style.GUIDE)])
+    layout.legend(figure, [active, collapsed, Line2D([], [], label="sum of 1", **style.GUIDE)])
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, streams
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 EARLY = 0.12
 """Share of the highest averages that may be off scale: a model that has just met a segment."""
@@ -29,7 +29,7 @@ def draw(tree: xr.DataTree) -> Figure:
         ['BIC by ELBO', 'BIC by entropy sum']
     """
     rows = {_label(model, cell): (ds, found) for model, cell, ds, found in streams.walk(tree)}
-    figure, grid = style.facets(
+    figure, grid = layout.facets(
         max(1, len(rows)), len(streams.ESTIMATES), style.TEXT_WIDTH, [1.6] * max(1, len(rows)), sharey="row"
     )
     for ax, estimate in zip(grid[0], streams.ESTIMATES, strict=True):
@@ -46,8 +46,8 @@ def draw(tree: xr.DataTree) -> Figure:
         axes[0].set_ylabel("BIC (nats per batch)")
     figure.supxlabel("minibatch", fontsize="medium")
     if rows:
-        style.name_rows(figure, {label: grid[row, -1:] for row, label in enumerate(rows)})
-        style.legend(figure, [Line2D([], [], color=c, label=f"latent size {size}") for size, c in colors.items()])
+        layout.name_rows(figure, {label: grid[row, -1:] for row, label in enumerate(rows)})
+        layout.legend(figure, [Line2D([], [], color=c, label=f"latent size {size}") for size, c in colors.items()])
     return figure
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 from entropy_sums.figures.traces import limits
 
 LINES: dict[str, Any] = {
@@ -49,13 +49,13 @@ def draw(tree: xr.DataTree) -> Figure:
     """
     panels = [node.to_dataset() for node in tree.children.values()]
     if not panels:
-        figure, used = style.facets(1, 1, style.COLUMN_WIDTH, [HEIGHTS["curves"]])
+        figure, used = layout.facets(1, 1, style.COLUMN_WIDTH, [HEIGHTS["curves"]])
         style.say(used[0, 0], "no finished run")
         return figure
     rows = ["curves", *(row for row in DRAWN if any(row in _settings(ds)["rows"] for ds in panels))]
-    blocks, columns = style.arrange(len(panels), COLUMNS)
+    blocks, columns = layout.arrange(len(panels), COLUMNS)
     inches = style.COLUMN_WIDTH if columns == 1 else style.TEXT_WIDTH
-    figure, grid = style.facets(blocks * len(rows), columns, inches, [HEIGHTS[row] for row in rows] * blocks)
+    figure, grid = layout.facets(blocks * len(rows), columns, inches, [HEIGHTS[row] for row in rows] * blocks)
     drawn: set[str] = set()
     varied = _varied(panels)
     for number, ds in enumerate(panels):
@@ -81,7 +81,7 @@ def draw(tree: xr.DataTree) -> Figure:
         for name, line in reversed(lines.items())
     ]
     if handles:
-        style.legend(figure, handles)
+        layout.legend(figure, handles)
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 LINEAR = 1e-2
 """Nats; the axis is linear below this, so that it has room for both signs."""
@@ -44,7 +44,7 @@ def draw(tree: xr.DataTree) -> Figure:
         ['linear VAE, latent size 2', 'linear VAE, latent size 4']
     """
     found = rows(tree)
-    figure, grid = style.facets(1, 1, style.TEXT_WIDTH, [0.4 + 0.16 * max(len(found), 3)])
+    figure, grid = layout.facets(1, 1, style.TEXT_WIDTH, [0.4 + 0.16 * max(len(found), 3)])
     ax = grid[0, 0]
     ax.set_xscale("symlog", linthresh=LINEAR)
     ax.axvline(0, color="black", linewidth=0.6)
@@ -63,10 +63,10 @@ def draw(tree: xr.DataTree) -> Figure:
     hollow = Line2D([], [], color=PREDICTED, marker="D", markersize=4, markerfacecolor="none", linestyle="")
     hollow.set_label("predicted")
     measured = [
-        style.dot(style.CERTIFIED, "o", "measured, certified"),
-        style.dot(style.UNCERTIFIED, "o", "measured, not certified"),
+        layout.dot(style.CERTIFIED, "o", "measured, certified"),
+        layout.dot(style.UNCERTIFIED, "o", "measured, not certified"),
     ]
-    style.legend(figure, [*measured, hollow])
+    layout.legend(figure, [*measured, hollow])
     return figure
 
 

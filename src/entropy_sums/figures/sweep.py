@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from entropy_sums.analysis import names
-from entropy_sums.figures import style
+from entropy_sums.figures import layout, style
 
 
 def tiles(number: int, columns: int, height: float, label: str, **options) -> tuple[Figure, list[Axes]]:
@@ -27,8 +27,8 @@ def tiles(number: int, columns: int, height: float, label: str, **options) -> tu
         ['no setting is varied']
     """
     shown = max(1, number)
-    columns = style.arrange(shown, columns)[1]
-    figure, grid, used = style.tiles(shown, columns, style.width(columns), height, **options)
+    columns = layout.arrange(shown, columns)[1]
+    figure, grid, used = layout.tiles(shown, columns, layout.width(columns), height, **options)
     if not number:
         style.say(used[0], "no setting is varied")
     for ax in grid[:, 0]:

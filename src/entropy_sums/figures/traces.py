@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 LINES: dict[str, Any] = {
     "elbo": "-",
@@ -57,18 +57,18 @@ def draw(tree: xr.DataTree) -> Figure:
         16
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
-    blocks, columns = style.arrange(len(models), COLUMNS)
+    blocks, columns = layout.arrange(len(models), COLUMNS)
     heights = [1.05, 0.6] * len(combinations) * blocks
-    figure, grid = style.facets(len(heights), columns, style.width(columns), heights)
+    figure, grid = layout.facets(len(heights), columns, layout.width(columns), heights)
     last = cells.last_step(tree)
     for ax in grid.flat:
         # Not shared: matplotlib would scale all panels anew with every line
-        style.step_axis(ax, last)
+        layout.step_axis(ax, last)
     drawn = set()
     for block, rows in enumerate(np.split(grid, blocks)):
         shown = models[block * columns : (block + 1) * columns]
         drawn |= _block(rows[:, : len(shown)], tree, shown)
-        style.name_rows(
+        layout.name_rows(
             figure,
             {label: rows[2 * row : 2 * row + 2, len(shown) - 1] for row, label in enumerate(names.rows(combinations))},
         )
@@ -80,12 +80,12 @@ def draw(tree: xr.DataTree) -> Figure:
         for name, line in LINES.items()
         if name in drawn
     ] + [
-        style.dot(style.QUANTITIES[name], marker, names.readable(name))
+        layout.dot(style.QUANTITIES[name], marker, names.readable(name))
         for name, marker in MARKERS.items()
         if name in drawn
     ]
     if handles:
-        style.legend(figure, handles)
+        layout.legend(figure, handles)
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from entropy_sums.analysis import cells, names, statistics, subsets
-from entropy_sums.figures import captions, style
+from entropy_sums.figures import captions, layout, style
 
 
 @style.styled
@@ -24,7 +24,7 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> len(draw(cells.narrow(tree, "pca")).axes)
         8
     """
-    figure, grid, panels = style.per_model(tree, 1.25, subsets.recorded, sharex="all", sharey="all")
+    figure, grid, panels = layout.per_model(tree, 1.25, subsets.recorded, sharex="all", sharey="all")
     for ax, runs in panels:
         _lines(ax, runs)
     for ax in grid[:, 0]:
@@ -34,7 +34,7 @@ def draw(tree: xr.DataTree) -> Figure:
     grid[0, 0].set_ylim(10 ** np.floor(exponents[0]), 10 ** np.ceil(exponents[1]))
     figure.supxlabel("held-out points per estimate", fontsize="medium")
     colors = {name: style.QUANTITIES[name] for name in subsets.QUANTITIES}
-    style.legend(
+    layout.legend(
         figure,
         [
             *(Line2D([], [], color=c, marker="o", markersize=3, label=names.readable(n)) for n, c in colors.items()),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from entropy_sums.models.settings import MODELS, ModelSettings
+from entropy_sums.models.base import ModelSettings
+from entropy_sums.models.catalogue import MODELS
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,6 @@ def build(replicas: Sequence[ModelSettings], observed_dim: int, generators: Sequ
     shared = [settings.model_dump(exclude=settings.packed()) for settings in replicas]
     if any(other != shared[0] for other in shared):
         raise ValueError("replicas of one pack may differ only in packed settings: " + repr(shared))
-    from entropy_sums.models.components import Blueprint
+    from entropy_sums.models.blueprint import Blueprint
 
     return resolve_name(replicas[0].implementation)(Blueprint(replicas, observed_dim, generators))

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from entropy_sums.data.settings import DATASETS
-from entropy_sums.models.settings import MODELS
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.catalogue import MODELS
 from entropy_sums.study.errors import StudyError, nearest
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 

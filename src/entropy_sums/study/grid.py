@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from entropy_sums.data.settings import DATASETS, DatasetSettings
-from entropy_sums.models.settings import ModelSettings
-from entropy_sums.study import plugins
+from entropy_sums.data.base import DatasetSettings
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.base import ModelSettings
+from entropy_sums.settings import PROTOCOL
+from entropy_sums.study import pictures, plugins
 from entropy_sums.study.errors import StudyError, nearest
 from entropy_sums.study.resolve import Resolver, compatible, matches
-from entropy_sums.study.schema import Panel, Scalar, Study
-from entropy_sums.training.settings import PROTOCOL, TrainingSettings
+from entropy_sums.study.schema import Panel, Scalar, Study, with_curves
+from entropy_sums.training.settings import TrainingSettings
 
 LONGEST_NAME = 120
 """Bytes of a folder or file name: file systems take 255, and suffixes are still to come."""
@@ -187,6 +189,13 @@ class Grid:
             for figure, named in self.whole.panels.items()
         }
         return {figure: named for figure, named in found.items() if named}
+
+    @property
+    def pictures(self) -> list[str]:
+        """Names of all pictures that the study asks for of what it has runs of."""
+        present = pictures.parts(self.datasets, with_curves(self.panels))
+        known = {*pictures.FIGURES, *pictures.names(list(pictures.FIGURES), present)}
+        return pictures.names([figure for figure in self.whole.figures if figure in known], present)
 
     @cached_property
     def runs(self) -> list[Run]:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from entropy_sums.models.settings import MODELS, ModelSettings
+from entropy_sums.models.base import ModelSettings
+from entropy_sums.models.catalogue import MODELS
+from entropy_sums.quantities import group_name
 from entropy_sums.study.errors import StudyError
-from entropy_sums.traces.schema import group_name
 
 
 class Plugin(NamedTuple):
@@ -47,7 +48,7 @@ def load(paths: Iterable[Path]) -> list[str]:
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> text = '''
-        ... from entropy_sums.models.settings import VAE1Settings
+        ... from entropy_sums.models.vae.settings import VAE1Settings
         ...
         ... class WideVAESettings(VAE1Settings):
         ...     encoder_width: int = 500

@@ -9,12 +9,14 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from entropy_sums.data.settings import DATASETS, DatasetSettings
-from entropy_sums.models.settings import MODELS, ModelSettings
+from entropy_sums.data.base import DatasetSettings
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.base import ModelSettings
+from entropy_sums.models.catalogue import MODELS
+from entropy_sums.quantities import NAMES
 from entropy_sums.settings import Settings
 from entropy_sums.study.errors import StudyError, blocks, explained, nearest
 from entropy_sums.study.schema import Panel, Scalar, Study
-from entropy_sums.traces.schema import NAMES
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 
 IDENTITY_AXES = ("model", "dataset", "seed")

@@ -19,11 +19,10 @@ from pydantic import (
 )
 from yaml.composer import ComposerError
 
-from entropy_sums import figures
-from entropy_sums.data.settings import DATASETS
-from entropy_sums.models.settings import MODELS
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.catalogue import MODELS
 from entropy_sums.settings import Settings
-from entropy_sums.study import plugins
+from entropy_sums.study import pictures, plugins
 from entropy_sums.study.errors import StudyError, explained, nearest
 from entropy_sums.training.settings import TrainingSettings
 
@@ -107,6 +106,11 @@ class Panel(Settings):
     """Epochs over which deviations are averaged."""
 
 
+def with_curves(panels: Mapping[str, Mapping[str, Panel]]) -> list[str]:
+    """Names of the published figures that have curves in their panels."""
+    return [figure for figure, named in panels.items() if any(panel.rows for panel in named.values())]
+
+
 class PackSettings(Settings):
     """How runs are packed into jobs."""
 
@@ -137,7 +141,7 @@ class Study(Settings):
     """Phases, evaluation and precision of all runs."""
     pack: PackSettings = PackSettings()
     """How runs are packed into jobs."""
-    figures: list[str] = Field(default=list(figures.DEFAULT))
+    figures: list[str] = Field(default=list(pictures.DEFAULT))
     """Which figures to draw: of a figure with a picture per dataset all, or single ones, such as `traces_digits`; by
     default those that say something of every model."""
     size: PathPart | None = None
@@ -172,8 +176,8 @@ class Study(Settings):
     def _known_figures(cls, named: list[str], info: Any) -> list[str]:
         if not {"axes", "panels"} <= info.data.keys():
             return named  # what there are pictures of is not known, and what is wrong with it is said already
-        parts = figures.parts(info.data["axes"]["dataset"], info.data["panels"])
-        known = [*figures.FIGURES, *figures.names(list(figures.FIGURES), parts)]
+        parts = pictures.parts(info.data["axes"]["dataset"], with_curves(info.data["panels"]))
+        known = [*pictures.FIGURES, *pictures.names(list(pictures.FIGURES), parts)]
         for figure in named:
             if figure not in known:
                 raise ValueError(f"{figure!r} is unknown; {nearest(figure, known)}")

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5a, h5d, h5s
 
 from entropy_sums.files import checksum
-from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import COUNTED, FORMAT, LABELS, PER_RUN, PER_STEP, dimensions
+from entropy_sums.quantities import COUNTED, FORMAT, LABELS, PER_RUN, PER_STEP, dimensions
 
 ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device", "checksum")
 
@@ -82,8 +81,6 @@ def seconds_of_training(path: Path) -> float:
 
 
 # The calls of HDF5 itself: `file[name][...]` and `file.attrs[name]` take several times as long
-
-
 def _text(file: h5py.File, name: str) -> str:
     attribute = h5a.open(file.id, name.encode())
     if attribute.dtype.kind != "S":  # what is not plain ASCII
@@ -106,21 +103,3 @@ def _words(file: h5py.File, name: str) -> np.ndarray:
     characters = _numbers(file, name)
     words = characters.view(f"S{characters.shape[-1]}")
     return np.char.decode(words.squeeze(-1))
-
-
-def check(trace: Trace, path: Path, job: Job) -> None:
-    """Refuse a trace that is not of the job as the study wants it now.
-
-    Raises:
-        TraceError: naming the file, what is wrong with it and what to do.
-    """
-    attributes = trace.attributes
-    if attributes["job"] != job.name or attributes["identity"] != job.identity:
-        found = f"job {attributes['job']}, identity {attributes['identity']}"
-        raise TraceError(
-            f"{path}: trace of another configuration ({found}; the study wants {job.name}, {job.identity}); "
-            "delete it and train this job anew"
-        )
-    wanted = [run.identity(attributes["data_checksum"]) for run in job.runs]
-    if list(trace.quantities["run"]) != wanted:
-        raise TraceError(f"{path}: its runs are not those of job {job.name}; delete it and train this job anew")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from entropy_sums import mkl
 from entropy_sums.files import atomic, checksum
-from entropy_sums.study.grid import Job
-from entropy_sums.traces.schema import CHECKED, FORMAT, LABELS, PER_STEP, WORDS, attributes, dimensions
-from entropy_sums.training.settings import PROTOCOL
+from entropy_sums.quantities import CHECKED, FORMAT, LABELS, PER_STEP, WORDS, attributes, dimensions
+from entropy_sums.settings import PROTOCOL
 
 
 def versions() -> dict[str, str]:
@@ -24,8 +26,33 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **found, "mkl": mkl.state()}
 
 
+@dataclass(frozen=True)
+class Header:
+    """Where a trace comes from: a job and its runs.
+
+    Attributes:
+        job: name of the job.
+        model: name of the model of all runs.
+        identity: of the job.
+        configurations: full settings of each run, plain JSON types.
+        identities: of each run.
+        coordinates: axis → value of each run.
+        subset_sizes: numbers of held-out points of the estimates from subsets.
+        data_checksum: of the data file.
+    """
+
+    job: str
+    model: str
+    identity: str
+    configurations: Sequence[Mapping[str, Any]]
+    identities: Sequence[str]
+    coordinates: Mapping[str, Sequence[Any]]
+    subset_sizes: Sequence[int]
+    data_checksum: str
+
+
 def to_dataset(
-    job: Job,
+    header: Header,
     arrays: dict[str, np.ndarray],
     at_end: dict[str, np.ndarray],
     steps: list[int],
@@ -33,17 +60,16 @@ def to_dataset(
     diverged_at: np.ndarray,
     factors: list[str],
     observed_dim: int,
-    data_checksum: str,
     device: str,
 ) -> xr.Dataset:
-    """A trace as a labelled dataset with the dimension replica and those that `schema.dimensions` gives.
+    """A trace as a labelled dataset with the dimension replica and those that `quantities.dimensions` gives.
 
     Args:
         arrays: quantity → `(step, replica, …)`.
         at_end: quantity that does not depend on the step → `(replica, …)`.
         per_step: quantity that all runs have in common → `(step,)`.
     """
-    size = len(job.runs)
+    size = len(header.identities)
     variables = {}
     for name in PER_STEP:
         if name in arrays:
@@ -55,9 +81,9 @@ def to_dataset(
         variables[name] = (["replica", "step"], np.broadcast_to(shared, (size, len(steps))), attributes(name))
     variables["diverged_at"] = (["replica"], diverged_at, attributes("diverged_at"))
     variables["observed_dim"] = (["replica"], np.full(size, float(observed_dim)), attributes("observed_dim"))
-    variables["run"] = (["replica"], [run.identity(data_checksum) for run in job.runs], attributes("run"))
-    coordinates = {axis: ("replica", [run.coordinates[axis] for run in job.runs]) for axis in job.runs[0].coordinates}
-    labels = {"step": steps, "subset": list(job.runs[0].training.evaluation.subset_sizes)}
+    variables["run"] = (["replica"], list(header.identities), attributes("run"))
+    coordinates: dict[str, Any] = {axis: ("replica", list(values)) for axis, values in header.coordinates.items()}
+    labels = {"step": steps, "subset": list(header.subset_sizes)}
     coordinates |= {name: (name, values, LABELS[name]) for name, values in labels.items() if values}
     coordinates |= {"factor": factors}
     return xr.Dataset(
@@ -65,11 +91,11 @@ def to_dataset(
         coords=coordinates,
         attrs={
             "format": FORMAT,
-            "job": job.name,
-            "model": job.runs[0].model,
-            "identity": job.identity,
-            "configuration": json.dumps([run.configuration for run in job.runs]),
-            "data_checksum": data_checksum,
+            "job": header.job,
+            "model": header.model,
+            "identity": header.identity,
+            "configuration": json.dumps(list(header.configurations)),
+            "data_checksum": header.data_checksum,
             "protocol": PROTOCOL,
             "versions": json.dumps(versions()),
             "device": device,

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from entropy_sums.bound import Bound
-from entropy_sums.certificates import Certificate
-from entropy_sums.models.model import Annealed, Model
+from entropy_sums.certificates.certificate import Certificate
+from entropy_sums.models.abilities import Annealed
+from entropy_sums.models.model import Model
 from entropy_sums.training.randomness import Stream, generator
 
 Record = dict[str, np.ndarray]

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from entropy_sums.ais import TWO_SIDED, Estimate
-from entropy_sums.models.model import Annealed, Model, Weighted
+from entropy_sums.models.abilities import Annealed, Weighted
+from entropy_sums.models.model import Model
 from entropy_sums.training.evaluation import Evaluation, Record
 from entropy_sums.training.randomness import Stream, generator
 from entropy_sums.training.settings import EvaluationSettings

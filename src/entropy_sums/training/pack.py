@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -12,132 +11,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entropy_sums.certificates import Certificate, certify
+from entropy_sums.certificates.certificate import Certificate, certify
 from entropy_sums.data.checks import check_support
-from entropy_sums.layers import Dropout, drawing
-from entropy_sums.models import ModelSettings, build
-from entropy_sums.models.model import DirectedModel, Informed, Maximising, Model, copies
-from entropy_sums.training.batches import Batches
+from entropy_sums.layers import Dropout
+from entropy_sums.models import build
+from entropy_sums.models.abilities import Informed, Maximising
+from entropy_sums.models.model import DirectedModel, Model
 from entropy_sums.training.checkpoint import Checkpoint
 from entropy_sums.training.ends import latents, subsets
-from entropy_sums.training.evaluation import Evaluation, Record, as_numpy
+from entropy_sums.training.evaluation import Evaluation, as_numpy
 from entropy_sums.training.likelihood import estimates
 from entropy_sums.training.minibatches import Minibatches
-from entropy_sums.training.optimizer import PackedOptimizer, climb
-from entropy_sums.training.progress import Interrupted
+from entropy_sums.training.phase import STEPS, Phase
 from entropy_sums.training.randomness import Stream, generator
-from entropy_sums.training.schedules import SCHEDULES, evaluation_steps
-from entropy_sums.training.settings import TrainingSettings
+from entropy_sums.training.schedules import evaluation_steps
 from entropy_sums.training.sparsity import sparsity
+from entropy_sums.training.trace import Interrupted, Replica, Trace
 
 CERTIFICATE_TRIALS = 2
 """Enough to tell which coefficients depend on the parameters; `entropy-sums certify` tries more."""
 
 OBSERVE_SECONDS = 10.0
 """Longest silence between two calls of an observer, but for a single step or evaluation that takes longer."""
-
-
-@dataclass(frozen=True)
-class Replica:
-    """What one replica of a pack is trained with."""
-
-    seed: int
-    model: ModelSettings
-    training: TrainingSettings
-
-
-@dataclass
-class Trace:
-    """What was recorded.
-
-    Attributes:
-        steps: at which steps.
-        records: a record for each, arrays with a leading replica axis.
-        at_end: what does not depend on the step, `(replica, …)`: estimates of the log-likelihood and from subsets,
-            latents and dictionary at the end, the bound of every minibatch.
-        diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
-        wall_time: seconds of training until each step.
-    """
-
-    diverged_at: np.ndarray
-    steps: list[int] = field(default_factory=list)
-    wall_time: list[float] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-    at_end: Record = field(default_factory=dict)
-
-    def arrays(self) -> Record:
-        """Every recorded quantity, `(step, replica, …)`."""
-        return {name: np.stack([record[name] for record in self.records]) for name in self.records[0]}
-
-
-class Phase:
-    """A phase that is under way: its batches and its optimiser, which starts afresh."""
-
-    def __init__(self, pack: Pack, position: int, start: int) -> None:
-        self.start, self.settings = start, pack.training.phases[position]
-        self.batches = Batches(pack.data, pack.seeds, pack.model.noise_dim, position, self.settings)
-        each = [replica.training.phases[position] for replica in pack.replicas]
-        self.optimizer = PackedOptimizer(
-            self.settings.optimizer,
-            [p for p in pack.model.parameters() if p.requires_grad],
-            [settings.learning_rate for settings in each],
-            [settings.weight_decay for settings in each],
-            self.settings.second_moment_decay,
-        )
-        weights = [settings.prior_weight for settings in each]
-        weighted = any(weight != 1 for weight in weights)
-        self.prior_weight = pack.data.new_tensor(weights, dtype=torch.float64) if weighted else None
-        self._factor = SCHEDULES[self.settings.schedule]
-        self._position, self._seeds = position, pack.seeds
-        self._dropouts = [m for m in pack.model.modules() if isinstance(m, Dropout) and m.rate.any()]
-
-    def update(self, pack: Pack, step: int) -> None:
-        """One step up the objective of every replica."""
-        x, noise = self.batches(step - self.start)
-        STEPS.get(self.settings.optimizer, Phase._ascend)(self, pack, x, noise, step - self.start)
-        pack.model.constrain()
-        if isinstance(pack.model, DirectedModel):
-            pack.model.settle(x, self.prior_weight)
-
-    def _maximise(self, pack: Pack, x: Tensor, noise: Tensor, step: int) -> None:
-        assert isinstance(pack.model, Maximising), "checked before training"
-        pack.model.maximise(x)
-
-    def _climb(self, pack: Pack, x: Tensor, noise: Tensor, step: int) -> None:
-        """A run of L-BFGS for each replica by itself, as the lengths of its steps would tie them to each other."""
-        tensors = dict(pack.model.named_parameters())
-        for position in range(pack.model.replicas):
-            own = slice(position, position + 1)
-            model = copies(pack.model, 1, position)
-            assert isinstance(model, DirectedModel), "checked before training"
-            learned = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-            weight = None if self.prior_weight is None else self.prior_weight[own]
-            climb(model, model.landscape(x, noise[own], weight), self.settings)
-            for name in learned:
-                tensors[name].data[own] = model.get_parameter(name).data
-
-    def _ascend(self, pack: Pack, x: Tensor, noise: Tensor, step: int) -> None:
-        model = pack.model
-        with drawing(self._dropouts, self._generators(step) if self._dropouts else ()):
-            if pack.minibatches is not None:
-                bound = model.bound(x, noise)
-                pack.minibatches.keep(self.start + step, bound)
-                loss = -bound.elbo.sum()
-            elif self.prior_weight is None:
-                loss = -model.objective(x, noise).sum()
-            else:
-                assert isinstance(model, DirectedModel), "checked before training"
-                loss = -model.landscape(x, noise, self.prior_weight)().sum()
-        loss.backward()
-        self.optimizer.step(self._factor(step / self.settings.steps))
-
-    def _generators(self, step: int) -> list[torch.Generator]:
-        device = self.batches.data.device
-        return [generator(seed, Stream.DROPOUT, self._position, step, device=device) for seed in self._seeds]
-
-
-STEPS = {"em": Phase._maximise, "lbfgs": Phase._climb}
-"""Optimiser → its step, where that is no update with a gradient."""
 
 
 class Pack:
@@ -224,7 +119,7 @@ class Pack:
                     seen = now
                 if self._stopping:
                     raise Interrupted(f"stopped after step {self.step} of {self.training.steps}")
-                phase.update(self, self.step)
+                phase.update(self.step)
             self.step = stop
             self._freeze(phase, kept, self._broken())
             self.seconds = time.monotonic() - started
@@ -309,7 +204,7 @@ class Pack:
         position = next(i for i, end in enumerate(self._ends) if step < end)
         start = self._ends[position - 1] if position else 0
         if step == start or self._current is None:
-            self._current = Phase(self, position, start)
+            self._current = Phase(self.data, self.model, self.replicas, position, start, self.minibatches)
             self._load_moments(self._current)
         return self._current
 

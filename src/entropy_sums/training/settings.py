@@ -16,9 +16,6 @@ from pydantic import (
 
 from entropy_sums.settings import Packed, Settings
 
-PROTOCOL = 8
-"""Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
-
 Optimizer = Literal["adam", "adamw", "sgd", "em", "lbfgs"]
 
 FULL_BATCH_ONLY = {

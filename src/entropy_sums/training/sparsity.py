@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from entropy_sums.models.model import Model, WithDictionary
+from entropy_sums.models.abilities import WithDictionary
+from entropy_sums.models.model import Model
 from entropy_sums.training.evaluation import Evaluation, Record, as_numpy
 
 

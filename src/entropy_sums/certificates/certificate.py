@@ -1,0 +1,246 @@
+r"""Certificates: does the gap of a model vanish at every stationary point, and along which direction of its parameters?
+
+If there is a direction $v(\Theta)$, the same for all data and all latents, with $F - E = v \cdot \nabla F$, then ELBO
+and entropy sum agree wherever the gradient vanishes (docs/theory.md). Such a direction is searched for numerically:
+in the span of few candidate directions $d_k$ per parameter tensor, by least squares over many minibatches $b$,
+$\sum_k c_k \langle d_k, \nabla F_b\rangle = \mathrm{gap}_b$. A residual at the precision of float64 is a certificate.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entropy_sums.certificates.directions import Direction, by_entry, directions, learned, projections
+from entropy_sums.certificates.system import (
+    CONSTANT,
+    LARGEST_DENOMINATOR,
+    RANK,
+    Solution,
+    System,
+    nullspace,
+    rational,
+    rationals,
+    solve,
+    sparsest,
+)
+from entropy_sums.certificates.verdict import THRESHOLD
+from entropy_sums.models.model import Model
+
+MOST_HALVINGS = 10
+"""Of the width of random parameters, until gaps and gradients are finite there."""
+
+TOTAL = "total"
+
+
+def spread(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
+    """A copy in float64 with random parameters, well spread around those that the model has.
+
+    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two, with a
+    smaller `width` less of both. Entries of vectors outside the networks change their sign from trial to trial, as
+    their meaning may depend on it; the first replica is that of `trial`.
+    """
+    copied = copy.deepcopy(model).double()
+    with torch.no_grad():
+        for name, parameter in learned(copied):
+            flat = parameter.flatten(1)
+            size = flat.square().mean(1).sqrt()
+            size = torch.where(size > 0, size, torch.full_like(size, 0.3))
+            noise = torch.randn(flat.shape, generator=generator, dtype=torch.float64).to(flat.device)
+            power = torch.rand(len(flat), 1, generator=generator, dtype=torch.float64).to(flat.device) - 0.5
+            drawn = (flat + width * size[:, None] * noise) * 4 ** (width * power)
+            if by_entry(name, parameter):
+                places = torch.arange(trial, trial + len(flat))[:, None] + torch.arange(flat.shape[1])
+                drawn = drawn.abs() * (1 - 2 * (places % 2)).to(flat.device)
+            parameter.copy_(drawn.reshape(parameter.shape))
+        copied.constrain()
+    return copied
+
+
+@dataclass(frozen=True)
+class Certificate:
+    r"""The verdict on a model, factor by factor and in total.
+
+    Attributes:
+        factors: names, the last one is `total`.
+        directions: the candidates.
+        coefficients: `(factor, trial, direction)`: $v = \sum_k c_k d_k$.
+        residuals: `(factor, trial)`: relative residuals on minibatches that were not fitted.
+        equations: minibatches that are fitted per trial.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["vae0"](encoder_depth=0, decoder_depth=0)], 3, [torch.Generator().manual_seed(0)])
+        >>> certificate = certify(model, torch.randn(50, 3, generator=torch.Generator().manual_seed(1)))
+        >>> certificate.holds("prior"), certificate.holds("observation"), certificate.holds()
+        (True, False, False)
+    """
+
+    factors: tuple[str, ...]
+    directions: tuple[Direction, ...]
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    equations: int
+
+    @property
+    def trials(self) -> int:
+        """Number of random parameter values that were tried."""
+        return self.residuals.shape[1]
+
+    def residual(self, factor: str = TOTAL) -> float:
+        """The largest relative residual of all trials; NaN where the data are too few to tell."""
+        return float(self.residuals[self.factors.index(factor)].max())
+
+    def holds(self, factor: str = TOTAL) -> bool:
+        """Whether the gap of the factor is v·∇F at all parameter values that were tried."""
+        return self.residual(factor) < THRESHOLD
+
+    @property
+    def held(self) -> np.ndarray:
+        """Which factors have a certificate, `(factor,)` without the total."""
+        return np.array([self.holds(name) for name in self.factors[:-1]])
+
+    @cached_property
+    def constants(self) -> np.ndarray:
+        """Coefficients `(factor, direction)` where they are the same at all parameter values, else NaN."""
+        middle = np.median(self.coefficients, axis=1)
+        constant = np.abs(self.coefficients - middle[:, None]).max(axis=1) < CONSTANT
+        return np.where(constant, rationals(middle), np.nan)
+
+    def describe(self, factor: str = TOTAL) -> str:
+        """The direction in words, with c(Θ) for coefficients that depend on the parameters, or why there is none."""
+        position = self.factors.index(factor)
+        if math.isnan(self.residual(factor)):
+            return (
+                f"not told: {len(self.directions)} directions fit any function of so few distinct data points, or of "
+                "the little that the model sees of them"
+            )
+        if not self.holds(factor):
+            failing = [name for name in self.factors[:-1] if not self.holds(name)]
+            where = f" of {', '.join(failing)}" if factor == TOTAL and failing else ""
+            return f"no direction{where}"
+        terms = _joined(self.directions, self.constants[position].tolist())
+        return ", ".join(f"{_number(c)} · {place}" for place, c in terms if c) or "0"
+
+    def along(self, model: Model, data: Tensor) -> np.ndarray:
+        """v·∇F of each factor in nats, `(replica, factor)`, from the gradients of the ELBO that the model holds.
+
+        NaN for factors without a certificate. Coefficients that depend on the parameters are searched for anew.
+
+        Args:
+            data: `(N, D)`.
+        """
+        gradients = {
+            name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for name, parameter in learned(model)
+        }
+        return self._products(model, gradients, data)
+
+    def along_parameters(self, model: Model, data: Tensor) -> np.ndarray:
+        """v·θ of each factor, `(replica, factor)`: times a weight decay λ, its gap at a stationary point, in nats.
+
+        There ∇F is the gradient λθ of the penalty, so that v·∇F = λ v·θ. NaN for factors without a certificate.
+
+        Args:
+            data: `(N, D)`.
+        """
+        return self._products(model, {name: parameter.detach() for name, parameter in learned(model)}, data)
+
+    def _products(self, model: Model, vectors: Mapping[str, Tensor], data: Tensor) -> np.ndarray:
+        """v times a vector with an entry for every learned parameter."""
+        coefficients = np.broadcast_to(self.constants[:-1], (model.replicas, *self.constants[:-1].shape))
+        if np.isnan(self.constants[:-1][self.held]).any():
+            exact, generator = copy.deepcopy(model).double(), torch.Generator().manual_seed(0)
+            for replica, found in enumerate(coefficients := coefficients.copy()):
+                try:
+                    found[:] = solve(exact, replica, data.double(), generator).coefficients[:-1]
+                except FloatingPointError:  # it is about to diverge
+                    found[:] = np.nan
+        along = projections(model, {name: vector.double() for name, vector in vectors.items()}).cpu().numpy()
+        products = np.einsum("rfd,rd->rf", coefficients, along)
+        return np.where(self.held, products, np.nan)
+
+
+def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certificate:
+    """Search for a certificate at well spread random parameters, each with random minibatches.
+
+    Args:
+        model: its replicas are tried side by side; it is left as it is.
+        data: `(N, D)`.
+        trials: number of parameter values.
+
+    Raises:
+        ValueError: the ELBO of these data is not finite, even near the parameters that the model has.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["linear_vae"]()], 3, [torch.Generator().manual_seed(0)])
+        >>> certify(model, torch.randn(50, 3, generator=torch.Generator().manual_seed(1))).describe("observation")
+        '-1 · shift of decoder.spread'
+    """
+    generator = torch.Generator().manual_seed(seed)
+    points = data.double()
+    rounds = math.ceil(trials / model.replicas)
+    solutions = [s for turn in range(rounds) for s in _tried(model, turn * model.replicas, points, generator)][:trials]
+    coefficients = np.stack([solution.coefficients for solution in solutions], axis=1)
+    residuals = np.stack([solution.residuals for solution in solutions], axis=1)
+    systems = [solution.system for solution in solutions]
+    if not any(solution.by_chance for solution in solutions):
+        for factor in np.flatnonzero(np.isnan(residuals[:-1]).any(1)).tolist():
+            if (common := _common(systems, factor)) is not None:
+                coefficients[factor] = common
+                residuals[factor] = [system.residual(factor, common) for system in systems]
+        if (residuals[:-1] < THRESHOLD).all():
+            coefficients[-1] = coefficients[:-1].sum(0)
+            residuals[-1] = [s.residual(-1, total) for s, total in zip(systems, coefficients[-1], strict=True)]
+    return Certificate((*model.factors, TOTAL), tuple(directions(model)), coefficients, residuals, systems[0].fitted)
+
+
+def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:
+    """Small rationals that are a direction at all parameter values alike: no chance makes such ones."""
+    a = np.vstack([system.a[: system.fitted] for system in systems])
+    b = np.concatenate([system.b[: system.fitted, factor] for system in systems])
+    found, *_ = np.linalg.lstsq(a, b, rcond=RANK)
+    found = sparsest(a, b, found, nullspace(a))
+    held = rational(found) and all(system.residual(factor, found) < THRESHOLD for system in systems)
+    return found if held else None
+
+
+def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator) -> list[Solution]:
+    """Solutions at random parameters of all replicas, as well spread as numbers stay finite."""
+    for halvings in range(MOST_HALVINGS):
+        scattered = spread(model, generator, trial, width=0.5**halvings)
+        with suppress(FloatingPointError):
+            return [solve(scattered, replica, points, generator) for replica in range(model.replicas)]
+    raise ValueError(
+        "the ELBO of these data is not finite, even near the parameters of the model; scale the data, or do "
+        "without with evaluation: {certificate: false}"
+    )
+
+
+def _joined(candidates: Sequence[Direction], coefficients: Sequence[float]) -> Iterator[tuple[str, float]]:
+    """Entries of one vector with the same coefficient are one shift."""
+    pairs = zip(candidates, coefficients, strict=True)
+    for (parameter, kind), group in groupby(pairs, lambda pair: (pair[0].parameter, pair[0].kind)):
+        members = list(group)
+        if len({c for _, c in members}) == 1:
+            yield str(Direction(parameter, kind)), members[0][1]
+        else:
+            yield from ((str(candidate), c) for candidate, c in members)
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "c(Θ)"
+    fraction = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    return str(fraction) if float(fraction) == value else f"{value:.6g}"

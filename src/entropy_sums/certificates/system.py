@@ -1,0 +1,218 @@
+"""Systems of equations: the gaps of minibatches against derivatives of their ELBO along candidate directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entropy_sums.certificates.directions import directions, learned, projections
+from entropy_sums.certificates.verdict import THRESHOLD
+from entropy_sums.models.model import Model, copies
+
+RANK = 1e-11
+"""Relative size of singular values that count as zero."""
+
+EQUATIONS_PER_DIRECTION = 6
+
+HELDOUT_EQUATIONS = 32
+
+POINTS = 8
+"""Points per minibatch: few, so that the gaps of minibatches differ."""
+
+ENTRIES_AT_ONCE = 2**22
+"""Numbers in the parameters of all minibatches that are computed at once."""
+
+CANCELLING = 1e-6
+"""Residuals are relative to the gap, but to no less than this part of the terms that cancel in it."""
+
+RIPPLES = 1e3
+"""How fast the control changes with the data: so fast that no model comes near it."""
+
+CONSTANT = 1e-7
+"""Coefficients that differ less between parameter values count as the same everywhere."""
+
+LARGEST_DENOMINATOR = 8
+
+
+class System(NamedTuple):
+    """Equations at the parameters of one replica, a row per minibatch: some to fit, the others to judge the fit by.
+
+    Attributes:
+        a: derivatives along the directions, `(batch, direction)`, each row of norm one.
+        b: gaps in the same units, `(batch, factor)`; the last factor is the total.
+        sizes: what residuals are relative to, `(factor,)`.
+        fitted: how many of the minibatches are fitted.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    sizes: np.ndarray
+    fitted: int
+
+    def residual(self, factor: int, direction: np.ndarray) -> float:
+        """Relative, on minibatches that were not fitted."""
+        distance = self.a[self.fitted :] @ direction - self.b[self.fitted :, factor]
+        return float(np.linalg.norm(distance) / self.sizes[factor])
+
+    def fits(self, gap: np.ndarray) -> bool:
+        """Whether another function of the minibatches, `(batch,)`, has a direction."""
+        direction, *_ = np.linalg.lstsq(self.a[: self.fitted], gap[: self.fitted], rcond=RANK)
+        distance = self.a[self.fitted :] @ direction - gap[self.fitted :]
+        return bool(np.linalg.norm(distance) < THRESHOLD * np.linalg.norm(gap[self.fitted :]))
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Least squares at the parameters of one replica.
+
+    Attributes:
+        coefficients: `(factor, direction)`; the last factor is the total.
+        residuals: `(factor,)`, relative, on minibatches that were not fitted; NaN where any function of the data would
+            be fitted as well, because there are hardly more distinct points than directions, or where one is, unless
+            the direction has small rationals.
+        system: what is solved.
+        by_chance: whether any function of the data would be fitted.
+    """
+
+    coefficients: np.ndarray
+    residuals: np.ndarray
+    system: System
+    by_chance: bool = False
+
+
+def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) -> Solution:
+    """Search for the direction of every factor and of the total at the parameters that a replica has.
+
+    Where several directions serve, the one with the smallest sum of absolute coefficients is taken, which has few.
+
+    Args:
+        model: in float64.
+        data: `(N, D)` in float64.
+
+    Raises:
+        FloatingPointError: gaps or gradients are not finite at these parameters.
+    """
+    fitted = EQUATIONS_PER_DIRECTION * len(directions(model))
+    size = sum(parameter[0].numel() for parameter in model.parameters())
+    parts = torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size))
+    found = [_equations(model, replica, len(part), data, generator) for part in parts]
+    left, right, terms, control = (torch.cat(rows).cpu().numpy() for rows in zip(*found, strict=True))
+    # Batches with large gradients must not drown the others in rounding
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(left, axis=1, keepdims=True)
+    if not np.isfinite(np.hstack([norms, right, terms])).all():
+        raise FloatingPointError("gaps or gradients are not finite at these parameters")
+    a, b, scale = left / norms, right / norms, terms / norms
+    coefficients, *_ = np.linalg.lstsq(a[:fitted], b[:fitted], rcond=RANK)
+    # Few digits are right of a gap that is small beside the terms, or the derivatives, of which it is the difference
+    cancelling = np.hypot(scale[fitted:], np.abs(a[fitted:]) @ np.abs(coefficients))
+    sizes = np.maximum(np.linalg.norm(b[fitted:], axis=0), CANCELLING * np.linalg.norm(cancelling, axis=0))
+    system = System(a, b, sizes, fitted)
+    if system.fits((control / norms)[:, 0]):
+        return Solution(coefficients.T, np.full(b.shape[1], np.nan), system, by_chance=True)
+    residuals = np.array([system.residual(factor, c) for factor, c in enumerate(coefficients.T)])
+    if (residuals[:-1] >= THRESHOLD).any():
+        # The total must not hold because a factor without a certificate is small beside the others
+        residuals[-1] *= sizes[-1] / sizes[:-1].min()
+        sizes[-1] = sizes[:-1].min()
+    nothing = nullspace(a[:fitted])
+    for factor in np.flatnonzero(residuals < THRESHOLD).tolist():
+        sparse = sparsest(a[:fitted], b[:fitted, factor], coefficients[:, factor], nothing)
+        residual = system.residual(factor, sparse)
+        if residual < THRESHOLD:
+            coefficients[:, factor], residuals[factor] = sparse, residual
+    if system.fits(1 / norms[:, 0]):
+        # Then some v·∇F is one whatever the data are, and no point like this is stationary: only small rationals, which
+        # no chance makes, say more than that
+        chance = [f for f, c in enumerate(coefficients.T) if residuals[f] < THRESHOLD and not rational(c)]
+        residuals[chance] = np.nan
+        # A total is not told where one of its factors is not
+        residuals[-1] = np.nan if np.isnan(residuals).any() else residuals[-1]
+    if (residuals[:-1] < THRESHOLD).all():
+        coefficients[:, -1] = coefficients[:, :-1].sum(1)
+    return Solution(coefficients.T, residuals, system)
+
+
+def _equations(
+    model: Model, replica: int, batches: int, data: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A row per minibatch: projections, gaps, cross-entropies, control.
+
+    The total stands behind the factors of gaps and cross-entropies. The control is the mean of a function of the data
+    that has nothing to do with the model.
+
+    Every minibatch is given to a copy of the replica, so that one pass gives the gradients of all.
+    """
+    many = copies(model, batches, replica)
+    chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
+    noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
+    points = data[chosen.to(data.device)]
+    bound = many.bound(points, noise.to(data.device))
+    names, parameters = zip(*learned(many), strict=True)
+    found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)
+    gradients = {
+        name: torch.zeros_like(parameter) if gradient is None else gradient
+        for name, parameter, gradient in zip(names, parameters, found, strict=True)
+    }
+    factors = list(bound.factors.values())
+    gaps = torch.stack([*(factor.gap for factor in factors), bound.gap], dim=-1)
+    terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
+    ripples = torch.randn(data.shape[1], generator=torch.Generator().manual_seed(0), dtype=data.dtype).to(data.device)
+    control = (RIPPLES * points @ ripples).sin().mean(1, keepdim=True)
+    return projections(many, gradients), gaps.detach(), terms.detach(), control
+
+
+def nullspace(a: np.ndarray) -> np.ndarray:
+    """Combinations of directions along which no minibatch has a gradient, as columns."""
+    _, values, rows = np.linalg.svd(a, full_matrices=False)
+    return rows[values <= RANK * values.max()].T
+
+
+def sparsest(a: np.ndarray, b: np.ndarray, solution: np.ndarray, nothing: np.ndarray) -> np.ndarray:
+    """The solution with the smallest sum of absolute values: a linear programme, then least squares on its support.
+
+    Where small rationals fit as well they are taken, which are exact.
+    """
+    # Every training job imports this module, few come here
+    from scipy.optimize import linprog
+
+    directions, free = nothing.shape
+    if not free:
+        return _on_support(a, b, solution)
+    # solution + nothing @ z = above − below, both at least zero
+    equality = np.hstack([np.eye(directions), -np.eye(directions), -nothing])
+    cost = np.concatenate([np.ones(2 * directions), np.zeros(free)])
+    limits = [(0, None)] * (2 * directions) + [(None, None)] * free
+    programme = linprog(cost, A_eq=equality, b_eq=solution, bounds=limits, method="highs")
+    if not programme.success:
+        return solution
+    return _on_support(a, b, programme.x[:directions] - programme.x[directions : 2 * directions])
+
+
+def _on_support(a: np.ndarray, b: np.ndarray, solution: np.ndarray) -> np.ndarray:
+    support = np.abs(solution) > 1e-6 * np.abs(solution).max(initial=0)
+    result = np.zeros_like(solution)
+    result[support] = np.linalg.lstsq(a[:, support], b, rcond=RANK)[0]
+    rational = rationals(result)
+    return rational if np.linalg.norm(a @ rational - b) <= 2 * np.linalg.norm(a @ result - b) else result
+
+
+def rationals(values: np.ndarray) -> np.ndarray:
+    """Values that differ hardly from a small rational are that."""
+    nearest = _nearest(values)
+    return np.where(np.abs(values - nearest) < CONSTANT, nearest, values)
+
+
+def rational(values: np.ndarray) -> bool:
+    """Whether all differ hardly from small rationals, as none do by chance."""
+    return bool((np.abs(values - _nearest(values)) < CONSTANT * np.abs(values).max(initial=0)).all())
+
+
+def _nearest(values: np.ndarray) -> np.ndarray:
+    """The nearest small rationals."""
+    return np.vectorize(lambda value: float(Fraction(value).limit_denominator(LARGEST_DENOMINATOR)), [float])(values)

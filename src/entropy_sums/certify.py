@@ -1,0 +1,97 @@
+"""The certificates of all models of a study: for which of them must ELBO and entropy sum agree at convergence?"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from entropy_sums.certificates.verdict import Verdict
+from entropy_sums.data.checks import check_support
+from entropy_sums.data.dataset import Dataset
+from entropy_sums.files import atomic
+from entropy_sums.models import build
+from entropy_sums.study.grid import Grid, Run, data_name
+
+if TYPE_CHECKING:
+    from entropy_sums.certificates.certificate import Certificate
+
+
+def structures(grid: Grid) -> dict[tuple[Any, ...], Run]:
+    """One run for every combination of model settings and data that a study has, whatever its training.
+
+    Example:
+        >>> from entropy_sums.study.schema import Study
+        >>> axes = {"model": ["vae1"], "dataset": ["pca"], "steps": [10, 20], "beta": [1.0, 2.0], "seed": [0]}
+        >>> [key[2] for key in structures(Grid(Study(study="a", axes=axes)))]
+        ['beta=1.0', 'beta=2.0']
+    """
+    # The runs of many seeds share their settings: each is looked at once
+    distinct: dict[tuple[int, int], Run] = {}
+    for run in grid.runs:
+        distinct.setdefault((id(run.model_settings), id(run.dataset_settings)), run)
+    found: dict[tuple[Any, ...], Run] = {}
+    for run in distinct.values():
+        key = (run.model, run.dataset, _told_apart(run), run.model_settings.model_dump_json(), data_name(run))
+        found.setdefault(key, run)
+    return found
+
+
+def _told_apart(run: Run) -> str:
+    kept = type(run.model_settings).model_fields.keys() | type(run.dataset_settings).model_fields.keys()
+    axes = {axis: value for axis, value in run.coordinates.items() if axis.split(".")[-1] in kept}
+    return ", ".join(f"{axis}={value}" for axis, value in axes.items())
+
+
+def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[Verdict]:
+    """Certify every model of a study, in float64, at random parameters.
+
+    Args:
+        data: the file of a dataset, by its name in the study.
+        trials: parameter values to try.
+
+    Raises:
+        ValueError: a model is no distribution over the data that it would meet.
+    """
+    import torch
+
+    from entropy_sums.certificates.certificate import certify
+
+    torch.set_num_threads(1)
+    for (model, dataset, settings, *_), run in structures(grid).items():
+        train = Dataset.read(data(data_name(run))).train
+        try:
+            check_support(train, run.model_settings.support)
+        except ValueError as error:
+            raise ValueError(f"{model} on {dataset}: {error}") from None
+        points = torch.as_tensor(train, dtype=torch.float64)
+        built = build([run.model_settings], points.shape[1], [torch.Generator().manual_seed(run.seed)])
+        certificate = certify(built, points, seed=run.seed, trials=trials)
+        for factor in certificate.factors:
+            yield _verdict(model, dataset, settings, factor, certificate)
+
+
+def _verdict(model: str, dataset: str, settings: str, factor: str, certificate: Certificate) -> Verdict:
+    return Verdict(
+        model,
+        dataset,
+        settings,
+        factor,
+        holds=certificate.holds(factor),
+        direction=certificate.describe(factor),
+        residual=certificate.residual(factor),
+        smallest_residual=float(certificate.residuals[certificate.factors.index(factor)].min()),
+        trials=certificate.trials,
+        directions=len(certificate.directions),
+        equations=certificate.equations,
+    )
+
+
+def write(rows: list[Verdict], path: Path) -> None:
+    """Write verdicts as CSV, a row per factor; the columns are the attributes of `Verdict`."""
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Verdict)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)

@@ -1,0 +1,215 @@
+"""From one file per job to one labelled tree per study."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import groupby
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from joblib import Parallel, cpu_count, delayed
+from rich.console import Console
+from rich.progress import track
+
+from entropy_sums.files import atomic
+from entropy_sums.quantities import LABELS, PER_RUN, PER_STEP, attributes, dimensions, group_name
+from entropy_sums.settings import PROTOCOL, Settings
+from entropy_sums.study.grid import Grid, Job, Run
+from entropy_sums.study.schema import Scalar
+from entropy_sums.traces.read import Trace, TraceError, load
+
+
+def check(trace: Trace, path: Path, job: Job) -> None:
+    """Refuse a trace that is not of the job as the study wants it now.
+
+    Raises:
+        TraceError: naming the file, what is wrong with it and what to do.
+    """
+    attributes = trace.attributes
+    if attributes["job"] != job.name or attributes["identity"] != job.identity:
+        found = f"job {attributes['job']}, identity {attributes['identity']}"
+        raise TraceError(
+            f"{path}: trace of another configuration ({found}; the study wants {job.name}, {job.identity}); "
+            "delete it and train this job anew"
+        )
+    wanted = [run.identity(attributes["data_checksum"]) for run in job.runs]
+    if list(trace.quantities["run"]) != wanted:
+        raise TraceError(f"{path}: its runs are not those of job {job.name}; delete it and train this job anew")
+
+
+FILES_PER_PROCESS = 200
+"""To read so many takes longer than to start a process."""
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr.DataTree:
+    """Gather the traces of `jobs` in one tree: a group per model, dimensions axes + step.
+
+    Cells without a trace are NaN. `processes` read at once, by default one per CPU; few files are read by this one.
+
+    Raises:
+        TraceError: a file is damaged, foreign, of another configuration, or made from other data than the rest.
+    """
+    jobs = list(jobs)
+    models = list(dict.fromkeys(job.runs[0].model for job in jobs))
+    jobs.sort(key=lambda job: models.index(job.runs[0].model))
+    paths = [grid.trace_path(job.name) for job in jobs]
+    checksums: dict[str, tuple[str, Path]] = {}
+    versions: dict[str, None] = {}
+    devices: dict[str, None] = {}
+    groups = {}
+    # A model at a time, so that the traces of no more than one take memory beside what is gathered
+    read = zip(jobs, paths, _read(paths, processes), strict=True)
+    for model, of_model in groupby(read, lambda each: each[0].runs[0].model):
+        traces = []
+        for job, path, trace in of_model:
+            check(trace, path, job)
+            made_from = trace.attributes["data_checksum"]
+            checksum, first = checksums.setdefault(job.data, (made_from, path))
+            if checksum != made_from:
+                raise TraceError(f"{path}: made from other data ({job.data}) than {first}; delete the older of the two")
+            versions.setdefault(trace.attributes["versions"])
+            devices.setdefault(trace.attributes["device"])
+            traces.append((job, trace))
+        groups[group_name(model)] = _group(grid, model, traces)
+    study = grid.study
+    root = xr.Dataset(
+        attrs={
+            "study": study.name,
+            "size": study.size or "",
+            "configuration": study.model_dump_json(),
+            "protocol": PROTOCOL,
+            "versions": json.dumps(_one_or_all(map(json.loads, versions))),
+            "devices": json.dumps(_one_or_all(devices)),
+            "data_checksums": json.dumps({name: checksum for name, (checksum, _) in checksums.items()}),
+        }
+    )
+    return xr.DataTree.from_dict({"/": root, **groups})
+
+
+def _read(paths: Sequence[Path], processes: int | None) -> Iterator[Trace]:
+    """The traces in the order of their paths."""
+    most = cpu_count() if processes is None else processes
+    parallel = Parallel(max(1, min(most, len(paths) // FILES_PER_PROCESS)), return_as="generator")
+    traces = cast("Iterable[Trace]", parallel(delayed(load)(path) for path in paths))
+    return _told(traces, len(paths))
+
+
+def _told(traces: Iterable[Trace], total: int) -> Iterator[Trace]:
+    """Tell on standard error how many have been read: a bar on a terminal, lines in a log where it takes long."""
+    if sys.stderr.isatty():
+        yield from track(traces, "traces read", total, console=Console(stderr=True), transient=True)
+        return
+    last = time.monotonic()
+    for number, trace in enumerate(traces, start=1):
+        yield trace
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            print(f"{number} of {total} traces read", file=sys.stderr, flush=True)
+
+
+def _one_or_all(said: Iterable[Any]) -> Any:
+    """What the job files say of where they were made: one value, or all that differ."""
+    values = list(said)
+    return values[0] if len(values) == 1 else values
+
+
+def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Dataset:
+    axes = grid.dimensions(model)
+    runs = [run for job, _ in traces for run in job.runs]
+    rows = _rows(axes, runs)
+    labels = _labels([trace for _, trace in traces])
+    places = [{d: labels[d].get_indexer(own) for d, own in trace.labels.items()} for _, trace in traces]
+    present = {name for _, trace in traces for name in trace.quantities}
+    variables = {}
+    for name in (name for name in (*PER_STEP, *PER_RUN) if name in present):
+        further = dimensions(name)
+        shape = (len(runs) + 1, *(len(labels[d]) for d in further))
+        # The last row is that of cells without a run
+        table = np.full(shape, "", object) if name == "run" else np.full(shape, np.nan)
+        end = 0
+        for (job, trace), at in zip(traces, places, strict=True):
+            start, end = end, end + len(job.runs)
+            if name in trace.quantities:
+                table[start:end][(slice(None), *np.ix_(*(at[d] for d in further)))] = trace.quantities[name]
+        array = table[rows]
+        variables[name] = ([*axes, *further], array.astype(str) if name == "run" else array, attributes(name))
+    planned = _rows(axes, [run for run in grid.runs if run.model == model]) >= 0
+    variables["planned"] = (list(axes), planned.astype(float), attributes("planned"))
+    return xr.Dataset(
+        variables,
+        coords={
+            **{axis: [str(v) for v in vs] if any(isinstance(v, str) for v in vs) else vs for axis, vs in axes.items()},
+            **{name: (name, labels[name], meaning) for name, meaning in LABELS.items() if name in labels},
+            "factor": list(labels["factor"]),
+        },
+        attrs={
+            "model": model,
+            "axes": json.dumps(list(axes)),
+            "training": _settings(runs, lambda run: run.training),
+            "data": _settings(runs, lambda run: run.dataset_settings),
+        },
+    )
+
+
+def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:
+    """What stands along each dimension of all traces: numbers in increasing order, factors as they come."""
+    own: dict[str, list[np.ndarray]] = {}
+    for trace in traces:
+        for dimension, values in trace.labels.items():
+            own.setdefault(dimension, []).append(values)
+    return {
+        d: pd.Index(pd.unique(np.concatenate(found)) if d == "factor" else reduce(np.union1d, found))
+        for d, found in own.items()
+    }
+
+
+def _rows(axes: Mapping[str, Sequence[Scalar]], runs: Sequence[Run]) -> np.ndarray:
+    """For every cell of the axes the position of its run, -1 where there is none."""
+    position = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
+    rows = np.full([len(values) for values in axes.values()], -1)
+    for row, run in enumerate(runs):
+        # What a dataset has no setting for does not change its runs: they stand at every value of that axis
+        cell = (position[a][run.coordinates[a]] if a in run.coordinates else slice(None) for a in axes)
+        rows[tuple(cell)] = row
+    return rows
+
+
+def _settings(runs: Iterable[Run], of: Callable[[Run], Settings]) -> str:
+    """Settings of the runs of each dataset, as JSON; where they differ, the value is `varied`."""
+    settings: dict[str, Any] = {}
+    # Many runs share their settings: each is looked at once
+    for dataset, block in {(run.dataset, id(of(run))): (run.dataset, of(run)) for run in runs}.values():
+        own = block.model_dump(mode="json")
+        settings[dataset] = _common(settings.get(dataset, own), own)
+    return json.dumps(settings)
+
+
+def _common(a: Any, b: Any) -> Any:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return {key: _common(a[key], b[key]) for key in a}
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [_common(*pair) for pair in zip(a, b, strict=True)]
+    return a if a == b else "varied"
+
+
+def write(tree: xr.DataTree, path: Path) -> None:
+    """Write a collected tree, compressed without loss; the file is complete or not there."""
+    encoding = {
+        node.path: {
+            str(name): {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+            for name, variable in node.data_vars.items()
+            if variable.dtype.kind == "f" and variable.ndim > 1
+        }
+        for node in tree.subtree
+    }
+    with atomic(path) as temporary:
+        tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)

@@ -1,0 +1,110 @@
+"""Abilities that some models have beside a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from entropy_sums.ais import Estimate
+from entropy_sums.distributions import Family
+
+
+@runtime_checkable
+class Maximising(Protocol):
+    """A model that EM can train."""
+
+    def maximise(self, x: Float[Tensor, "*replica points dim"]) -> None:
+        """One step of EM on the points x, in place: the ELBO of x is no less than before."""
+        ...
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """A model whose posterior samples have importance weights, the mean of which is its likelihood."""
+
+    @property
+    def sample_dim(self) -> int:
+        """Standard normal numbers that a posterior sample wants; 0 where all latents are gone through."""
+        ...
+
+    def log_weights(
+        self,
+        x: Float[Tensor, "*replica points dim"],
+        noise: Float[Tensor, "all rows noise"],
+        posterior: Family | None = None,
+    ) -> Float[Tensor, "all rows"]:
+        """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`.
+
+        Args:
+            x, posterior: as for `Model.bound`.
+            noise: standard normal, `(replica, S·N, sample_dim)`, one sample of every point after the other.
+        """
+        ...
+
+
+@runtime_checkable
+class WithDictionary(Protocol):
+    """A model with one vector of the data space for each latent."""
+
+    @property
+    def dictionary(self) -> Float[Tensor, "all latent dim"]:
+        """What each latent sends to the data, in units of its scale."""
+        ...
+
+    def posterior(self, x: Float[Tensor, "*replica points dim"]) -> Family:
+        """As `Model.posterior`."""
+        ...
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """A model that may be given what is known of the distribution of its data."""
+
+    def inform(self, truth: Mapping[str, np.ndarray]) -> None:
+        """Take over what the settings say is known, such as `weights` W (D, H).
+
+        Raises:
+            ValueError: the data have no such truth, or one of another size.
+        """
+        ...
+
+
+@runtime_checkable
+class Annealed(Protocol):
+    """A model with a partition function that annealed importance sampling brackets.
+
+    Attributes:
+        exact_posterior: whether the elbo is the log-likelihood.
+    """
+
+    exact_posterior: ClassVar[bool]
+
+    def partition_errors(self, noise: Float[Tensor, "all rows noise"]) -> Mapping[str, Float[Tensor, " all"]]:
+        """Standard errors that the partition function adds to `elbo`, `entropy_sum` and `gap`; none if it is exact.
+
+        Args:
+            noise: that the bound was asked with.
+        """
+        ...
+
+    def bracket(self, noise: Float[Tensor, "all rows noise"], temperatures: int) -> tuple[Estimate, Estimate]:
+        """log Z by forward and by reverse annealing in so many temperatures, with intervals over chains.
+
+        Args:
+            noise: standard normal, `(replica, 1 or more, noise_dim)`.
+        """
+        ...
+
+    def unnormalised(
+        self, x: Float[Tensor, "*replica points dim"], noise: Float[Tensor, "all rows noise"]
+    ) -> Float[Tensor, "all points"]:
+        """What the elbo of every point is without log Z, `(replica, N)`: elbo = mean of unnormalised − log Z.
+
+        Args:
+            x, noise: as for `Model.bound`.
+        """
+        ...

@@ -1,0 +1,87 @@
+"""Settings that models share. Light: imported by the workflow, so without torch."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from entropy_sums.settings import Packed, Settings
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+
+Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
+
+Support = Literal["real", "binary", "counts", "nonnegative", "positive"]
+
+VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
+
+CLOSING = {"entropies": "weighted", "observation_entropy": "pseudo"}
+"""Setting that says which entropies stand in the entropy sum → those that the objective meets at stationary points."""
+
+
+class Ability(StrEnum):
+    """An ability that some models have beside their bound; the protocols of `models.abilities` say what it takes."""
+
+    MAXIMISE = "a step of EM (`maximise`)"
+    LANDSCAPE = "an objective that is one function all along a search (`landscape`)"
+    WEIGHTS = "importance weights (`log_weights`)"
+    ANNEALING = "a partition function that annealing brackets (`bracket`)"
+    DICTIONARY = "a vector of the data space for each latent (`dictionary`)"
+    INFORMED = "knowledge of the distribution of its data (`inform`)"
+    PRIOR_WEIGHT = "a prior that training may weight (`prior_weight`)"
+
+
+class ModelSettings(Settings):
+    """What all models have in common."""
+
+    implementation: ClassVar[str]
+    support: ClassVar[Support] = "real"
+    """What the observation is a distribution over; other data are refused."""
+
+    latent_dim: PositiveInt = 2
+    """Number H of latents: latent variables, hidden units, or components of a mixture."""
+    initial_scale: Packed[PositiveFloat] = 1.0
+    """Factor on the usual uniform initial weights."""
+
+    @property
+    def ascends_elbo(self) -> bool:
+        """Whether stationary points of training are those of the ELBO: there the certificates predict the gap."""
+        return True
+
+    @property
+    def pretraining(self) -> int:
+        """Steps at the start of training that ascend something else than what comes after them."""
+        return 0
+
+    @property
+    def least_samples(self) -> int:
+        """Posterior samples that every phase must have."""
+        return 1
+
+    def closing(self) -> ModelSettings:
+        """The model with the same objective and the entropies that it meets at its stationary points.
+
+        Example:
+            >>> from entropy_sums.models.vae.settings import PoissonVAESettings
+        >>> PoissonVAESettings(observation_entropy="true").closing().observation_entropy
+            'pseudo'
+        """
+        fields = type(self).model_fields
+        return self.model_copy(update={name: value for name, value in CLOSING.items() if name in fields})
+
+    def weights(self, observed_dim: int) -> int:
+        """Roughly how many multiplications a point costs in encoder and decoder, for a forecast: one per weight."""
+        return 2 * observed_dim * self.latent_dim
+
+    def sampled_dim(self, observed_dim: int) -> int:
+        """How many of so many data dimensions each of several posterior samples costs as much as, for a forecast.
+
+        Fewer than all say that samples are averaged where they are fewer: `vae.normal_decoder` asks.
+        """
+        return observed_dim
+
+    def parameters(self, observed_dim: int) -> int:
+        """Roughly how many numbers one run learns, for the same: as many, unless a weight serves more than once."""
+        return self.weights(observed_dim)

@@ -1,0 +1,74 @@
+"""Settings of linear models with other posteriors than a network. Light: without torch."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from entropy_sums.models.base import Activation, ModelSettings, VarianceHead
+from entropy_sums.settings import Packed
+
+
+class FactorAnalysisSettings(ModelSettings):
+    """Linear decoder with the exact posterior; with scalar noise it is probabilistic PCA."""
+
+    implementation = "entropy_sums.models.linear.factor_analysis:FactorAnalysis"
+
+    noise: Literal["scalar", "diagonal"] = "diagonal"
+    """One standard deviation for all dimensions of the data, or one for each."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Standard deviations of the noise at the start."""
+
+
+class SparseCodingSettings(ModelSettings):
+    """Laplace prior with learned scales, linear decoder with columns of norm one, one learned variance."""
+
+    implementation = "entropy_sums.models.linear.sparse_coding:sparse_coding"
+
+    prior: Literal["learned", "fixed"] = "learned"
+    """Scales of the latents: with `fixed`, the negative control, the gap of the prior does not close."""
+    prior_scale: Packed[PositiveFloat] = 1.0
+    """Scale λ of every latent, at the start or for good."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Standard deviation σ of the observation at the start."""
+    posterior: Literal["amortised", "diagonal", "full"] = "amortised"
+    """Normal, from a network, or the best one of every point with a `diagonal` or `full` covariance, which is searched
+    for at every step: for few latents, as it costs as much as their number cubed."""
+    encoder_width: PositiveInt = 50
+    """Units per hidden layer of the network of an `amortised` posterior."""
+    encoder_depth: NonNegativeInt = 2
+    """Number of its hidden layers."""
+    activation: Activation = "relu"
+    """Nonlinearity of its hidden layers."""
+    variance_head: VarianceHead = "log_variance"
+    """How its variance outputs become standard deviations."""
+    objective: Literal["elbo", "entropy"] = "elbo"
+    """What training ascends: the `elbo`, or the `entropy` sum with σ² and λ solved for on the points of each step."""
+    averaging: Packed[Annotated[float, Field(ge=0, lt=1)]] = 0.0
+    """With `objective: entropy`, weight of the past in σ² and λ, which minibatches want near 1: else they are those of
+    the last one."""
+    dictionary: Literal["learned", "true"] = "learned"
+    """The weights W: learned, or held at those that the data were drawn with, as a reference."""
+
+    @model_validator(mode="after")
+    def _solvable(self):
+        if self.objective == "entropy" and self.prior == "fixed":
+            raise ValueError(
+                "objective: entropy solves for the scales of the prior, which prior: fixed holds; write prior: learned "
+                "or objective: elbo"
+            )
+        if self.averaging and self.objective == "elbo":
+            raise ValueError(
+                f"averaging: {self.averaging} is of σ² and λ that are solved for; write objective: entropy, or leave "
+                "averaging out"
+            )
+        return self
+
+    def weights(self, observed_dim: int) -> int:
+        encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
+        # The search takes about 20 steps, each with a factorisation and an inverse for every point
+        search = 20 * (self.latent_dim**3 + self.latent_dim**2)
+        inference = sum(a * b for a, b in pairwise(encoder)) if self.posterior == "amortised" else search
+        return 2 * observed_dim * self.latent_dim + inference

@@ -1,0 +1,351 @@
+"""Sparse coding: Laplace latents, a linear decoder with columns of norm one, normal noise of one learned variance."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from entropy_sums.bound import Bound, Factor
+from entropy_sums.distributions import Family, FullNormal, Laplace, Normal, cross_entropy
+from entropy_sums.distributions.closed_forms import mean_distance
+from entropy_sums.distributions.normal import cholesky
+from entropy_sums.layers import Trunk, constant, per_replica
+from entropy_sums.models.blueprint import Blueprint
+from entropy_sums.models.components import NormalHeads
+from entropy_sums.models.linear.best_posterior import Iterate, newton
+from entropy_sums.models.model import DirectedModel, weighted
+
+Points = Float[Tensor, "*replica points dim"]
+
+MOST_STEPS = 60
+"""Of the search for the best posterior, which takes 5 to 30 in most models. Where there are more latents than
+dimensions and σ is a small part of the data it may take more; cut short, the ELBO is a looser bound, but still one."""
+
+
+class SparseCoding(DirectedModel):
+    r"""Prior $\prod_h \mathrm{Laplace}(z_h; 0, \lambda_h)$, observation $\mathcal N(zW, \sigma^2 I)$.
+
+    $$F = \tfrac1N \sum_n \mathcal H[q_n] - \sum_h \Bigl(\frac{\mathbb E|z_h|}{\lambda_h} + \log 2\lambda_h\Bigr)
+      - \frac{\mathbb E\lVert x - zW \rVert^2}{2\sigma^2} - \frac D2 \log 2\pi\sigma^2$$
+    $$E = \tfrac1N \sum_n \mathcal H[q_n] - \sum_h \log 2e\lambda_h - \frac D2 \log 2\pi e\sigma^2$$
+
+    in nats. Both expectations have closed forms for a normal posterior, so that nothing is sampled and no noise is
+    wanted. The gap of the prior is $\sum_h (1 - \mathbb E|z_h| / \lambda_h)$, minus the gradient along the log scales,
+    that of the observation $\frac D2 (1 - \mathrm{MSE}/\sigma^2)$. Rows of W, what one latent sends to the data, have
+    norm one: a scale of it would be redundant beside λ. Source: Velychko, Damm, Fischer and Lücke (AISTATS 2024).
+
+    With `objective: entropy`, training ascends the entropy sum of that paper,
+
+    $$\tfrac1N \sum_n \mathcal H[q_n] - \sum_h \log(2e\, \mathbb E|z_h|) - \frac D2 \log(2\pi e\, \mathrm{MSE}),$$
+
+    with $\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$, the best ones for the points given, put in; the
+    stored σ and λ follow. So with an amortised posterior on full batches, ELBO and entropy sum are one by
+    construction on these points, and that gap says nothing. Traces measure the gap on the whole training set, which
+    does say something with minibatches, and on held-out points. The sum is no mean over points, hence biased on few of
+    them. A best posterior is found anew for the σ and λ that follow, so that its gap closes at the optimum only.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["sparse_coding"](posterior="full")] * 3, 4, [torch.Generator()] * 3)
+        >>> model.bound(torch.zeros(5, 4), torch.empty(3, 5, 0)).elbo.shape
+        torch.Size([3])
+    """
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        s = blueprint.shared
+        super().__init__(s.latent_dim)
+        # The bound has closed forms
+        self.noise_dim = 0
+        self.weight = nn.Parameter(blueprint.linear(s.latent_dim, blueprint.observed_dim).weight.detach())
+        self.constrain()
+        log_scale = per_replica(blueprint.packed("prior_scale")).log().repeat(1, 1, s.latent_dim)
+        self.log_scale = nn.Parameter(log_scale, requires_grad=s.prior == "learned")
+        self.log_std = nn.Parameter(per_replica(blueprint.packed("initial_std")).log())
+        self.kind, self.known = s.objective, s.dictionary == "true"
+        self.averaging = constant(blueprint.packed("averaging"))
+        self.weight.requires_grad_(not self.known)
+
+    def inform(self, truth: Mapping[str, np.ndarray]) -> None:
+        """Hold W at the true `weights` (D, H), their columns divided by their norms, where the settings say so."""
+        if not self.known:
+            return
+        found, wanted = truth.get("weights", np.empty((0, 0))), self.weight.shape[:0:-1]
+        if found.shape != tuple(wanted):
+            raise ValueError(
+                f"dictionary: true wants data with true weights of shape {tuple(wanted)}, those of these data have "
+                f"{found.shape}; set latent_dim to their number, choose sparse_bars or sparse_sources, or write "
+                "dictionary: learned"
+            )
+        with torch.no_grad():
+            self.weight.copy_(torch.as_tensor(found.T))
+        self.constrain()
+
+    @property
+    def dictionary(self) -> Float[Tensor, "all latent dim"]:
+        """What each latent sends to the data, in units of its scale: λ_h times row h of W."""
+        return self.log_scale.mT.exp() * self.unit_weight
+
+    @property
+    def unit_weight(self) -> Float[Tensor, "replica latent dim"]:
+        """W. Divided by their norms, its rows have gradients along the sphere, which vanish at an optimum on it."""
+        return normalize(self.weight, dim=2)
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Stored weights of norm one, too: a step of one size then turns them by the same angle all along."""
+        self.weight.copy_(self.unit_weight)
+
+    def prior(self) -> Laplace:
+        """Batch shape `(replica, 1)`, event `(H,)`."""
+        return Laplace(torch.zeros_like(self.log_scale), self.log_scale)
+
+    def observation(self, z: Float[Tensor, "replica points latent"]) -> Normal:
+        """p(x given z), batch shape `(replica, N)`, event `(D,)`."""
+        return Normal(z @ self.unit_weight, self.log_std)
+
+    @abstractmethod
+    def posterior(self, x: Points) -> Normal | FullNormal: ...
+
+    @abstractmethod
+    def spread(self, posterior: Family) -> Float[Tensor, "replica points"]:
+        r"""$\mathbb E\lVert(z - \mathbb E z) W\rVert^2$, what the posterior covariance adds to the squared error."""
+
+    def bound(self, x: Tensor, noise: Tensor, posterior: Family | None = None) -> Bound:
+        q = posterior or self.posterior(x)
+        prior, observation = self.prior(), self.observation(q.mean)
+        log_prob = observation.log_prob(x) - 0.5 * self.spread(q) * (-2 * self.log_std.squeeze(-1)).exp()
+        return Bound(
+            posterior_entropy=self.mean(q.entropy()),
+            factors={
+                "prior": Factor(self.mean(cross_entropy(marginals(q), prior)), lambda: self.mean(prior.entropy())),
+                "observation": Factor(-self.mean(log_prob), lambda: self.mean(observation.entropy())),
+            },
+        )
+
+    def landscape(self, x: Tensor, noise: Tensor, prior_weight: Tensor | None = None) -> Callable[[], Tensor]:
+        weight = self._weight(prior_weight)
+        find = self.ascending(x, weight)
+        return lambda: OBJECTIVES[self.kind](self, x, noise, find(), weight.flatten())
+
+    def _weight(self, prior_weight: Tensor | None) -> Float[Tensor, "all 1 1"]:
+        """In the precision of the parameters; by default 1."""
+        return torch.ones_like(self.log_std) if prior_weight is None else prior_weight[:, None, None].to(self.log_std)
+
+    @abstractmethod
+    def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal | FullNormal]:
+        """The posterior in training as a function of the parameters; weights `(replica, 1, 1)` of the prior."""
+
+    def solved(self, x: Points, posterior: Family) -> tuple[Tensor, Tensor]:
+        r"""$\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$ of these points, which maximise the ELBO.
+
+        In float64, `(replica, 1, H)` and `(replica, 1, 1)`.
+        """
+        error = (x - posterior.mean @ self.unit_weight).square().sum(-1) + self.spread(posterior)
+        scale = mean_distance(marginals(posterior)).mean(1, keepdim=True, dtype=torch.float64)
+        return scale, error.mean(1, dtype=torch.float64)[:, None, None] / x.shape[-1]
+
+    @torch.no_grad()
+    def settle(self, x: Tensor, prior_weight: Tensor | None = None) -> None:
+        """With `objective: entropy`, σ² and λ move to the best ones of these points, all the way or as averages."""
+        if self.kind != "entropy":
+            return
+        scale, variance = self.solved(x, self.ascending(x, self._weight(prior_weight))())
+        keep = self.averaging.to(scale)
+        self.log_scale.copy_((keep * self.log_scale.double().exp() + (1 - keep) * scale).log())
+        self.log_std.copy_(0.5 * (keep * (2 * self.log_std.double()).exp() + (1 - keep) * variance).log())
+
+    def latent_entropy(self, x: Points) -> Float[Tensor, "all latent"]:
+        """Entropy of each latent by itself in nats, `(replica, H)`: together they have less where they correlate."""
+        return marginals(self.posterior(x)).entropies().mean(1)
+
+
+def marginals(posterior: Family) -> Normal:
+    """Each latent by itself."""
+    return Normal(posterior.mean, 0.5 * posterior.variance.log())
+
+
+class Amortised(SparseCoding):
+    """With means and variances of the latents from a network."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__(blueprint)
+        s = blueprint.shared
+        sizes = [blueprint.observed_dim] + [s.encoder_width] * s.encoder_depth
+        self.encoder = NormalHeads(blueprint, Trunk(blueprint.layers(sizes), s.activation), sizes[-1], s.latent_dim)
+
+    def posterior(self, x: Points) -> Normal:
+        return self.encoder(x)
+
+    def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal]:
+        return lambda: self.posterior(x)
+
+    def spread(self, posterior: Family) -> Tensor:
+        return _spread_apart(posterior)
+
+
+class Best(SparseCoding):
+    r"""With the normal posterior that maximises the ELBO, found anew for every point.
+
+    The ELBO is concave in mean and covariance factor (Challis and Barber, JMLR 2013), so that there is one best
+    posterior, for held-out points as well. Its precision is $WW^\top/\sigma^2 + \mathrm{diag}\,\gamma$, of which the
+    diagonal posterior has the diagonal, with $\gamma_h = 2\varphi(\nu_h/\tau_h)/(\tau_h\lambda_h)$, where $\nu_h$ and
+    $\tau_h$ are mean and deviation of latent h and φ the standard normal density. So 2H numbers are searched for: by
+    Newton's method in ν and τ, with steps that are halved where they would lose, while a smoothing of |z| goes to zero.
+    As the gradient of the ELBO along the posterior is zero there, none passes through it. That of the entropy objective
+    is not, unless σ and λ are the best for the posterior that is the best for them: there the gradient passes through
+    one more step of Newton's method, which has that of its limit by the implicit function theorem.
+    """
+
+    def posterior(self, x: Points) -> Normal | FullNormal:
+        return self._family(self._search(x, self.log_scale.exp()))
+
+    def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal | FullNormal]:
+        """A search begins where the last one ended: an optimiser that asks again and again takes small steps."""
+        last: Iterate | None = None
+
+        def find() -> Normal | FullNormal:
+            nonlocal last
+            last = self._search(x, self.log_scale.exp() / prior_weight, last)
+            return self._family(last if self.kind == "elbo" else self._attached(x, last, prior_weight))
+
+        return find
+
+    def _attached(self, x: Points, at: Iterate, prior_weight: Tensor) -> Iterate:
+        """The same, with the gradient of the best posterior along the parameters."""
+        gram, linear = self._quadratic(x)
+        at = self._iterate(at.mean, at.extra, gram, linear)
+        scale = self.log_scale.exp() / prior_weight
+        ahead, change, _ = newton(at, gram, linear, scale, torch.zeros_like(linear[..., :1]))
+        return self._iterate(at.mean + ahead, at.extra + change, gram, linear)
+
+    def _quadratic(self, x: Points) -> tuple[Tensor, Tensor]:
+        """WWᵀ/σ² and xWᵀ/σ²."""
+        weight, precision = self.unit_weight, (-2 * self.log_std).exp()
+        return (weight @ weight.mT * precision).unsqueeze(1), x @ weight.mT * precision
+
+    @torch.no_grad()
+    def _search(self, x: Points, scale: Tensor, start: Iterate | None = None) -> Iterate:
+        gram, linear = self._quadratic(x)
+        rounding = torch.finfo(linear.dtype).eps
+        if start is None:
+            # From a normal prior of as much variance, then |z| with less and less smoothing
+            extra = (0.5 / scale.square()).expand_as(linear)
+            mean = torch.linalg.solve_ex(gram + extra.diag_embed(), linear.unsqueeze(-1))[0].squeeze(-1)
+            smoothing = mean.square().amax(-1, keepdim=True)
+        else:
+            mean, extra = start.mean, start.extra
+            smoothing = torch.zeros_like(mean[..., :1])
+        at = self._iterate(mean, extra, gram, linear)
+        step = torch.ones_like(smoothing)
+        for _ in range(MOST_STEPS):
+            ahead, change, missing = newton(at, gram, linear, scale, smoothing)
+            before = self._value(at, scale, smoothing)
+            scope = 1 + before.abs()
+            if not ((missing > rounding * scope) | (smoothing.squeeze(-1) > 0)).any():
+                break
+            positive = torch.maximum(at.extra + step * change, at.extra / 10)
+            new = self._iterate(at.mean + step * ahead, positive, gram, linear)
+            # So near that rounding hides what is won, full steps of Newton's method need no check
+            better = (self._value(new, scale, smoothing) >= before) | (missing < math.sqrt(rounding) * scope)
+            at = Iterate(*(torch.where(_like(better, b), b, a) for a, b in zip(at, new, strict=True)))
+            better, near = better.unsqueeze(-1), (missing < 1).unsqueeze(-1)
+            step = torch.where(better, (2 * step).clamp(max=1), step / 2)
+            smoothing = torch.where(better & near, smoothing / 4, smoothing)
+            smoothing = smoothing * (smoothing > 0.01 * at.variance.amin(-1, keepdim=True))
+        return at
+
+    def _iterate(self, mean: Tensor, extra: Tensor, gram: Tensor, linear: Tensor) -> Iterate:
+        covariance, log_determinant = self._covariance(gram, extra)
+        variance = covariance.diagonal(dim1=-2, dim2=-1)
+        # The trace of WWᵀ/σ² times the covariance is H − Σ extra · variance for both families
+        normal = 0.5 * (log_determinant + (extra * variance).sum(-1))
+        return Iterate(mean, extra, covariance, normal + (mean * (linear - 0.5 * mean @ gram.squeeze(1))).sum(-1))
+
+    def _value(self, at: Iterate, scale: Tensor, smoothing: Tensor) -> Tensor:
+        """The ELBO but for constants, with variances in the prior term that are larger by `smoothing`."""
+        prior = Laplace(torch.zeros_like(scale), scale.log())
+        return at.value - cross_entropy(Normal(at.mean, 0.5 * (at.variance + smoothing).log()), prior)
+
+    @abstractmethod
+    def _covariance(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
+        """Covariance of the latents and its log-determinant; NaN where there is none."""
+
+    @abstractmethod
+    def _family(self, at: Iterate) -> Normal | FullNormal: ...
+
+
+class BestDiagonal(Best):
+    """Of all normals with independent latents."""
+
+    def _covariance(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
+        precision = gram.diagonal(dim1=-2, dim2=-1) + extra
+        return (1 / precision).diag_embed(), -precision.log().sum(-1)
+
+    def _family(self, at: Iterate) -> Normal:
+        return Normal(at.mean, 0.5 * at.covariance.diagonal(dim1=-2, dim2=-1).log())
+
+    def spread(self, posterior: Family) -> Tensor:
+        return _spread_apart(posterior)
+
+
+class BestFull(Best):
+    """Of all normals, whatever their covariance."""
+
+    def _covariance(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
+        factor = cholesky(gram + extra.diag_embed())
+        return torch.cholesky_inverse(factor), -2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def _family(self, at: Iterate) -> FullNormal:
+        return FullNormal(at.mean, cholesky(at.covariance))
+
+    def spread(self, posterior: Family) -> Tensor:
+        assert isinstance(posterior, FullNormal)
+        gram = (self.unit_weight @ self.unit_weight.mT).unsqueeze(1)
+        return (posterior.covariance * gram).sum((-2, -1))
+
+
+def _elbo(model: SparseCoding, x: Tensor, noise: Tensor, posterior: Family, prior_weight: Tensor) -> Tensor:
+    return weighted(model.bound(x, noise, posterior), prior_weight)
+
+
+def _entropy(model: SparseCoding, x: Tensor, noise: Tensor, posterior: Family, prior_weight: Tensor) -> Tensor:
+    scale, variance = model.solved(x, posterior)
+    zero = torch.zeros_like(scale)
+    prior = Laplace(zero, scale.log()).entropy()
+    observation = x.shape[-1] * Normal(zero[..., :1], 0.5 * variance.log()).entropy()
+    return model.mean(posterior.entropy()) - (prior_weight * prior.squeeze(1) + observation.squeeze(1))
+
+
+OBJECTIVES: dict[str, Callable[[SparseCoding, Tensor, Tensor, Family, Tensor], Tensor]] = {
+    "elbo": _elbo,
+    "entropy": _entropy,
+}
+"""Objective → its value for a posterior, with a weight of the prior for each replica."""
+
+POSTERIORS: dict[str, Callable[[Blueprint], SparseCoding]] = {
+    "amortised": Amortised,
+    "diagonal": BestDiagonal,
+    "full": BestFull,
+}
+"""Posterior → the model with it."""
+
+
+def sparse_coding(blueprint: Blueprint) -> SparseCoding:
+    """Sparse coding with an amortised posterior, or with the best one of every point."""
+    return POSTERIORS[blueprint.shared.posterior](blueprint)
+
+
+def _spread_apart(posterior: Family) -> Tensor:
+    """Of latents that are independent: what each sends to the data has norm one."""
+    return posterior.variance.sum(-1)
+
+
+def _like(condition: Tensor, value: Tensor) -> Tensor:
+    return condition.reshape(*condition.shape, *[1] * (value.ndim - condition.ndim))

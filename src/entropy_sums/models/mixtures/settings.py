@@ -1,0 +1,69 @@
+"""Settings of mixtures. Light: without torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat
+
+from entropy_sums.models.base import ModelSettings
+from entropy_sums.settings import Packed
+
+
+class MixtureSettings(ModelSettings):
+    """What all mixtures have in common: learned mixing weights and the exact posterior."""
+
+    latent_dim: Annotated[int, Field(ge=2)] = 2
+    """Number K of components."""
+
+    def weights(self, observed_dim: int) -> int:
+        return observed_dim * self.latent_dim
+
+
+class GaussianMixtureSettings(MixtureSettings):
+    """Normal components; where one of them shrinks to a point, the likelihood has no bound."""
+
+    implementation = "entropy_sums.models.mixtures.mixture:gaussian_mixture"
+
+    covariance: Literal["scalar", "diagonal", "full"] = "diagonal"
+    """Covariance of every component."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Standard deviation of every component at the start."""
+
+    def weights(self, observed_dim: int) -> int:
+        return self.latent_dim * observed_dim * (observed_dim + 1 if self.covariance == "full" else 2)
+
+
+class PoissonMixtureSettings(MixtureSettings):
+    """Poisson components for counts."""
+
+    implementation = "entropy_sums.models.mixtures.mixture:poisson_mixture"
+    support = "counts"
+
+    observation_entropy: Literal["pseudo", "true"] = "pseudo"
+    """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
+    ones, which it does not."""
+
+
+class BernoulliMixtureSettings(MixtureSettings):
+    """Bernoulli components for binary data."""
+
+    implementation = "entropy_sums.models.mixtures.mixture:bernoulli_mixture"
+    support = "binary"
+
+
+class ExponentialMixtureSettings(MixtureSettings):
+    """Exponential components for data that are not negative."""
+
+    implementation = "entropy_sums.models.mixtures.mixture:exponential_mixture"
+    support = "nonnegative"
+
+
+class GammaMixtureSettings(MixtureSettings):
+    """Gamma components for positive data; where one of them shrinks to a point, the likelihood has no bound."""
+
+    implementation = "entropy_sums.models.mixtures.mixture:gamma_mixture"
+    support = "positive"
+
+    def weights(self, observed_dim: int) -> int:
+        return 2 * super().weights(observed_dim)

@@ -1,0 +1,100 @@
+"""Averages over posterior samples, as one operation: forward and backward go over the samples as seldom as can be."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from entropy_sums.distributions import Normal
+from entropy_sums.layers import Linear, log_std
+from entropy_sums.models.components import NormalMean
+
+FAST_WIDTH = 16
+"""Columns from which on BLAS is fast: of 200,000 rows of two, MKL multiplied eight at a time six times as fast."""
+
+
+def center_and_covariance(
+    features: Float[Tensor, "replica samples points feature"],
+) -> tuple[Float[Tensor, "replica points feature"], Float[Tensor, "replica feature feature"]]:
+    r"""Mean of the samples of every point, and their covariance, a mean over the points and in double precision.
+
+    $$\bar h_n = \tfrac1S \sum_s h_{sn}, \qquad
+      C = \tfrac1{SN} \sum_{s,n} (h_{sn} - \bar h_n)(h_{sn} - \bar h_n)^\top$$
+
+    Example:
+        >>> center, covariance = center_and_covariance(torch.tensor([[[[1.0, 0.0]], [[3.0, 0.0]]]]))
+        >>> center
+        tensor([[[2., 0.]]])
+        >>> covariance
+        tensor([[[1., 0.],
+                 [0., 0.]]], dtype=torch.float64)
+    """
+    return _CenterAndCovariance.apply(features)
+
+
+class _CenterAndCovariance(Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(features)
+        samples, points = features.shape[1:3]
+        deviations = _deviations(features).flatten(0, 1)
+        # A product for every sample, and their mean in double precision: a single one loses digits over so many rows
+        products = (deviations.mT @ deviations).unflatten(0, (-1, samples))
+        return features.mean(1), products.mean(1, dtype=torch.float64) / points
+
+    @staticmethod
+    def backward(ctx: Any, to_center: Tensor, to_covariance: Tensor) -> Tensor:
+        # That deviations depend on the center adds nothing, since they sum to zero
+        (features,) = ctx.saved_tensors
+        samples, points = features.shape[1:3]
+        product = ((to_covariance + to_covariance.mT) / (samples * points)).to(features)
+        through_covariance = _product(_deviations(features).flatten(1, 2), product).view_as(features)
+        return through_covariance.add_(to_center.unsqueeze(1), alpha=1 / samples)
+
+
+def _deviations(features: Tensor) -> Tensor:
+    return features - features.mean(1, keepdim=True)
+
+
+def _product(rows: Tensor, matrix: Tensor) -> Tensor:
+    """rows @ matrix. Of narrow rows several are multiplied as one, by a diagonal of blocks, which BLAS does sooner."""
+    number, width = rows.shape[1:]
+    together = max(several for several in range(1, max(1, FAST_WIDTH // width) + 1) if number % several == 0)
+    identity = torch.eye(together, dtype=matrix.dtype, device=matrix.device)
+    blocks = torch.einsum("ij,rab->riajb", identity, matrix).flatten(3).flatten(1, 2)
+    return (rows.unflatten(1, (-1, together)).flatten(2) @ blocks).view_as(rows)
+
+
+class NormalOnFeatures(NormalMean):
+    r"""A normal whose mean is a linear layer on features of z, fewer than there are dimensions of the data.
+
+    On average over S posterior samples of a point, with features $h_s$ and $\bar h = \tfrac1S\sum_s h_s$,
+
+    $$\tfrac1S \sum_s \lVert x - W^\top h_s - b\rVert^2
+      = \lVert x - W^\top \bar h - b\rVert^2 + \tfrac1S \sum_s \lVert W^\top (h_s - \bar h)\rVert^2,$$
+
+    and the last term needs $WW^\top$ and products of features only: no sample meets the dimensions of the data.
+
+    Args:
+        mean: a `Linear`, or an `nn.Sequential` that ends in one.
+    """
+
+    def averaged(self, samples: Float[Tensor, "replica samples points latent"]) -> tuple[Normal, Tensor]:
+        """p(x given mean features), `(replica, N)`, and $-\\log p$ of all samples beyond its own, nats `(replica,)`."""
+        *trunk, last = layers_of(self.mean)
+        assert isinstance(last, Linear)
+        features = reduce(lambda inputs, layer: layer(inputs), trunk, samples.flatten(1, 2))
+        center, covariance = center_and_covariance(features.unflatten(1, samples.shape[1:3]))
+        deviation = log_std(self.spread, self.kind)
+        weight = last.used_weight * (-deviation).exp()
+        return Normal(last(center), deviation), 0.5 * (covariance * (weight @ weight.mT)).sum((1, 2))
+
+
+def layers_of(network: nn.Module) -> list[nn.Module]:
+    """The layers of a network, the last one last."""
+    return list(network) if isinstance(network, nn.Sequential) else [network]

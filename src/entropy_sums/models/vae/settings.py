@@ -1,0 +1,182 @@
+"""Settings of variational autoencoders. Light: without torch."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from entropy_sums.models.base import Activation, ModelSettings, Rate, VarianceHead
+from entropy_sums.settings import Packed
+
+
+class VAESettings(ModelSettings):
+    """What all VAEs have in common: how their ELBO is weighted."""
+
+    beta: Packed[PositiveFloat] = 1.0
+    """Weight β of posterior entropy and prior: the elbo is β(H[q] − CE of the prior) − CE of the observation."""
+    entropies: Literal["weighted", "unweighted"] = "weighted"
+    """With another β than 1: whether the entropy sum is weighted as the elbo is; unweighted, the gap does not close."""
+    free_bits: NonNegativeFloat = 0.0
+    """Nats that each latent may carry for free: its KL, a mean over the batch, counts as no less in the elbo."""
+
+
+class LinearVAESettings(VAESettings):
+    """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points."""
+
+    implementation = "entropy_sums.models.vae.gaussian:LinearVAE"
+
+    variance_head: VarianceHead = "log_variance"
+    """How free parameters become standard deviations."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Decoder standard deviation σ at the start."""
+
+    def sampled_dim(self, observed_dim: int) -> int:
+        return min(self.latent_dim, observed_dim)
+
+
+class NetworkSettings(VAESettings):
+    """Encoder and decoder networks."""
+
+    encoder_width: PositiveInt = 50
+    """Units per hidden layer of the encoder."""
+    encoder_depth: NonNegativeInt = 2
+    """Number of hidden layers of the encoder."""
+    decoder_width: PositiveInt = 50
+    """Units per hidden layer of the decoder."""
+    decoder_depth: NonNegativeInt = 2
+    """Number of hidden layers of the decoder."""
+    activation: Activation = "relu"
+    """Nonlinearity of all hidden layers."""
+    dropout: Packed[Rate] = 0.0
+    """Rate at which hidden units of encoder and decoder are dropped in training; traces are recorded without."""
+    variance_head: VarianceHead = "log_variance"
+    """How variance outputs and free parameters become standard deviations."""
+
+    @property
+    def ascends_elbo(self) -> bool:
+        return self.dropout == 0
+
+    def weights(self, observed_dim: int) -> int:
+        encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
+        decoder = [self.latent_dim, *[self.decoder_width] * self.decoder_depth, 2 * observed_dim]
+        return sum(a * b for sizes in (encoder, decoder) for a, b in pairwise(sizes))
+
+
+class GaussianSettings(NetworkSettings):
+    """A normal observation."""
+
+    output: Literal["linear", "sigmoid"] = "linear"
+    """What the mean of the observation is of the last layer; `sigmoid` keeps it between 0 and 1."""
+
+
+class OneVarianceSettings(GaussianSettings):
+    """A normal observation with one variance, of which samples may be averaged before they meet the data."""
+
+    def sampled_dim(self, observed_dim: int) -> int:
+        features = self.decoder_width if self.decoder_depth else self.latent_dim
+        return min(features, observed_dim) if self.output == "linear" else observed_dim
+
+
+class VAE0Settings(OneVarianceSettings):
+    """The negative control: the decoder variance is fixed, so the gap does not close."""
+
+    implementation = "entropy_sums.models.vae.gaussian:vae0"
+
+    decoder_std: Packed[PositiveFloat] = 1.0
+    """The fixed standard deviation σ of the decoder."""
+
+
+class VAE1Settings(OneVarianceSettings):
+    """Standard normal prior, one learned decoder variance."""
+
+    implementation = "entropy_sums.models.vae.gaussian:vae1"
+
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Decoder standard deviation σ at the start."""
+
+
+class VAE2Settings(VAE1Settings):
+    """Learned prior variances; the first decoder layer has unit columns."""
+
+    implementation = "entropy_sums.models.vae.gaussian:vae2"
+
+    unit_columns: Literal["parametrise", "renormalise"] = "parametrise"
+    """`parametrise` divides by the norm in the forward pass, `renormalise` after each update."""
+
+
+class VAE3Settings(GaussianSettings):
+    """Standard normal prior, one decoder variance per data dimension that depends on the latent."""
+
+    implementation = "entropy_sums.models.vae.gaussian:vae3"
+
+
+KERNEL = 4
+"""Pixels of a side of a kernel that halves or doubles the side of images exactly."""
+
+
+class ConvVAESettings(VAESettings):
+    """VAE-1 with convolutional encoder and decoder, for square images."""
+
+    implementation = "entropy_sums.models.vae.conv:conv_vae"
+
+    channels: PositiveInt = 1
+    """Colours of a pixel: 1 for grey images, 3 for CelebA."""
+    width: PositiveInt = 32
+    """Feature maps after the first convolution; each further one doubles their number."""
+    depth: PositiveInt = 2
+    """Convolutions of the encoder, each of which halves the side of the images, and as many of the decoder."""
+    activation: Activation = "relu"
+    """Nonlinearity of all hidden layers."""
+    variance_head: VarianceHead = "log_variance"
+    """How variance outputs and free parameters become standard deviations."""
+    output: Literal["linear", "sigmoid"] = "linear"
+    """What the mean of the observation is of the last layer; `sigmoid` keeps it between 0 and 1."""
+    initial_std: Packed[PositiveFloat] = 1.0
+    """Decoder standard deviation σ at the start."""
+
+    @property
+    def maps(self) -> list[int]:
+        """Feature maps after each convolution.
+
+        Example:
+            >>> ConvVAESettings(width=8, depth=3).maps
+            [8, 16, 32]
+        """
+        return [self.width * 2**layer for layer in range(self.depth)]
+
+    def weights(self, observed_dim: int) -> int:
+        """A weight of a convolution multiplies once for every pixel of the smaller image."""
+        pixels = [observed_dim / self.channels / 4**layer for layer in range(1, self.depth + 1)]
+        convolutions = sum(size * after for size, after in zip(self._kernels, pixels, strict=True))
+        return round(2 * convolutions + self._heads(observed_dim))
+
+    def parameters(self, observed_dim: int) -> int:
+        return round(2 * sum(self._kernels) + self._heads(observed_dim))
+
+    @property
+    def _kernels(self) -> list[int]:
+        return [KERNEL**2 * a * b for a, b in pairwise([self.channels, *self.maps])]
+
+    def _heads(self, observed_dim: int) -> float:
+        """Weights between the smallest images and the latents: mean, variance and the first layer of the decoder."""
+        return 3 * self.latent_dim * self.maps[-1] * observed_dim / self.channels / 4**self.depth
+
+
+class BernoulliVAESettings(NetworkSettings):
+    """Standard normal prior, Bernoulli decoder for binary data."""
+
+    implementation = "entropy_sums.models.vae.bernoulli:bernoulli_vae"
+    support = "binary"
+
+
+class PoissonVAESettings(NetworkSettings):
+    """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
+
+    implementation = "entropy_sums.models.vae.poisson:poisson_vae"
+    support = "counts"
+
+    observation_entropy: Literal["pseudo", "true"] = "pseudo"
+    """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
+    ones, which it does not."""

@@ -1,0 +1,101 @@
+"""Variational autoencoders: a composition of encoder, prior and decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from entropy_sums.bound import Bound, Factor
+from entropy_sums.distributions import Family, FullNormal, Normal
+from entropy_sums.layers import Linear, UnitNormLinear
+from entropy_sums.models.blueprint import Blueprint
+from entropy_sums.models.components import NormalHeads, NormalMean
+from entropy_sums.models.model import DirectedModel
+from entropy_sums.models.vae.averages import NormalOnFeatures, layers_of
+from entropy_sums.models.vae.objective import Beta, FreeBits
+
+
+def network_encoder(blueprint: Blueprint) -> NormalHeads:
+    """A posterior whose means and variances are outputs of one network."""
+    s = blueprint.shared
+    sizes = [blueprint.observed_dim] + [s.encoder_width] * s.encoder_depth
+    return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], s.latent_dim)
+
+
+def network_decoder(blueprint: Blueprint, first: Callable[..., Linear] = Linear) -> nn.Module:
+    """The decoder network up to its linear output."""
+    s = blueprint.shared
+    sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth + [blueprint.observed_dim]
+    *hidden, last = blueprint.layers(sizes, first)
+    return nn.Sequential(blueprint.trunk(hidden), last)
+
+
+def normal_decoder(
+    blueprint: Blueprint, mean: nn.Module, output: str, std: str = "initial_std", learned: bool = True
+) -> NormalMean:
+    """An observation with one variance; `sampled_dim` of the settings says whether its samples are averaged.
+
+    Args:
+        mean: network up to its linear output.
+        output: function of that which is the mean, such as `linear`.
+        std: name of the setting that is its first standard deviation.
+    """
+    averages = blueprint.shared.sampled_dim(blueprint.observed_dim) < blueprint.observed_dim
+    decoder = NormalOnFeatures if averages and isinstance(layers_of(mean)[-1], Linear) else NormalMean
+    return decoder(mean, blueprint.packed(std), 1, blueprint.shared.variance_head, learned, output)
+
+
+def network_decoder_heads(blueprint: Blueprint) -> NormalHeads:
+    """An observation whose means and variances are outputs of one network."""
+    s = blueprint.shared
+    sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth
+    return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], blueprint.observed_dim, s.output)
+
+
+class VAE(DirectedModel):
+    """A composition of an encoder x ↦ q(z given x), a prior p(z) and a decoder z ↦ p(x given z)."""
+
+    def __init__(self, blueprint: Blueprint, encoder: nn.Module, prior: nn.Module, decoder: nn.Module) -> None:
+        super().__init__(blueprint.shared.latent_dim)
+        self.encoder, self.latent_prior, self.decoder = encoder, prior, decoder
+        betas = blueprint.packed("beta")
+        self.adjustments = nn.ModuleList()
+        if blueprint.shared.free_bits:
+            self.adjustments.append(FreeBits(blueprint.shared.free_bits))
+        if any(beta != 1 for beta in betas):
+            self.adjustments.append(Beta(betas, blueprint.shared.entropies))
+        self._constrained = [layer for layer in self.modules() if isinstance(layer, UnitNormLinear)]
+
+    def prior(self) -> Family:
+        return self.latent_prior()
+
+    def posterior(self, x: Tensor) -> Normal:
+        return self.encoder(x)
+
+    def observation(self, z: Tensor) -> Family:
+        return self.decoder(z)
+
+    def observation_factor(self, samples: Float[Tensor, "replica samples points latent"], x: Tensor) -> Factor:
+        if samples.shape[1] == 1 or not isinstance(self.decoder, NormalOnFeatures) or self._says_otherwise:
+            return super().observation_factor(samples, x)
+        observation, beyond = self.decoder.averaged(samples)
+        return Factor(beyond - self.mean(observation.log_prob(x)), lambda: self.mean(observation.entropy()))
+
+    @property
+    def _says_otherwise(self) -> bool:
+        """Whether a subclass has an observation of its own, or an entropy of it: these want all samples."""
+        kind = type(self)
+        return (kind.observation, kind.observation_entropy) != (VAE.observation, VAE.observation_entropy)
+
+    def bound(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Bound:
+        posterior = posterior or self.posterior(x)
+        bound = super().bound(x, noise, posterior)
+        for adjust in self.adjustments:
+            bound = adjust(bound, posterior, self.prior())
+        return bound
+
+    def constrain(self) -> None:
+        for layer in self._constrained:
+            layer.constrain()

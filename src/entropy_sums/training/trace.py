@@ -1,0 +1,48 @@
+"""What is recorded of the replicas of a pack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from entropy_sums.models import ModelSettings
+from entropy_sums.training.evaluation import Record
+from entropy_sums.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Replica:
+    """What one replica of a pack is trained with."""
+
+    seed: int
+    model: ModelSettings
+    training: TrainingSettings
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was asked to stop, as by Ctrl-C; the checkpoint holds all that is needed to go on."""
+
+
+@dataclass
+class Trace:
+    """What was recorded.
+
+    Attributes:
+        steps: at which steps.
+        records: a record for each, arrays with a leading replica axis.
+        at_end: what does not depend on the step, `(replica, …)`: estimates of the log-likelihood and from subsets,
+            latents and dictionary at the end, the bound of every minibatch.
+        diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
+        wall_time: seconds of training until each step.
+    """
+
+    diverged_at: np.ndarray
+    steps: list[int] = field(default_factory=list)
+    wall_time: list[float] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    at_end: Record = field(default_factory=dict)
+
+    def arrays(self) -> Record:
+        """Every recorded quantity, `(step, replica, …)`."""
+        return {name: np.stack([record[name] for record in self.records]) for name in self.records[0]}
