@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from entropy_sums.training.trace import Interrupted
 
 from entropy_sums.training.pack import Interrupted
 from entropy_sums.training.phase import Phase

@@ -202,6 +202,9 @@ def _data_file(grid, name: str) -> Path:
 
 
 def _certify(options: argparse.Namespace) -> None:
+    from entropy_sums import mkl
+
+    mkl.unlock()
     from entropy_sums.certificates.verdict import describe
     from entropy_sums.certify import verdicts, write
     from entropy_sums.study.pictures import CERTIFICATES
@@ -222,22 +225,29 @@ def _certify(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from entropy_sums import mkl
+    from entropy_sums.progress import Reporter
+
+    # A plugin may import torch when the study is read
+    mkl.unlock()
     grid = _grid(options)
     job = grid.find(options.job)
-    if options.identity not in (None, job.identity):
-        raise ValueError(
-            f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
-            "the study file, or the software, changed meanwhile; start the workflow again"
-        )
-    data = options.data or _data_file(grid, job.data)
-    from entropy_sums.job import train
-    from entropy_sums.training.pack import Interrupted
-
     output = options.output or grid.trace_path(job.name)
     try:
-        train(job, data, output, options.device, options.threads, options.checkpoint_seconds)
-    except Interrupted as interruption:
-        print(f"{job.name}: {interruption}; a checkpoint is kept, the same command goes on from it", file=sys.stderr)
+        # From here on errors are told to `status` too, such as that of a torch that cannot be imported
+        with Reporter(job, output) as reporter:
+            if options.identity not in (None, job.identity):
+                raise ValueError(
+                    f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
+                    "the study file, or the software, changed meanwhile; start the workflow again"
+                )
+            data = options.data or _data_file(grid, job.data)
+            from entropy_sums.job import train
+
+            train(job, data, output, options.device, options.threads, options.checkpoint_seconds, reporter.observe)
+    except KeyboardInterrupt as stop:
+        said = f"{stop}; a checkpoint is kept" if stop.args else "stopped before it began"
+        print(f"{job.name}: {said}, the same command goes on from it", file=sys.stderr)
         return 143
     return 0
 

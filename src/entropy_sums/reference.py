@@ -108,8 +108,7 @@ def provenance(tree: xr.DataTree) -> dict[str, str]:
     """Where the numbers of a collected file come from.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> sorted(provenance(example_tree()))
+        >>> sorted(provenance(tree))
         ['devices', 'protocol', 'seeds', 'size', 'study', 'versions']
     """
     seeds = sorted({seed for node in tree.children.values() for seed in node.to_dataset()["seed"].values.tolist()})
@@ -180,9 +179,8 @@ def compare(
         StudyError: the tables have other axes.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
         >>> from entropy_sums.tables.final import final_table
-        >>> table = final_table(example_tree())
+        >>> table = final_table(tree)
         >>> compare(table, table, COMPARED["final"]).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
         ['elbo', '-7.02 [-7.20, -6.88]', '-7.02 [-7.20, -6.88]', 'yes']
     """

@@ -48,8 +48,6 @@ def write(
 
     Example:
         >>> import tempfile
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> tree = example_tree()
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write(tree, [], final.final_table(tree), f"{folder}/report.html")
         ...     "Entropy Sums: example" in Path(f"{folder}/report.html").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@ import numpy as np
 import xarray as xr
 
 from entropy_sums.analysis import latents
-from entropy_sums.analysis.example import example_tree
+from example import example_tree
 
 
 def test_thresholds_as_published():

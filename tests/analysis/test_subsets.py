@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import subsets
-from entropy_sums.analysis.example import example_tree
+from example import example_tree
 
 
 @pytest.fixture(scope="module")

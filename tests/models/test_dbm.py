@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from entropy_sums.training.trace import Interrupted, Replica
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare

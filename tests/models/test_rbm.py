@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from entropy_sums.training.trace import Interrupted, Replica
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad

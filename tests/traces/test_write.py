@@ -50,7 +50,7 @@ def test_everything_has_a_meaning_a_unit_and_its_origin(written):
     assert (attrs["format"], attrs["job"], attrs["identity"]) == (FORMAT, job.name, job.identity)
     assert (attrs["data_checksum"], attrs["protocol"], attrs["device"]) == ("0123", PROTOCOL, "cpu")
     assert json.loads(attrs["configuration"]) == [run.configuration for run in job.runs]
-    assert json.loads(attrs["versions"]).keys() >= {"python", "torch", "numpy", "entropy-sums"}
+    assert json.loads(attrs["versions"]).keys() >= {"python", "torch", "numpy", "entropy-sums", "mkl"}
     assert runs == [run.identity("0123") for run in job.runs]
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from entropy_sums.training.trace import Replica
 
 from entropy_sums.layers import Dropout
 from entropy_sums.models import MODELS

@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from entropy_sums.training.trace import Interrupted, Replica
 
 from entropy_sums.models import MODELS
 from entropy_sums.training.pack import Interrupted, Pack

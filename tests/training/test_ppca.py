@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from entropy_sums.training.trace import Replica
 from sklearn.decomposition import PCA
 
 from entropy_sums.data import load

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from entropy_sums.training.trace import Replica
 
 from entropy_sums.models import MODELS
 from entropy_sums.training.pack import Pack

@@ -32,8 +32,7 @@ def terms(ds: xr.Dataset) -> xr.Dataset:
     Source: Damm et al. (AISTATS 2023), table 1.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> parts = terms(example_tree()["vae1"].to_dataset())
+        >>> parts = terms(tree["vae1"].to_dataset())
         >>> rest = parts["elbo"] - parts["negative_kl"] - parts["expected_log_observation"]
         >>> bool(abs(rest).max() < 1e-12)
         True
@@ -54,8 +53,7 @@ def spread(ds: xr.Dataset) -> xr.Dataset:
     """Standard deviation over the estimates of every number of points, in nats per data point.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> found = spread(example_tree()["vae1"].to_dataset())
+        >>> found = spread(tree["vae1"].to_dataset())
         >>> bool((found["elbo"] > found["entropy_sum"]).mean() > 0.9)
         True
     """

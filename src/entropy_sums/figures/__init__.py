@@ -26,9 +26,8 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
 
     Example:
         >>> import tempfile
-        >>> from entropy_sums.analysis.example import example_tree
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     render("gap_by_model", example_tree(), Path(folder) / "gap")
+        ...     render("gap_by_model", tree, Path(folder) / "gap")
         ...     sorted(path.name for path in Path(folder).iterdir())
         ['gap.pdf', 'gap.png', 'gap.svg', 'gap.txt']
     """

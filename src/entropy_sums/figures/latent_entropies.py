@@ -29,8 +29,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(cells.narrow(example_tree(), "pca")).axes[:3]]
+        >>> [ax.get_title() for ax in draw(cells.narrow(tree, "pca")).axes[:3]]
         ['during training', 'active latents', 'at the end, by rank']
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
@@ -74,8 +73,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:65]
+        >>> caption(cells.narrow(tree, "pca"))[:65]
         'Mean posterior entropy of each latent on PCA (nats), during train'
     """
     (dataset,) = cells.datasets(tree)

@@ -44,8 +44,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
     Example:
         >>> from entropy_sums.analysis import cells
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.panels(example_tree(), "figure_1")).axes)
+        >>> len(draw(cells.panels(tree, "figure_1")).axes)
         6
     """
     panels = [node.to_dataset() for node in tree.children.values()]
@@ -116,8 +115,7 @@ def caption(tree: xr.DataTree) -> str:
 
     Example:
         >>> from entropy_sums.analysis import cells
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.panels(example_tree(), "figure_1"))[:60]
+        >>> caption(cells.panels(tree, "figure_1"))[:60]
         'ELBO and entropy sum in nats per data point against epochs, '
     """
     panels = [node.to_dataset() for node in tree.children.values()]

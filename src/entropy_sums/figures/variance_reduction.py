@@ -21,8 +21,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         8
     """
     figure, grid, panels = layout.per_model(tree, 1.25, subsets.recorded, sharex="all", sharey="all")
@@ -49,8 +48,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:64]
+        >>> caption(cells.narrow(tree, "pca"))[:64]
         'Standard deviation of estimates of ELBO and entropy sum on PCA f'
     """
     (dataset,) = cells.datasets(tree)

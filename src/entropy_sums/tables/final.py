@@ -52,8 +52,7 @@ def final_table(tree: xr.DataTree) -> pd.DataFrame:
     `statistics.MINIMUM_RUNS` runs are NaN.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> frame = final_table(example_tree())
+        >>> frame = final_table(tree)
         >>> frame.loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
                model dataset  latent_dim  runs  diverged
         0  linearvae     pca           2     7         1

@@ -36,8 +36,7 @@ def selection_table(tree: xr.DataTree) -> pd.DataFrame:
     No rows where there are no such data. Source: Damm et al. (AISTATS 2023).
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> table = selection_table(streaming())
+        >>> table = selection_table(streamed)
         >>> table.loc[table["lowest"] == "both", ["segment", "latent_dim"]].values.tolist()
         [[1, 6], [2, 2], [3, 4]]
     """

@@ -30,8 +30,7 @@ def subsets_table(tree: xr.DataTree) -> pd.DataFrame:
     No rows where no run has any. Source: Damm et al. (AISTATS 2023), table 1.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> table = subsets_table(example_tree())
+        >>> table = subsets_table(tree)
         >>> table.loc[:1, ["model", "dataset", "latent_dim", "subset"]]
                model dataset  latent_dim  subset
         0  linearvae     pca           2      10

@@ -43,9 +43,8 @@ def latex(frame: pd.DataFrame) -> str:
     r"""The table as a LaTeX `tabular` that needs the package booktabs only.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
         >>> from entropy_sums.tables.final import final_table
-        >>> latex(final_table(example_tree())).splitlines()[1]
+        >>> latex(final_table(tree)).splitlines()[1]
         '\\toprule'
     """
     text = display(frame).map(_escape)
@@ -59,9 +58,8 @@ def display(frame: pd.DataFrame) -> pd.DataFrame:
     """The table for readers: names in words, values rounded and joined with their intervals, all as text.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
         >>> from entropy_sums.tables.final import final_table
-        >>> display(final_table(example_tree())).loc[0, "ELBO (nats)"]
+        >>> display(final_table(tree)).loc[0, "ELBO (nats)"]
         '-7.02 [-7.20, -6.88]'
     """
     text = {}

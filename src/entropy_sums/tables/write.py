@@ -35,9 +35,8 @@ def write(frame: pd.DataFrame, path: Path | str) -> None:
 
     Example:
         >>> import tempfile
-        >>> from entropy_sums.analysis.example import example_tree
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write(final_table(example_tree()), f"{folder}/final")
+        ...     write(final_table(tree), f"{folder}/final")
         ...     sorted(file.name for file in Path(folder).iterdir())
         ['final.csv', 'final.tex']
     """

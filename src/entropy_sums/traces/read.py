@@ -67,6 +67,19 @@ def load(path: Path) -> Trace:
         raise TraceError(f"{path}: damaged or no NetCDF file ({error}); delete it and train this job anew") from error
 
 
+def seconds_of_training(path: Path) -> float:
+    """Seconds that the pack of a trace was trained, evaluation included.
+
+    Raises:
+        TraceError: the file is damaged or no trace.
+    """
+    try:
+        with h5py.File(path) as file:
+            return float(_numbers(file, "wall_time")[0, -1])
+    except (OSError, KeyError, IndexError, RuntimeError) as error:
+        raise TraceError(f"{path}: damaged or no NetCDF file ({error}); delete it and train this job anew") from error
+
+
 # The calls of HDF5 itself: `file[name][...]` and `file.attrs[name]` take several times as long
 def _text(file: h5py.File, name: str) -> str:
     attribute = h5a.open(file.id, name.encode())

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from entropy_sums import mkl
 from entropy_sums.files import atomic, checksum
 from entropy_sums.quantities import CHECKED, FORMAT, LABELS, PER_STEP, WORDS, attributes, dimensions
 from entropy_sums.settings import PROTOCOL
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Versions of what the numbers depend on, and whether MKL was unlocked, by which they differ in rounding."""
     packages = ("entropy-sums", "torch", "numpy", "scipy", "scikit-learn", "xarray", "netCDF4", "snakemake")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    found = {package: version(package) for package in packages}
+    return {"python": platform.python_version(), **found, "mkl": mkl.state()}
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ OBSERVE_SECONDS = 10.0
 """Longest silence between two calls of an observer, but for a single step or evaluation that takes longer."""
 
 
-class Interrupted(Exception):
-    """Training was asked to stop; the checkpoint holds all that is needed to go on."""
+class Interrupted(KeyboardInterrupt):
+    """Training was asked to stop, as by Ctrl-C; the checkpoint holds all that is needed to go on."""
 
 
 class Pack:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from entropy_sums.training.trace import Interrupted, Replica
 from pydantic import ValidationError
 
 from entropy_sums.models import MODELS

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from entropy_sums.training.trace import Interrupted, Replica
 from pydantic import ValidationError
 
 from entropy_sums.data import load

@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from entropy_sums.training.trace import Replica
 
 from entropy_sums.models import MODELS
 from entropy_sums.quantities import BATCHES
