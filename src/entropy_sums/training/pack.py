@@ -10,12 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from entropy_sums.data.checks import check_support
-from entropy_sums.layers import Dropout
 from entropy_sums.models import build
-from entropy_sums.models.abilities import Informed, Maximising
-from entropy_sums.models.model import DirectedModel
-from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
+from entropy_sums.models.abilities import Informed
 from entropy_sums.training.phase import Phase
 from entropy_sums.training.randomness import Purpose, generator
 from entropy_sums.training.recorders.base import Subject
@@ -34,7 +30,7 @@ class Interrupted(Exception):
 
 
 class Pack:
-    """Replicas that are trained at once on the same data.
+    """Replicas that are trained at once on the same data, which they fit: `study.fitting` says whether they do.
 
     Args:
         replicas: of one shape: they differ in seed and packed settings only.
@@ -66,13 +62,8 @@ class Pack:
         self.identity, self.checkpoint, self.checkpoint_seconds = identity, checkpoint, checkpoint_seconds
         dtype = getattr(torch, self.training.precision)
         self.data, heldout = (torch.as_tensor(x, dtype=dtype, device=device) for x in (train, test))
-        self._check_batches()
-        for points in (train, test):
-            check_support(points, replicas[0].model.support)
         generators = [generator(replica.seed, Purpose.PARAMETERS) for replica in replicas]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
-        self._check_phases()
-        self._check_subsets(len(heldout))
         if isinstance(self.model, Informed):
             self.model.inform(truth or {})
         subject = Subject.on(self.model, replicas, self.data, heldout)
@@ -169,63 +160,3 @@ class Pack:
         for recorder in self.recorders:
             recorder.restore(self._resumed.tensors)
         return True
-
-    def _check_batches(self) -> None:
-        for position, phase in enumerate(self.training.phases):
-            if phase.batch_size != "full" and phase.batch_size > len(self.data):
-                raise ValueError(
-                    f"training.phases.{position}.batch_size: {phase.batch_size} is more than the {len(self.data)} "
-                    "training points; lower it or write full"
-                )
-
-    def _check_phases(self) -> None:
-        name, directed = type(self.model).__name__, isinstance(self.model, DirectedModel)
-        dropped = any(module.rate.any() for module in self.model.modules() if isinstance(module, Dropout))
-        settings, steps = self.replicas[0].model, self.training.steps
-        if settings.pretraining and settings.pretraining >= steps:
-            raise ValueError(
-                f"pretraining_steps: layers are pretrained for {settings.pretraining} steps and training has {steps}, "
-                "so the ELBO is never ascended; lower pretraining_steps, or raise training.phases.….steps"
-            )
-        for position in range(len(self.training.phases)):
-            phases = [replica.training.phases[position] for replica in self.replicas]
-            optimizer, where = phases[0].optimizer, f"training.phases.{position}"
-            if phases[0].samples < settings.least_samples:
-                raise ValueError(
-                    f"{where}.samples: the gradient of {name} has a leave-one-out baseline, which needs at least 2 "
-                    "posterior samples per point; write samples: 2 or more, or choose estimator: disarm"
-                )
-            if optimizer == "em" and not isinstance(self.model, Maximising):
-                raise ValueError(
-                    f"{where}.optimizer: em needs a model with a step of EM (`maximise`), and {name} has none; choose "
-                    "adam, adamw or sgd"
-                )
-            if optimizer == "lbfgs" and (dropped or not directed):
-                why = "draws other units to drop" if directed else "has no `landscape`"
-                raise ValueError(
-                    f"{where}.optimizer: lbfgs needs an objective that is the same function all along a search, and "
-                    f"{name} {why}; choose adam, adamw or sgd" + (", or write dropout: 0" if directed else "")
-                )
-            if (weights := {phase.prior_weight for phase in phases} - {1.0}) and not directed:
-                raise ValueError(
-                    f"{where}.prior_weight: {min(weights)} weights the prior of VAEs and sparse coding, and {name} has "
-                    "none to be weighted; write prior_weight: 1"
-                )
-            if self.training.evaluation.batches and (not OPTIMIZERS[optimizer].ascends_bound or weights):
-                why = (
-                    f"optimizer: {optimizer}"
-                    if not OPTIMIZERS[optimizer].ascends_bound
-                    else f"prior_weight: {min(weights)}"
-                )
-                raise ValueError(
-                    f"training.evaluation.batches: phase {position} has {why}, and does not ascend the bound of its "
-                    "minibatch; write batches: false"
-                )
-
-    def _check_subsets(self, points: int) -> None:
-        for size in self.training.evaluation.subset_sizes:
-            if size > points:
-                raise ValueError(
-                    f"training.evaluation.subset_sizes: {size} is more than the {points} held-out points; leave it "
-                    "out or hold out more (setting test)"
-                )

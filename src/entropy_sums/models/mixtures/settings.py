@@ -6,17 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
-from entropy_sums.models.base import ModelSettings
+from entropy_sums.models.base import Ability, ModelSettings
 from entropy_sums.settings import Packed
 
 
 class MixtureSettings(ModelSettings):
     """What all mixtures have in common: learned mixing weights and the exact posterior."""
 
-    ascends_bound = False
-
     latent_dim: Annotated[int, Field(ge=2)] = 2
     """Number K of components."""
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return frozenset({Ability.MAXIMISE})
 
     def weights(self, observed_dim: int) -> int:
         return observed_dim * self.latent_dim

@@ -12,19 +12,10 @@ PREFIX = "batch_"
 
 
 class Minibatches(Recorder):
-    """A place for every step, `(replica, batch)`, kept where the model is: nothing waits for it before the end.
-
-    Raises:
-        ValueError: the objective of the model is not its bound, so that no forward pass has the bound.
-    """
+    """A place for every step, `(replica, batch)`, kept where the model is: nothing waits for it before the end."""
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        if not all(replica.model.ascends_bound for replica in subject.replicas):
-            raise ValueError(
-                f"training.evaluation.batches: {type(self.model).__name__} is trained by another objective than its "
-                "bound, which no minibatch has; write batches: false"
-            )
         self.watch = self._keep
         shape = subject.replicas[0].training.steps, self.model.replicas
         self.tensors = {
