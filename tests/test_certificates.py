@@ -8,10 +8,10 @@ import torch
 
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.certificates.certificate import TOTAL, Certificate, certify, spread
-from entropy_sums.certificates.directions import Direction, directions
 from entropy_sums.certificates.system import EQUATIONS_PER_DIRECTION, solve
 from entropy_sums.certificates.verdict import THRESHOLD
 from entropy_sums.models import MODELS, build
+from entropy_sums.models.directions import Direction
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -266,7 +266,7 @@ def test_there_are_too_few_directions_to_fit_any_gap(name):
     model.__class__ = Wrong
     solution = solve(model, 0, points(name).double() * torch.linspace(0.5, 1.5, 120)[:, None], torch.Generator())
     assert (solution.residuals > 1e-3).all()
-    assert solution.system.fitted == EQUATIONS_PER_DIRECTION * len(directions(model)) >= 5 * len(directions(model))
+    assert solution.system.fitted == EQUATIONS_PER_DIRECTION * len(model.directions()) >= 5 * len(model.directions())
 
 
 def test_nothing_is_told_where_any_function_of_the_data_would_be_fitted():
