@@ -13,8 +13,7 @@ from entropy_sums.certificates.certificate import spread
 from entropy_sums.distributions import FullNormal
 from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.binary import rbm
-from entropy_sums.models.binary import rbm as machines
+from entropy_sums.models.binary import machine as machines
 from entropy_sums.models.model import copies
 from entropy_sums.quantities import LIKELIHOOD
 from entropy_sums.training import evaluation as module
@@ -204,7 +203,7 @@ def test_annealing_brackets_the_likelihood(float64, name, gradient):
 def test_forward_flatters_and_reverse_slights(float64, name):
     """With few temperatures, on average over copies, the chains of which are exact samples to begin with."""
     model, x = copies(made(name, replicas=1, latent_dim=3, chains=30, width=0.0), 1000), data(name)
-    machine = next(part for part in model.modules() if isinstance(part, rbm.RBM))
+    machine = next(part for part in model.modules() if isinstance(part, machines.Machine))
     with torch.no_grad():
         for parameter in machine.parameters():
             parameter.mul_(12)
@@ -269,7 +268,7 @@ def test_standard_errors_of_a_record_have_those_of_the_chains(float64, monkeypat
     x, model = data(name), made(name, replicas=1, chains=40, temperatures=20)
     records = []
     for step in range(60):
-        next(part for part in model.modules() if isinstance(part, rbm.RBM))._known = None
+        next(part for part in model.modules() if isinstance(part, machines.Machine))._known = None
         records.append(Evaluation(x, [0], 4, Purpose.EVALUATION)(model, step))
     for quantity in ("elbo", "entropy_sum", "gap"):
         values, errors = (np.concatenate([r[f"{quantity}{end}"] for r in records]) for end in ("", "_standard_error"))
