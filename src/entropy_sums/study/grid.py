@@ -205,7 +205,7 @@ class Grid:
 
     @cached_property
     def axes(self) -> dict[str, list[Scalar]]:
-        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells.."""
+        """Axis → values, excluded ones too: those of `axes`, then those of blocks, in the order of their cells."""
         axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
         for cell, parts in self._formed.items():
             for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):
@@ -381,7 +381,9 @@ class Grid:
             named = ["model", "dataset", *(axis for axis in places if axis in values)]
             for cell, seeds in cells(one, named, exclude):
                 complete = self._resolver.completed(part, cell, places)
-                yield complete, [s for s in seeds if not any(matches(rule, complete | {"seed": s}) for rule in exclude)]
+                if len(complete) > len(cell):
+                    seeds = [s for s in seeds if not any(matches(rule, {**complete, "seed": s}) for rule in exclude)]
+                yield complete, seeds
 
     @cached_property
     def _present_columns(self) -> list[Column]:

@@ -116,6 +116,11 @@ class Resolver:
         }
         rules = {"overrides": overrides, "exclude": exclude, "panels": panels}
         self.study = study.model_copy(update={"axes": self._axes, "grids": grids, **rules})
+        axes = [axis for axis in self._named if axis not in IDENTITY_AXES]
+        self._applicable = {
+            pair: {axis: place for axis in axes if (place := self._place(axis, *pair)) is not None}
+            for pair in self._places
+        }
 
     @property
     def parts(self) -> list[Part]:
@@ -131,10 +136,9 @@ class Resolver:
         ]
         return [*blocks, *panels] or [Part("axes", self._axes)]
 
-    def applicable(self, model: str, dataset: str) -> dict[str, Place]:
+    def applicable(self, model: str, dataset: str) -> Mapping[str, Place]:
         """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
-        places = {axis: self._place(axis, model, dataset) for axis in self._named if axis not in IDENTITY_AXES}
-        return {axis: place for axis, place in places.items() if place is not None}
+        return self._applicable[model, dataset]
 
     def completed(self, part: Part, cell: Mapping[str, Scalar], axes: Mapping[str, Place]) -> dict[str, Scalar]:
         """A cell with a value on each of `axes`: where its part names none, the value that its settings have.
