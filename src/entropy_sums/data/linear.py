@@ -16,7 +16,7 @@ from entropy_sums.data.base import (
     StandardDeviation,
     VectorSettings,
 )
-from entropy_sums.data.draw import in_parts, parts, noisy, with_noise
+from entropy_sums.data.draw import in_parts, noisy, parts, with_noise
 from entropy_sums.data.preparation import add_noise
 from entropy_sums.data.truths import Truth
 
