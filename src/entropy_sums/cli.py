@@ -261,27 +261,30 @@ def _figure(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from entropy_sums.tables.write import TABLES, write
+    from entropy_sums.analysis import names
+    from entropy_sums.tables.catalogue import TABLES
+    from entropy_sums.tables.write import write
 
     if unknown := [name for name in options.names if name not in TABLES]:
         raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(TABLES)}")
     tree, output = _tree(options.traces), options.output or options.traces.parent / "tables"
+    labels = names.models(tree)
     for name in options.names or TABLES:
-        table = TABLES[name](tree)
-        if options.names or len(table):
-            write(table, output / name)
+        frame = TABLES[name].frame(tree)
+        if options.names or len(frame):
+            write(TABLES[name], frame, output / name, labels)
 
 
 def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
     from entropy_sums.study.errors import StudyError
-    from entropy_sums.tables.write import TABLES
+    from entropy_sums.tables.catalogue import TABLES, of_study
 
     study = _grid(options).study
     tree = _tree(study.folder / "traces.nc")
     folder, disagreeing, mistakes = options.references or reference.FOLDER, False, []
-    paths = {name: folder / reference.file(study.name, name) for name in study.tables}
-    tables = {name: TABLES[name](tree) for name in study.tables}
+    tables = {name: TABLES[name].frame(tree) for name in of_study(study)}
+    paths = {name: folder / reference.file(study.name, name) for name in tables}
     # Without rows, as where the datasets of a table are not at hand, there is nothing to keep and none to be missed
     if options.keep:
         for name, table in tables.items():
@@ -294,8 +297,8 @@ def _compare(options: argparse.Namespace) -> int:
         if not len(table) and not paths[name].exists():
             continue
         try:
-            kept, source = reference.read(paths[name], reference.COMPARED[name])
-            rows = reference.compare(table, kept, reference.COMPARED[name], paths[name])
+            kept, source = reference.read(paths[name], TABLES[name])
+            rows = reference.compare(TABLES[name], table, kept, paths[name])
         except StudyError as error:
             mistakes.append(str(error))
             continue
@@ -317,13 +320,11 @@ def _compare(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> None:
     from entropy_sums.report import write
     from entropy_sums.study.pictures import CERTIFICATES
-    from entropy_sums.tables.final import final_table
 
     grid = _grid(options)
     folder = grid.whole.folder
     figures = [folder / "figures" / name for name in (*grid.pictures, CERTIFICATES)]
-    tree = _tree(folder / "traces.nc")
-    write(tree, figures, final_table(tree), options.output or folder / "report.html")
+    write(_tree(folder / "traces.nc"), figures, options.output or folder / "report.html")
 
 
 def _tree(path: Path):

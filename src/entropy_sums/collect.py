@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.progress import track
 
 from entropy_sums.files import atomic
-from entropy_sums.quantities import LABELS, PER_RUN, PER_STEP, attributes, dimensions, group_name
-from entropy_sums.settings import PROTOCOL, Settings
+from entropy_sums.models.base import ModelSettings
+from entropy_sums.quantities import DIMENSIONS, LABELLED, QUANTITIES, group_name
+from entropy_sums.settings import PROTOCOL, Settings, own
+from entropy_sums.study import plugins
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Scalar
 from entropy_sums.traces.read import Trace, TraceError, load
@@ -130,34 +132,45 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
     places = [{d: labels[d].get_indexer(own) for d, own in trace.labels.items()} for _, trace in traces]
     present = {name for _, trace in traces for name in trace.quantities}
     variables = {}
-    for name in (name for name in (*PER_STEP, *PER_RUN) if name in present):
-        further = dimensions(name)
+    for name, quantity in QUANTITIES.items():
+        if name not in present:
+            continue
+        further = quantity.dimensions
         shape = (len(runs) + 1, *(len(labels[d]) for d in further))
         # The last row is that of cells without a run
-        table = np.full(shape, "", object) if name == "run" else np.full(shape, np.nan)
+        table = np.full(shape, "", object) if quantity.text else np.full(shape, np.nan)
         end = 0
         for (job, trace), at in zip(traces, places, strict=True):
             start, end = end, end + len(job.runs)
             if name in trace.quantities:
                 table[start:end][(slice(None), *np.ix_(*(at[d] for d in further)))] = trace.quantities[name]
         array = table[rows]
-        variables[name] = ([*axes, *further], array.astype(str) if name == "run" else array, attributes(name))
+        variables[name] = ([*axes, *further], array.astype(str) if quantity.text else array, quantity.attributes)
     planned = _rows(axes, [run for run in grid.runs if run.model == model]) >= 0
-    variables["planned"] = (list(axes), planned.astype(float), attributes("planned"))
+    variables["planned"] = (list(axes), planned.astype(float), QUANTITIES["planned"].attributes)
     return xr.Dataset(
         variables,
         coords={
             **{axis: [str(v) for v in vs] if any(isinstance(v, str) for v in vs) else vs for axis, vs in axes.items()},
-            **{name: (name, labels[name], meaning) for name, meaning in LABELS.items() if name in labels},
+            **{name: (name, labels[name], DIMENSIONS[name].attributes) for name in LABELLED if name in labels},
             "factor": list(labels["factor"]),
         },
         attrs={
             "model": model,
+            **_shown(type(runs[0].model_settings)),
             "axes": json.dumps(list(axes)),
             "training": _settings(runs, lambda run: run.training),
             "data": _settings(runs, lambda run: run.dataset_settings),
         },
     )
+
+
+def _shown(schema: type[ModelSettings]) -> dict[str, str]:
+    """Label and look of the model of a plugin, which those who draw the file may not have."""
+    if not plugins.source(schema):
+        return {}
+    label, look = own(schema, "label"), own(schema, "look")
+    return ({"label": label} if label else {}) | ({"look": json.dumps(look)} if look else {})
 
 
 def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:

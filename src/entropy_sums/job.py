@@ -12,7 +12,7 @@ import torch
 
 from entropy_sums.data.dataset import Dataset, true_log_likelihoods
 from entropy_sums.progress import Reporter
-from entropy_sums.quantities import TRUTH
+from entropy_sums.quantities import PREFIXES, TRUTH
 from entropy_sums.study.grid import Job
 from entropy_sums.traces.write import Header, to_dataset, write
 from entropy_sums.training.pack import Pack
@@ -69,7 +69,8 @@ def train(
     points = dataset.train, dataset.test
     # Before training, so that nothing that may fail comes after it
     kind = type(job.runs[0].dataset_settings)
-    known = {TRUTH[part]: np.full(len(replicas), nats) for part, nats in true_log_likelihoods(kind, dataset).items()}
+    truths = true_log_likelihoods(kind, dataset).items()
+    known = {f"{PREFIXES[part]}{TRUTH.name}": np.full(len(replicas), nats) for part, nats in truths}
     pack = Pack(replicas, *points, place, identity, checkpoint, checkpoint_seconds, dataset.truth)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())

@@ -6,67 +6,57 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NAMES = {
-    "linearvae": "linear VAE",
-    "convvae": "convolutional VAE",
-    "bernoullivae": "Bernoulli VAE",
-    "poissonvae": "Poisson VAE",
-    "gaussianmixture": "Gaussian mixture",
-    "poissonmixture": "Poisson mixture",
-    "bernoullimixture": "Bernoulli mixture",
-    "exponentialmixture": "exponential mixture",
-    "gammamixture": "gamma mixture",
-    "sparsecoding": "sparse coding",
-    "factoranalysis": "factor analysis",
-    "sbn": "SBN",
-    "rbm": "RBM",
-    "cd": "CD",
-    "pcd": "PCD",
-    "gaussianrbm": "Gaussian RBM",
-    "dbn": "DBN",
-    "dbm": "DBM",
-    "boltzmann_machine": "Boltzmann machine",
-    "deep_boltzmann_machine": "deep Boltzmann machine",
-    "gaussian_boltzmann_machine": "Gaussian Boltzmann machine",
-    "mixture_of_gaussians": "mixture of Gaussians",
-    "mixture_of_bernoullis": "mixture of Bernoullis",
-    "mixture_of_poissons": "mixture of Poissons",
-    "ring_of_gaussians": "ring of Gaussians",
-    "pca": "PCA",
-    "pca_ring": "PCA-ring",
-    "mnist": "MNIST",
-    "mnist5k": "MNIST-5k",
-    "fashion_mnist": "Fashion-MNIST",
-    "celeba": "CelebA",
-    "susy": "SUSY",
-    "swiss_roll": "Swiss roll",
+import xarray as xr
+
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.catalogue import MODELS
+from entropy_sums.quantities import QUANTITIES, group_name
+from entropy_sums.settings import own
+
+WORDS = {
     "latent_dim": "latent size",
     "gibbs_steps": "Gibbs steps",
     "train": "training points",
-    "elbo": "ELBO",
-    "heldout_elbo": "held-out ELBO",
-    "log_likelihood": "exact log-likelihood",
-    "heldout_log_likelihood": "held-out log-likelihood",
-    "true_log_likelihood": "true log-likelihood",
-    "importance_weighted_bound": "importance-weighted bound",
-    "forward_ais": "forward AIS",
-    "reverse_ais": "reverse AIS",
-    "elbo_forward_ais": "ELBO by forward AIS",
-    "elbo_reverse_ais": "ELBO by reverse AIS",
-    "subset": "held-out points",
-    "lowest": "lowest BIC",
-    "likelihood_by": "log-likelihood by",
+    "cd": "CD",
+    "pcd": "PCD",
 }
+"""Settings, and values of settings, that have other names in papers."""
 
 
 def readable(name: str) -> str:
-    """The name of a model, dataset, axis, factor or quantity in words.
+    """A model (its group in a collected file), dataset, axis, factor or quantity by its label, or else in words.
 
     Example:
-        >>> readable("vae1"), readable("pca_ring"), readable("learning_rate")
-        ('VAE-1', 'PCA-ring', 'learning rate')
+        >>> readable("vae1"), readable("pca_ring"), readable("true_log_likelihood"), readable("learning_rate")
+        ('VAE-1', 'PCA-ring', 'true log-likelihood', 'learning rate')
     """
-    return NAMES.get(name, re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " "))
+    if name in QUANTITIES:
+        return QUANTITIES[name].label
+    known = {group_name(model): schema for model, schema in MODELS.items()} | DATASETS
+    label = WORDS.get(name) or (own(known[name], "label") if name in known else None)
+    return label or re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " ")
+
+
+def model(group: str, attributes: Mapping[Any, Any]) -> str:
+    """The label of a model: as its settings declare it, else as the attributes of its group have it, or in words.
+
+    Example:
+        >>> model("vae1", {}), model("laplacevae", {"label": "Laplace VAE"}), model("flow", {})
+        ('VAE-1', 'Laplace VAE', 'flow')
+    """
+    declared = group in map(group_name, MODELS)
+    return readable(group) if declared else attributes.get("label", readable(group))
+
+
+def models(tree: xr.DataTree) -> dict[str, str]:
+    """Group of each model of a tree → its label.
+
+    Example:
+        >>> from entropy_sums.analysis.example import example_tree
+        >>> models(example_tree())
+        {'linearvae': 'linear VAE', 'vae0': 'VAE-0', 'vae1': 'VAE-1', 'vae3': 'VAE-3'}
+    """
+    return {group: model(group, node.attrs) for group, node in tree.children.items()}
 
 
 def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
@@ -84,11 +74,14 @@ def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
 def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """What tells panels, each of a model and a cell, from each other, a line per axis; of a single one the model.
 
+    Args:
+        panels: label of the model, and its cell.
+
     Example:
         >>> cells = [{"dataset": "pca", "latent_dim": size, "beta": 1.0} for size in (2, 4)]
-        >>> apart([("vae1", cell) for cell in cells])
+        >>> apart([("VAE-1", cell) for cell in cells])
         ['latent size 2', 'latent size 4']
-        >>> apart([("vae1", {"dataset": "pca"})])
+        >>> apart([("VAE-1", {"dataset": "pca"})])
         ['VAE-1']
     """
     models = {model for model, _ in panels}
@@ -96,7 +89,7 @@ def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     differ = [axis for axis in dict.fromkeys(axes) if len({cell.get(axis) for _, cell in panels}) > 1]
     named = len(models) > 1 or not differ
     return [
-        "\n".join([*([readable(model)] if named else []), *(describe({a: cell[a]}) for a in differ if a in cell)])
+        "\n".join([*([model] if named else []), *(describe({a: cell[a]}) for a in differ if a in cell)])
         for model, cell in panels
     ]
 

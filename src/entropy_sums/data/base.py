@@ -26,7 +26,8 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 class DatasetSettings(Settings, ABC):
     """What all datasets have in common.
 
-    A dataset is one subclass: a `name` for study files, a `source` to cite, its settings, and `arrays`.
+    A dataset is one subclass: a `name` for study files, a `label` for figures, a `source` to cite, its settings, and
+    `arrays`.
 
     Example:
         >>> from entropy_sums.data.catalogue import DATASETS
@@ -35,6 +36,8 @@ class DatasetSettings(Settings, ABC):
     """
 
     name: ClassVar[str]
+    label: ClassVar[str] = ""
+    """What figures and tables call it, by default its name in words; not inherited."""
     source: ClassVar[str]
 
     data_seed: NonNegativeInt = 0

@@ -70,6 +70,7 @@ class BoltzmannMachine(MachineSettings):
     """A restricted Boltzmann machine, drawn from exactly."""
 
     name = "boltzmann_machine"
+    label = "Boltzmann machine"
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""A restricted Boltzmann machine, $p(v, h) \propto \exp(b^\top v + (v - \frac12)^\top W (h - \frac12))$.
@@ -102,6 +103,7 @@ class DeepBoltzmannMachine(DeepSettings):
     """A Boltzmann machine with two layers of hidden units, drawn from exactly."""
 
     name = "deep_boltzmann_machine"
+    label = "deep Boltzmann machine"
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Two layers of hidden units: $p(v, h, g) \propto \exp(b^\top v + (v - \frac12)^\top W (h - \frac12)
@@ -153,6 +155,7 @@ class GaussianBoltzmannMachine(MachineSettings):
     """A restricted Boltzmann machine with normal visible units, drawn from exactly."""
 
     name = "gaussian_boltzmann_machine"
+    label = "Gaussian Boltzmann machine"
 
     strength: Positive = 0.3
     """Standard deviation of the weights."""

@@ -29,6 +29,7 @@ class MixtureOfGaussians(MixtureOfSettings):
     """Normal components of one standard deviation."""
 
     name = "mixture_of_gaussians"
+    label = "mixture of Gaussians"
 
     noise: Positive = 0.5
     """Standard deviation of every component."""
@@ -57,6 +58,7 @@ class MixtureOfBernoullis(MixtureOfSettings):
     """Binary data: Bernoulli in every dimension."""
 
     name = "mixture_of_bernoullis"
+    label = "mixture of Bernoullis"
 
     dim: PositiveInt = 16
     """Number D of data dimensions."""
@@ -90,6 +92,7 @@ class MixtureOfPoissons(MixtureOfSettings):
     """Counts: Poisson in every dimension."""
 
     name = "mixture_of_poissons"
+    label = "mixture of Poissons"
 
     rate: Positive = 5.0
     """Median of the rates."""

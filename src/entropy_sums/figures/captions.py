@@ -37,6 +37,7 @@ def runs(tree: xr.DataTree) -> str:
         >>> runs(example_tree())
         '7 to 8 runs per cell. Left out because they diverged: 1 run of linear VAE on PCA, latent size 2; ...'
     """
+    labels = names.models(tree)
     counted, lost = [], {"Left out because they diverged": [], "Missing": []}
     for model, cell, ds in cells.walk(tree):
         diverged, missing = statistics.diverged(ds).sum().item(), statistics.missing(ds).sum().item()
@@ -44,7 +45,7 @@ def runs(tree: xr.DataTree) -> str:
         for entries, number in zip(lost.values(), (diverged, missing), strict=True):
             if number:
                 what = f"{number} run" + "s" * (number > 1)
-                entries.append(f"{what} of {names.readable(model)} on {names.describe(cell)}")
+                entries.append(f"{what} of {labels[model]} on {names.describe(cell)}")
     used = sorted({number for number in counted if number})
     sentences = [_range(used)]
     for reason, entries in lost.items():
@@ -66,10 +67,11 @@ def training(tree: xr.DataTree) -> str:
         'Training: batch size 128, phases (optimizer adam, learning rate 0.001, steps 7936).'
     """
     trained: dict[str, dict[str, list[str]]] = {}
+    labels = names.models(tree)
     for model, node in tree.children.items():
         for dataset, settings in json.loads(node.attrs["training"]).items():
             if dataset in cells.datasets(tree):
-                trained.setdefault(json.dumps(settings), {}).setdefault(model, []).append(dataset)
+                trained.setdefault(json.dumps(settings), {}).setdefault(labels[model], []).append(dataset)
     if not trained:
         return ""
     usual = max(trained, key=lambda how: sum(map(len, trained[how].values())))
@@ -83,10 +85,9 @@ def training(tree: xr.DataTree) -> str:
 
 def _trained(model: str, datasets: list[str], trained: dict[str, dict[str, list[str]]]) -> str:
     """A model, and on which datasets if it was trained otherwise on others."""
-    name = names.readable(model)
     if datasets == [dataset for where in trained.values() for dataset in where.get(model, [])]:
-        return name
-    return f"{name} on {' and '.join(map(names.readable, datasets))}"
+        return model
+    return f"{model} on {' and '.join(map(names.readable, datasets))}"
 
 
 def _difference(settings: Mapping, usual: Mapping) -> str:
@@ -144,8 +145,9 @@ def facets(tree: xr.DataTree, what: str) -> str:
         f"{names.readable(axis)} ({', '.join(names.settings(cell[axis]) for cell in cells.combinations(tree, [axis]))})"
         for axis in cells.facet_axes(tree)
     ]
+    labels = names.models(tree)
     lacking = {
-        names.readable(model): [axis for axis in cells.facet_axes(tree) if axis not in node["diverged_at"].dims]
+        labels[model]: [axis for axis in cells.facet_axes(tree) if axis not in node["diverged_at"].dims]
         for model, node in tree.children.items()
     }
     sentences = [f"{what}: {', '.join(axes)}."] if axes else []

@@ -63,9 +63,10 @@ def draw(tree: xr.DataTree) -> Figure:
     for ax in grid[1:, 0]:
         ax.set(xscale="log", yscale="log")
     schedules: dict[str, str] = {}
+    labels = names.models(tree)
     for column, model in enumerate(models):
         ds = statistics.usable(tree[model].to_dataset())
-        grid[0, column].set_title(names.readable(model))
+        grid[0, column].set_title(labels[model])
         schedules |= _steps(grid[0, column], ds, last)
         runs = cells.select(ds, sweeps.base(ds))
         for law in LAWS:
@@ -88,7 +89,8 @@ def caption(tree: xr.DataTree) -> str:
         'How the gap closes on PCA (nats p'
     """
     (dataset,) = cells.datasets(tree)
-    groups = {names.readable(model): statistics.usable(node.to_dataset()) for model, node in tree.children.items()}
+    labels = names.models(tree)
+    groups = {labels[model]: statistics.usable(node.to_dataset()) for model, node in tree.children.items()}
     lines = dict.fromkeys(axis for ds in groups.values() for changed in sweeps.series(ds) for axis in changed)
     colors = "".join(f", for each {names.readable(axis)}" for axis in lines)
     return captions.compose(

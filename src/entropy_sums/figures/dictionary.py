@@ -45,7 +45,8 @@ def draw(tree: xr.DataTree) -> Figure:
         ax.axis("off")
     if not panels:
         style.say(used[0], "no model with a dictionary")
-    titles = names.apart([(model, cell) for model, cell, _ in panels])
+    labels = names.models(tree)
+    titles = names.apart([(labels[model], cell) for model, cell, _ in panels])
     for ax, title, vectors in zip(used, titles, shapes, strict=False):
         ax.set_title(title)
         if vectors is None:

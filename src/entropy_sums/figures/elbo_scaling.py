@@ -52,10 +52,10 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
         ('latent size', 'nats per data point')
     """
-    found = panels(tree)
+    found, labels = panels(tree), names.models(tree)
     figure, used = sweep.tiles(len(found), COLUMNS, 1.6, "nats per data point")
     for ax, panel in zip(used, found, strict=False):
-        _draw(ax, panel)
+        _draw(ax, panel, labels[panel.model])
     drawn = {name for panel in found for name in panel.values}
     handles = [
         Line2D([], [], color=style.QUANTITIES[name], marker=marker, markersize=3, label=names.readable(name))
@@ -76,7 +76,7 @@ def caption(tree: xr.DataTree) -> str:
         'ELBO, entropy sum and log-likelihood at the end of tra'
     """
     (dataset,) = cells.datasets(tree)
-    estimated = any(name in panel.values for panel in panels(tree) for name in ESTIMATES)
+    estimated = any(each.name in panel.values for panel in panels(tree) for each in ESTIMATES)
     return captions.compose(
         tree,
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
@@ -102,16 +102,12 @@ def panels(tree: xr.DataTree) -> list[Panel]:
 
 
 def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
-    values = {
-        name: runs[name] if name in ESTIMATES else statistics.final(runs, name) for name in MARKERS if name in runs
-    }
+    values = {name: statistics.final(runs, name) for name in MARKERS if name in runs}
     return {name: value for name, value in values.items() if value.notnull().any()}
 
 
-def _draw(ax: Axes, panel: Panel) -> None:
-    sweep.name(
-        ax, panel.model, panel.axis, [x for each in panel.values.values() for x in each[panel.axis].values.tolist()]
-    )
+def _draw(ax: Axes, panel: Panel, model: str) -> None:
+    sweep.name(ax, model, panel.axis, [x for each in panel.values.values() for x in each[panel.axis].values.tolist()])
     for name, value in panel.values.items():
         ends = statistics.interval(value, np.median)
         x, color = value[panel.axis].values, style.QUANTITIES[name]

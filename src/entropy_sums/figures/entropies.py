@@ -37,7 +37,8 @@ def draw(tree: xr.DataTree) -> Figure:
     figure, grid, used = layout.tiles(len(panels), COLUMNS, width, 1.4)
     last = cells.last_step(tree)
     colors = style.factor_colors(dict.fromkeys(str(f) for _, _, ds in panels for f in ds["factor"].values))
-    titles = names.apart([(model, cell) for model, cell, _ in panels])
+    labels = names.models(tree)
+    titles = names.apart([(labels[model], cell) for model, cell, _ in panels])
     for ax, title, (_, _, ds) in zip(used, titles, panels, strict=True):
         layout.step_axis(ax, last)
         ax.set_title(title)

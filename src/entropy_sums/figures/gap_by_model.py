@@ -45,7 +45,7 @@ def draw(tree: xr.DataTree) -> Figure:
     for ax in grid.flat:
         labels = [names.readable(name) for name in datasets]
         ax.set_xticks(range(len(datasets)), labels, rotation=30, ha="right", rotation_mode="anchor")
-    grid[0, 0].set_yticks(range(len(models)), [names.readable(name) for name in models])
+    grid[0, 0].set_yticks(range(len(models)), list(names.models(tree).values()))
     colors = figure.colorbar(grid[0, 0].images[0], ax=grid, extend="both", pad=0.02, aspect=12 * rows)
     colors.set_label("final gap / ELBO (%)")
     colors.set_ticks([0.01, 0.1, 1, 10, 100], labels=["0.01", "0.1", "1", "10", "100"])

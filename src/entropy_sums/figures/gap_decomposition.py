@@ -33,8 +33,9 @@ def draw(tree: xr.DataTree) -> Figure:
     colors = style.factor_colors(
         factor for node in tree.children.values() for factor in node.to_dataset()["factor"].values.tolist()
     )
+    labels = names.models(tree)
     for column, model in enumerate(models):
-        grid[0, column].set_title(names.readable(model))
+        grid[0, column].set_title(labels[model])
         for row, cell in enumerate(rows):
             ds = cells.select(tree[model].to_dataset().isel(dataset=0), cell)
             _stacks(grid[row, column], ds, bars, colors)

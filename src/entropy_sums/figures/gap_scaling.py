@@ -58,10 +58,10 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> [ax.get_title() for ax in figure.axes], figure.axes[0].get_xlabel()
         (['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3'], 'latent size')
     """
-    found = panels(tree)
+    found, labels = panels(tree), names.models(tree)
     figure, used = sweep.tiles(len(found), COLUMNS, 1.4, "|gap| (nats)", sharey="all")
     for ax, panel in zip(used, found, strict=False):
-        _draw(ax, panel)
+        _draw(ax, panel, labels[panel.model])
     # Room for the exponents
     used[0].set_ylim(top=10 * used[0].get_ylim()[1])
     drawn = [curve for panel in found for curve in panel.curves]
@@ -87,6 +87,7 @@ def caption(tree: xr.DataTree) -> str:
         'Absolute gap that training leaves on PCA (na'
     """
     (dataset,) = cells.datasets(tree)
+    labels = names.models(tree)
     return captions.compose(
         tree,
         f"Absolute gap that training leaves on {names.readable(dataset)} (nats per data point): one setting of the "
@@ -95,7 +96,7 @@ def caption(tree: xr.DataTree) -> str:
         "again at the end of the same runs (after polish).",
         f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap, below which medians are not told from "
         "zero and enter no law. Numbers: exponents before the polish.",
-        *(_in_words(panel) for panel in panels(tree)),
+        *(_in_words(panel, labels[panel.model]) for panel in panels(tree)),
         "Intervals: 95 %, from resampling the seeds.",
     )
 
@@ -129,9 +130,9 @@ def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
     return found
 
 
-def _draw(ax: Axes, panel: Panel) -> None:
+def _draw(ax: Axes, panel: Panel, model: str) -> None:
     values = [value for curve in panel.curves for value in curve.gap.values[panel.axis].values.tolist()]
-    sweep.name(ax, panel.model, panel.axis, values)
+    sweep.name(ax, model, panel.axis, values)
     ax.set_yscale("log")
     ax.axvline(panel.base, color="0.9", linewidth=4, zorder=0)
     for curve in panel.curves:
@@ -144,14 +145,14 @@ def _draw(ax: Axes, panel: Panel) -> None:
             style.say(ax, exponent(curve.law), 0.97, 0.99 - 0.1 * len(ax.texts), ha="right", va="top", color=color)
 
 
-def _in_words(panel: Panel) -> str:
+def _in_words(panel: Panel, model: str) -> str:
     said = [
         f"{exponent(curve.law)} "
         f"({' '.join(filter(None, [names.readable(curve.line), curve.moment]))}, {curve.law['points'].item()} points)"
         for curve in panel.curves
         if np.isfinite(curve.law["estimate"])
     ]
-    what = f"{names.readable(panel.model)} with {names.readable(panel.axis)}"
+    what = f"{model} with {names.readable(panel.axis)}"
     return f"Exponent of {what}: {'; '.join(said)}." if said else ""
 
 

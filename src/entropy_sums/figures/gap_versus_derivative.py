@@ -30,14 +30,14 @@ def draw(tree: xr.DataTree) -> Figure:
     datasets = cells.datasets(tree)
     width = style.TEXT_WIDTH if len(datasets) > 1 else style.COLUMN_WIDTH
     figure, grid, used = layout.tiles(len(datasets), COLUMNS, width, 1.7)
-    looks = style.model_looks(cells.models(tree))
+    looks = style.model_looks(tree)
     for ax, dataset in zip(used, datasets, strict=True):
         ax.set_title(names.readable(dataset))
         _cloud(ax, tree, dataset, looks)
     for ax in grid[:, 0]:
         ax.set_ylabel("gap of a factor (nats)")
     figure.supxlabel("derivative of the ELBO along v (nats)", fontsize="medium")
-    layout.model_legend(figure, looks, "identity")
+    layout.model_legend(figure, tree, "identity")
     return figure
 
 

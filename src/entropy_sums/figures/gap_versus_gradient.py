@@ -32,7 +32,7 @@ def draw(tree: xr.DataTree) -> Figure:
     figure, grid = layout.facets(
         len(combinations), len(datasets), width, [1.5] * len(combinations), sharex="all", sharey="all"
     )
-    looks = style.model_looks(cells.models(tree))
+    looks = style.model_looks(tree)
     grid[0, 0].set(xscale="log", yscale="log")
     lowest = np.inf
     for column, dataset in enumerate(datasets):
@@ -45,7 +45,7 @@ def draw(tree: xr.DataTree) -> Figure:
         ax.set_ylabel("|gap| (nats)")
     layout.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
     figure.supxlabel("norm of the gradient of the ELBO (nats per unit of parameter)", fontsize="medium")
-    layout.model_legend(figure, looks, "slope 1")
+    layout.model_legend(figure, tree, "slope 1")
     return figure
 
 

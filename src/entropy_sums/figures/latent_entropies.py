@@ -35,7 +35,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
     figure, grid = layout.facets(len(combinations), 3, style.TEXT_WIDTH, [1.35] * len(combinations))
-    looks = style.model_looks(models)
+    looks, labels = style.model_looks(tree), names.models(tree)
     last = cells.last_step(tree)
     for ax, title in zip(grid[0], TITLES, strict=True):
         ax.set_title(title)
@@ -58,12 +58,12 @@ def draw(tree: xr.DataTree) -> Figure:
         numbers.set_ylim(bottom=0)
         for axis in (numbers.yaxis, bars.xaxis):
             axis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-        if unfinished := [names.readable(model) for model in models if model not in finished]:
+        if unfinished := [labels[model] for model in models if model not in finished]:
             style.say(bars, f"no finished run: {', '.join(unfinished)}", y=0.06)
     for ax, label in zip(grid[-1], ("optimiser step", "optimiser step", "latent"), strict=True):
         ax.set_xlabel(label)
     layout.name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
-    handles = [layout.dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
+    handles = [layout.dot(look.color, look.marker, labels[model]) for model, look in looks.items()]
     handles.append(Line2D([], [], label="prior", **LINE))
     handles.append(Line2D([], [], label="collapse (1 nat)", **style.GUIDE))
     layout.legend(figure, handles)
@@ -87,7 +87,7 @@ def caption(tree: xr.DataTree) -> str:
         "which on Damm et al. (2023) call a latent collapsed; both are for a standard normal prior and say nothing of "
         "VAE-2, which learns its prior variances.",
         "Middle: number of latents below the dashed line, with quartiles, and as a mark at the end the number whose "
-        f"posterior mean varies by more than {latents.ACTIVE_SPREAD:g} over the training points (Burda et al. 2016), "
+        f"posterior mean varies by more than {latents.ACTIVE_VARIANCE:g} over the training points (Burda et al. 2016), "
         "for models with a normal posterior.",
         "Everywhere the median over seeds.",
         captions.facets(tree, "Rows"),
@@ -105,8 +105,8 @@ def _numbers(ax: Axes, ds: xr.Dataset, look: style.Look) -> None:
     entropy = ds["latent_entropy"]
     style.draw_band(ax, statistics.band(latents.number(latents.active_by_entropy(entropy), entropy)), look.color)
     if "latent_spread" in ds and ds["latent_spread"].notnull().any():
-        spread = ds["latent_spread"]
-        active = latents.number(latents.active_by_spread(spread), spread).median("seed").item()
+        variance = ds["latent_spread"]
+        active = latents.number(latents.active_by_variance(variance), variance).median("seed").item()
         options: dict[str, Any] = {"color": look.color, "markersize": 4, "clip_on": False, "zorder": 3}
         ax.plot([ax.get_xlim()[1]], [active], look.marker, **options)
 

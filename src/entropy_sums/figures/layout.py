@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures.style import COLUMN_WIDTH, GUIDE, TEXT_WIDTH, Look
+from entropy_sums.figures.style import COLUMN_WIDTH, GUIDE, TEXT_WIDTH, model_looks
 
 
 def width(columns: int) -> float:
@@ -84,9 +84,9 @@ def per_model(
     combinations = worth or planned
     heights = [height] * len(combinations)
     figure, grid = facets(len(combinations), len(runs), width(len(runs)), heights, **options)
-    panels = []
+    panels, labels = [], names.models(tree)
     for column, (model, ds) in enumerate(runs.items()):
-        grid[0, column].set_title(names.readable(model))
+        grid[0, column].set_title(labels[model])
         panels += [(grid[row, column], cells.select(ds, cell)) for row, cell in enumerate(combinations)]
     name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
     return figure, grid, panels
@@ -152,17 +152,18 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
-def model_legend(figure: Figure, looks: Mapping[str, Look], guide: str) -> None:
-    """A legend of models and of the line to compare with.
+def model_legend(figure: Figure, tree: xr.DataTree, guide: str) -> None:
+    """A legend of the models of a tree, and of the line to compare with.
 
     Example:
+        >>> from entropy_sums.analysis.example import example_tree
         >>> figure, axes = facets(1, 1, COLUMN_WIDTH, [1])
-        >>> from entropy_sums.figures.style import model_looks
-        >>> model_legend(figure, model_looks(["vae1"]), "identity")
+        >>> model_legend(figure, example_tree(), "identity")
         >>> [text.get_text() for text in figure.legends[0].get_texts()]
-        ['VAE-1', 'identity']
+        ['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3', 'identity']
     """
-    dots = [dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
+    labels = names.models(tree)
+    dots = [dot(look.color, look.marker, labels[model]) for model, look in model_looks(tree).items()]
     legend(figure, [*dots, Line2D([], [], label=guide, **GUIDE)])
 
 

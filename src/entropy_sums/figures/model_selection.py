@@ -29,7 +29,8 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> [ax.get_title() for ax in draw(streaming()).axes]
         ['BIC by ELBO', 'BIC by entropy sum']
     """
-    rows = {_label(model, cell): (ds, found) for model, cell, ds, found in streams.walk(tree)}
+    labels = names.models(tree)
+    rows = {_label(labels[model], cell): (ds, found) for model, cell, ds, found in streams.walk(tree)}
     figure, grid = layout.facets(
         max(1, len(rows)), len(streams.ESTIMATES), style.TEXT_WIDTH, [1.6] * max(1, len(rows)), sharey="row"
     )
@@ -79,7 +80,7 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def _label(model: str, cell: cells.Cell) -> str:
-    return "\n".join(filter(None, [names.readable(model), names.describe(cell, "\n")]))
+    return "\n".join(filter(None, [model, names.describe(cell, "\n")]))
 
 
 def _lines(ax: Axes, values: xr.DataArray, found: streams.Stream, colors: dict[int, str]) -> None:

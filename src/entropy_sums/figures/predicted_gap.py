@@ -108,9 +108,9 @@ def rows(tree: xr.DataTree) -> list[Row]:
         >>> [row.label for row in rows(cells.narrow(example_tree(), "pca"))][:2]
         ['linear VAE, latent size 2', 'linear VAE, latent size 4']
     """
-    found = list(_finished(tree))
+    found, labels = list(_finished(tree)), names.models(tree)
     return [
-        _row(", ".join(filter(None, [names.readable(model), names.describe(own)])), runs)
+        _row(", ".join(filter(None, [labels[model], names.describe(own)])), runs)
         for (model, _, runs), own in zip(found, _distinct([(m, c) for m, c, _ in found]), strict=True)
     ]
 

@@ -39,13 +39,16 @@ def tiles(number: int, columns: int, height: float, label: str, **options) -> tu
 def name(ax: Axes, model: str, axis: str, values: Iterable[float]) -> None:
     """Say what a panel shows: the model above, below it the setting, with a logarithmic axis that has its values.
 
+    Args:
+        model: its label.
+
     Example:
         >>> figure, used = tiles(1, 3, 1.5, "nats")
-        >>> name(used[0], "vae1", "latent_dim", [2, 4])
+        >>> name(used[0], "VAE-1", "latent_dim", [2, 4])
         >>> used[0].get_title(), used[0].get_xlabel(), used[0].get_xticks().tolist()
         ('VAE-1', 'latent size', [2, 4])
     """
-    ax.set(title=names.readable(model), xlabel=names.readable(axis), xscale="log")
+    ax.set(title=model, xlabel=names.readable(axis), xscale="log")
     ticks = sorted(set(values))
     ax.set_xticks(ticks, [names.settings(value) for value in ticks])
     ax.xaxis.set_minor_locator(NullLocator())

@@ -13,13 +13,13 @@ from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, layout, style
+from entropy_sums.quantities import SHOWN
+
+ABSENT = "heldout_log_likelihood"
+"""Has no curve here: that of the training set is beside the ELBO that it bounds."""
 
 LINES: dict[str, Any] = {
-    "elbo": "-",
-    "heldout_elbo": "--",
-    "entropy_sum": "-",
-    "log_likelihood": ":",
-    "true_log_likelihood": "--",
+    quantity.name: quantity.shown.line for quantity in SHOWN if quantity.shown.line and quantity.name != ABSENT
 }
 """Quantity → line style, in the order of drawing."""
 
@@ -143,11 +143,11 @@ def limits(ds: xr.Dataset, bands: Mapping[str, xr.Dataset], above: Sequence[floa
 
 def _block(grid: np.ndarray, tree: xr.DataTree, models: Sequence[str]) -> set[str]:
     """Draws so many models beside each other; the quantities that were to be had."""
-    drawn = set()
+    drawn, labels = set(), names.models(tree)
     for ax in grid[:-1].flat:
         ax.tick_params(labelbottom=False)
     for column, model in enumerate(models):
-        grid[0, column].set_title(names.readable(model))
+        grid[0, column].set_title(labels[model])
         runs = statistics.usable(tree[model].to_dataset().isel(dataset=0))
         for row, combination in enumerate(cells.combinations(tree)):
             curves, errors = grid[2 * row : 2 * row + 2, column]

@@ -183,25 +183,23 @@ class Study(Settings):
                 raise ValueError(f"{figure!r} is unknown; {nearest(figure, known)}")
         return named
 
-    @property
-    def tables(self) -> list[str]:
-        """Names of the tables of its runs, as `entropy_sums.tables` has them.
+    def has_data_with(self, setting: str) -> bool:
+        """Whether one of its datasets has this setting.
 
         Example:
-            >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0]}
-            >>> Study(study="a", axes=axes, training={"evaluation": {"subset_sizes": [10, 100]}}).tables
-            ['final', 'subsets']
+            >>> Study(study="a", axes={"model": ["vae1"], "dataset": ["pca"], "seed": [0]}).has_data_with("segment")
+            False
         """
-        in_segments = any("segment" in DATASETS[str(name)].model_fields for name in self.axes["dataset"])
-        asked = {
-            "final": True,
-            "subsets": self._asks("subset_sizes"),
-            "model_selection": self._asks("batches") and in_segments,
-        }
-        return [name for name, wanted in asked.items() if wanted]
+        return any(setting in DATASETS[str(name)].model_fields for name in self.axes["dataset"])
 
-    def _asks(self, name: str) -> bool:
-        """Whether some of the runs may have this setting of evaluation on."""
+    def asks(self, name: str) -> bool:
+        """Whether some of the runs may have this setting of evaluation on.
+
+        Example:
+            >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0], "batches": [False, True]}
+            >>> Study(study="a", axes=axes).asks("batches"), Study(study="a", axes=axes).asks("subset_sizes")
+            (True, False)
+        """
         panels = [panel for named in self.panels.values() for panel in named.values()]
         given = [self.settings, *(rule.set for rule in self.overrides), *(panel.set for panel in panels)]
         values = [value for settings in given for key, value in settings.items() if key.split(".")[-1] == name]
