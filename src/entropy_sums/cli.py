@@ -94,11 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     figure.add_argument("name", help="name of the figure, `<figure>` or `<figure>_<dataset>`")
     figure.add_argument("traces", type=Path, help="collected file")
+    _plugins(figure)
     figure.add_argument("--output", type=Path, help="path without suffix (default: figures/NAME beside the traces)")
 
     tables = command("tables", _tables, "write the tables of a collected file", "results/quickstart/traces.nc")
     tables.add_argument("traces", type=Path, help="collected file")
     tables.add_argument("names", nargs="*", help="which tables (default: all that have rows)")
+    _plugins(tables)
     tables.add_argument("--output", type=Path, help="folder to write to (default: tables beside the traces)")
 
     report = command("report", _report, "write report.html of a study", "config/config.yaml")
@@ -129,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument(
         "names", nargs="*", help="models, datasets, training, phases, evaluation (default: list them)"
     )
+    _plugins(settings)
 
     command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
     return parser
@@ -144,6 +147,19 @@ def _count(text: str) -> int:
 def _study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, nargs="?", default=DEFAULT_STUDY, help="study file (config/config.yaml)")
     parser.add_argument("--size", help="one of the sizes of the study file (default: that which it names)")
+
+
+def _plugins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--study", type=Path, help="study file, for what its plugins bring (default: no plugins)")
+    parser.add_argument("--size", help="one of the sizes of the study file (default: that which it names)")
+
+
+def _catalogue(options: argparse.Namespace):
+    """What the study file that is named may name; what this package has where none is."""
+    from entropy_sums.study.catalogue import BUILT_IN
+    from entropy_sums.study.schema import read
+
+    return BUILT_IN if options.study is None else read(options.study, options.size).catalogue
 
 
 def _grid(options: argparse.Namespace):
@@ -215,7 +231,7 @@ def _train(options: argparse.Namespace) -> int:
         )
     data = options.data or _data_file(grid, job.data)
     from entropy_sums.job import train
-    from entropy_sums.training.trace import Interrupted
+    from entropy_sums.training.pack import Interrupted
 
     output = options.output or grid.trace_path(job.name)
     try:
@@ -231,7 +247,12 @@ def _status(options: argparse.Namespace) -> int:
 
     grid = _grid(options)
     status = look(grid, SILENCE if options.silence is None else options.silence)
-    print(json.dumps(status.as_json(), indent=2) if options.json else describe(status, grid, options.all))
+    if options.json:
+        print(json.dumps({**status.as_json(), "left_out": grid.left_out}, indent=2))
+    else:
+        print(describe(status, grid, options.all))
+        for line in grid.left_out:
+            print(line, file=sys.stderr)
     return int(status.runs[State.FAILED] > 0)
 
 
@@ -257,48 +278,49 @@ def _figure(options: argparse.Namespace) -> None:
     from entropy_sums.figures import render
 
     output = options.output or options.traces.parent / "figures" / options.name
-    render(options.name, _tree(options.traces), output)
+    render(options.name, _tree(options.traces), output, _catalogue(options).figures)
 
 
 def _tables(options: argparse.Namespace) -> None:
     from entropy_sums.analysis import names
-    from entropy_sums.tables.catalogue import TABLES
     from entropy_sums.tables.write import write
 
-    if unknown := [name for name in options.names if name not in TABLES]:
-        raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(TABLES)}")
+    known = _catalogue(options).tables
+    if unknown := [name for name in options.names if name not in known]:
+        raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(known)}")
     tree, output = _tree(options.traces), options.output or options.traces.parent / "tables"
-    labels = names.models(tree)
-    for name in options.names or TABLES:
-        frame = TABLES[name].frame(tree)
+    for name in options.names or known:
+        frame = known[name].frame(tree)
         if options.names or len(frame):
-            write(TABLES[name], frame, output / name, labels)
+            with names.known(tree):
+                write(known[name], frame, output / name)
 
 
 def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
     from entropy_sums.study.errors import StudyError
-    from entropy_sums.tables.catalogue import TABLES, of_study
 
     study = _grid(options).study
     tree = _tree(study.folder / "traces.nc")
     folder, disagreeing, mistakes = options.references or reference.FOLDER, False, []
-    tables = {name: TABLES[name].frame(tree) for name in of_study(study)}
-    paths = {name: folder / reference.file(study.name, name) for name in tables}
+    # A table of which nothing is compared, as of a plugin that does not say, needs no reference
+    known = {name: study.catalogue.tables[name] for name in study.tables if study.catalogue.tables[name].compared}
+    frames = {name: table.frame(tree) for name, table in known.items()}
+    paths = {name: folder / reference.file(study.name, name) for name in known}
     # Without rows, as where the datasets of a table are not at hand, there is nothing to keep and none to be missed
     if options.keep:
-        for name, table in tables.items():
-            if len(table):
-                reference.keep(table, reference.provenance(tree), paths[name])
+        for name, frame in frames.items():
+            if len(frame):
+                reference.keep(frame, reference.provenance(tree), paths[name])
             elif paths[name].exists():
                 print(f"{paths[name]}: stays as it is, the study has no rows of this table now", file=sys.stderr)
         return 0
-    for name, table in tables.items():
-        if not len(table) and not paths[name].exists():
+    for name, frame in frames.items():
+        if not len(frame) and not paths[name].exists():
             continue
         try:
-            kept, source = reference.read(paths[name], TABLES[name])
-            rows = reference.compare(TABLES[name], table, kept, paths[name])
+            kept, source = reference.read(paths[name], known[name])
+            rows = reference.compare(known[name], frame, kept, paths[name])
         except StudyError as error:
             mistakes.append(str(error))
             continue
@@ -308,7 +330,7 @@ def _compare(options: argparse.Namespace) -> int:
         print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()), "\n")
         disagreeing |= "no" in rows["agrees"].tolist()
     try:
-        if len(in_print := reference.published(study.study, tables)):
+        if len(in_print := reference.published(study.study, frames)):
             print(f"Published numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
     except StudyError as error:
         mistakes.append(str(error))
@@ -324,7 +346,8 @@ def _report(options: argparse.Namespace) -> None:
     grid = _grid(options)
     folder = grid.whole.folder
     figures = [folder / "figures" / name for name in (*grid.pictures, CERTIFICATES)]
-    write(_tree(folder / "traces.nc"), figures, options.output or folder / "report.html")
+    tree = _tree(folder / "traces.nc")
+    write(tree, figures, options.output or folder / "report.html", grid.whole.catalogue)
 
 
 def _tree(path: Path):
@@ -348,9 +371,11 @@ def _tree(path: Path):
 
 
 def _settings(options: argparse.Namespace) -> None:
-    from entropy_sums.study.catalogue import describe, overview
+    from entropy_sums.study.explain import describe, overview
 
-    print("\n\n".join(map(describe, options.names)) if options.names else overview())
+    catalogue = _catalogue(options)
+    described = "\n\n".join(describe(name, catalogue) for name in options.names)
+    print(described or overview(catalogue))
 
 
 def _schema(options: argparse.Namespace) -> None:

@@ -19,10 +19,9 @@ from rich.console import Console
 from rich.progress import track
 
 from entropy_sums.files import atomic
-from entropy_sums.models.base import ModelSettings
 from entropy_sums.quantities import DIMENSIONS, LABELLED, QUANTITIES, group_name
 from entropy_sums.settings import PROTOCOL, Settings, own
-from entropy_sums.study import plugins
+from entropy_sums.study.catalogue import Catalogue
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Scalar
 from entropy_sums.traces.read import Trace, TraceError, load
@@ -90,6 +89,7 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
             "configuration": study.model_dump_json(),
             "protocol": PROTOCOL,
             "versions": json.dumps(_one_or_all(map(json.loads, versions))),
+            **_shown(study.catalogue),
             "devices": json.dumps(_one_or_all(devices)),
             "data_checksums": json.dumps({name: checksum for name, (checksum, _) in checksums.items()}),
         }
@@ -157,7 +157,6 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
         },
         attrs={
             "model": model,
-            **_shown(type(runs[0].model_settings)),
             "axes": json.dumps(list(axes)),
             "training": _settings(runs, lambda run: run.training),
             "data": _settings(runs, lambda run: run.dataset_settings),
@@ -165,12 +164,15 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
     )
 
 
-def _shown(schema: type[ModelSettings]) -> dict[str, str]:
-    """Label and look of the model of a plugin, which those who draw the file may not have."""
-    if not plugins.source(schema):
-        return {}
-    label, look = own(schema, "label"), own(schema, "look")
-    return ({"label": label} if label else {}) | ({"look": json.dumps(look)} if look else {})
+def _shown(catalogue: Catalogue) -> dict[str, str]:
+    """Labels and looks of models and datasets of plugins, which those who draw the file may not have."""
+    members = {group_name(name): schema for name, schema in catalogue.models.items()} | {**catalogue.datasets}
+    found = {
+        name: {key: value for key in ("label", "look") if (value := own(schema, key))}
+        for name, schema in members.items()
+        if schema in catalogue.sources
+    }
+    return {"shown": json.dumps(kept)} if (kept := {name: said for name, said in found.items() if said}) else {}
 
 
 def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:

@@ -18,8 +18,8 @@ from pydantic import BaseModel, Field, FiniteFloat, field_validator
 from entropy_sums.analysis import names
 from entropy_sums.files import atomic
 from entropy_sums.study.errors import StudyError, explained, nearest
-from entropy_sums.tables.catalogue import FIRST, TABLES
-from entropy_sums.tables.table import Table
+from entropy_sums.study.tables import Table
+from entropy_sums.tables import TABLES
 from entropy_sums.tables.words import rounded
 
 FOLDER = Path("results/reference")
@@ -83,7 +83,7 @@ def file(study: str, table: str) -> Path:
         >>> str(file("zoo", "final")), str(file("damm2023-laptop", "subsets"))
         ('zoo.csv', 'damm2023-laptop.subsets.csv')
     """
-    return Path(f"{study}.csv" if table == FIRST else f"{study}.{table}.csv")
+    return Path(f"{study}.csv" if table == "final" else f"{study}.{table}.csv")
 
 
 def provenance(tree: xr.DataTree) -> dict[str, str]:

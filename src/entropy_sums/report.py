@@ -13,11 +13,13 @@ import xarray as xr
 from entropy_sums.analysis import cells, names
 from entropy_sums.files import atomic
 from entropy_sums.study import pictures
+from entropy_sums.study.catalogue import BUILT_IN, Catalogue
 from entropy_sums.tables import words
-from entropy_sums.tables.catalogue import FIRST, TABLES
 
 
-def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], path: Path | str) -> None:
+def write(
+    tree: xr.DataTree, figure_paths: Iterable[Path | str], path: Path | str, catalogue: Catalogue = BUILT_IN
+) -> None:
     """Write the report of a study.
 
     Args:
@@ -25,6 +27,7 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], path: Path | st
         figure_paths: the pictures as `figures.render` named them, without a suffix, in the order of the report;
             the SVG and the caption beside it are put into the file.
         path: the HTML file to write.
+        catalogue: of the study, with the figures and tables of its plugins.
 
     Raises:
         FileNotFoundError: a picture or its caption is missing.
@@ -41,21 +44,24 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], path: Path | st
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("entropy_sums"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    frames = {name: table.frame(tree) for name, table in TABLES.items()}
-    counts = frames[FIRST][["runs", "diverged", "missing"]].sum()
-    labels = names.models(tree)
+    frames = {name: table.frame(tree) for name, table in catalogue.tables.items()}
+    counts = frames["final"][["runs", "diverged", "missing"]].sum()
+    with names.known(tree):
+        tables = [
+            {"name": name, "declared": catalogue.tables[name], "rows": words.display(catalogue.tables[name], frame)}
+            for name, frame in frames.items()
+            if len(frame)
+        ]
+        absent = [names.readable(model) for model in cells.absent(tree)]
+        figures = [_figure(Path(stem), catalogue) for stem in figure_paths]
     page = environment.get_template("report.html").render(
         study=tree.attrs["study"],
         protocol=tree.attrs["protocol"],
         configuration=_indented(tree.attrs["configuration"]),
         versions=_indented(tree.attrs["versions"]),
-        absent=[names.readable(model) for model in cells.absent(tree)],
-        figures=[_figure(Path(stem)) for stem in figure_paths],
-        tables=[
-            {"declared": TABLES[name], "rows": words.display(TABLES[name], frame, labels)}
-            for name, frame in frames.items()
-            if len(frame)
-        ],
+        absent=absent,
+        figures=figures,
+        tables=tables,
         runs=counts.sum(),
         diverged=counts["diverged"],
         missing=counts["missing"],
@@ -68,12 +74,12 @@ def _indented(text: str) -> str:
     return json.dumps(json.loads(text), indent=2)
 
 
-def _figure(stem: Path) -> dict[str, str]:
+def _figure(stem: Path, catalogue: Catalogue) -> dict[str, str]:
     for suffix in (".svg", ".txt"):
         if not Path(f"{stem}{suffix}").exists():
             raise FileNotFoundError(f"{stem}{suffix} is missing: draw the figure {stem.name} before the report")
     own = stem.name == pictures.CERTIFICATES
-    kind, part = (stem.name, None) if own else pictures.split(stem.name)
+    kind, part = (stem.name, None) if own else pictures.split(stem.name, catalogue.figures)
     return {
         "name": stem.name,
         "title": names.readable(kind).capitalize() + (f": {names.readable(part)}" if part else ""),

@@ -113,7 +113,7 @@ class Shifted(LinearVAE):
 
 
 def test_an_observation_of_ones_own_is_not_passed_by(float64, monkeypatch):
-    monkeypatch.setattr("entropy_sums.models.gaussian_vae.LinearVAE", Shifted)
+    monkeypatch.setattr("entropy_sums.models.vae.gaussian.LinearVAE", Shifted)
     model, (x, noise) = made("linear_vae"), points_and_noise()
     assert isinstance(model, Shifted)
     one = [model.bound(x, part).elbo for part in noise.split(POINTS, dim=1)]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import xarray as xr
@@ -23,6 +27,33 @@ WORDS = {
 """Settings, and values of settings, that have other names in papers."""
 
 
+_OF_FILE: ContextVar[Mapping[str, Mapping[str, Any]]] = ContextVar("of_file", default=MappingProxyType({}))
+
+
+@contextmanager
+def known(tree: xr.DataTree) -> Iterator[None]:
+    """Within the block, models and datasets of plugins are called and drawn as the collected file has it.
+
+    Example:
+        >>> tree = xr.DataTree(xr.Dataset(attrs={"shown": '{"laplacevae": {"label": "Laplace VAE"}}'}))
+        >>> with known(tree):
+        ...     readable("laplacevae")
+        'Laplace VAE'
+        >>> readable("laplacevae")
+        'laplacevae'
+    """
+    token = _OF_FILE.set(json.loads(tree.attrs.get("shown", "{}")))
+    try:
+        yield
+    finally:
+        _OF_FILE.reset(token)
+
+
+def of_file(name: str) -> Mapping[str, Any]:
+    """`label` and `look` of the model or dataset of a plugin, as far as the file has them; see `known`."""
+    return _OF_FILE.get().get(name, {})
+
+
 def readable(name: str) -> str:
     """A model (its group in a collected file), dataset, axis, factor or quantity by its label, or else in words.
 
@@ -32,31 +63,9 @@ def readable(name: str) -> str:
     """
     if name in QUANTITIES:
         return QUANTITIES[name].label
-    known = {group_name(model): schema for model, schema in MODELS.items()} | DATASETS
-    label = WORDS.get(name) or (own(known[name], "label") if name in known else None)
+    ours = {group_name(model): schema for model, schema in MODELS.items()} | DATASETS
+    label = WORDS.get(name) or (own(ours[name], "label") if name in ours else of_file(name).get("label"))
     return label or re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " ")
-
-
-def model(group: str, attributes: Mapping[Any, Any]) -> str:
-    """The label of a model: as its settings declare it, else as the attributes of its group have it, or in words.
-
-    Example:
-        >>> model("vae1", {}), model("laplacevae", {"label": "Laplace VAE"}), model("flow", {})
-        ('VAE-1', 'Laplace VAE', 'flow')
-    """
-    declared = group in map(group_name, MODELS)
-    return readable(group) if declared else attributes.get("label", readable(group))
-
-
-def models(tree: xr.DataTree) -> dict[str, str]:
-    """Group of each model of a tree → its label.
-
-    Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> models(example_tree())
-        {'linearvae': 'linear VAE', 'vae0': 'VAE-0', 'vae1': 'VAE-1', 'vae3': 'VAE-3'}
-    """
-    return {group: model(group, node.attrs) for group, node in tree.children.items()}
 
 
 def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
@@ -74,14 +83,11 @@ def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
 def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """What tells panels, each of a model and a cell, from each other, a line per axis; of a single one the model.
 
-    Args:
-        panels: label of the model, and its cell.
-
     Example:
         >>> cells = [{"dataset": "pca", "latent_dim": size, "beta": 1.0} for size in (2, 4)]
-        >>> apart([("VAE-1", cell) for cell in cells])
+        >>> apart([("vae1", cell) for cell in cells])
         ['latent size 2', 'latent size 4']
-        >>> apart([("VAE-1", {"dataset": "pca"})])
+        >>> apart([("vae1", {"dataset": "pca"})])
         ['VAE-1']
     """
     models = {model for model, _ in panels}
@@ -89,7 +95,7 @@ def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     differ = [axis for axis in dict.fromkeys(axes) if len({cell.get(axis) for _, cell in panels}) > 1]
     named = len(models) > 1 or not differ
     return [
-        "\n".join([*([model] if named else []), *(describe({a: cell[a]}) for a in differ if a in cell)])
+        "\n".join([*([readable(model)] if named else []), *(describe({a: cell[a]}) for a in differ if a in cell)])
         for model, cell in panels
     ]
 

@@ -30,6 +30,7 @@ class MixtureOfGaussians(MixtureOfSettings):
 
     name = "mixture_of_gaussians"
     label = "mixture of Gaussians"
+    numbers = "real"
 
     noise: Positive = 0.5
     """Standard deviation of every component."""
@@ -59,6 +60,7 @@ class MixtureOfBernoullis(MixtureOfSettings):
 
     name = "mixture_of_bernoullis"
     label = "mixture of Bernoullis"
+    numbers = "binary"
 
     dim: PositiveInt = 16
     """Number D of data dimensions."""
@@ -93,6 +95,7 @@ class MixtureOfPoissons(MixtureOfSettings):
 
     name = "mixture_of_poissons"
     label = "mixture of Poissons"
+    numbers = "counts"
 
     rate: Positive = 5.0
     """Median of the rates."""
@@ -125,6 +128,7 @@ class MixtureOfGammas(MixtureOfSettings):
     """Positive data: Gamma in every dimension."""
 
     name = "mixture_of_gammas"
+    numbers = "positive"
 
     shape_parameter: Positive = 2.0
     """Shape of every component; 1 makes them exponential."""

@@ -52,10 +52,10 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
         ('latent size', 'nats per data point')
     """
-    found, labels = panels(tree), names.models(tree)
+    found = panels(tree)
     figure, used = sweep.tiles(len(found), COLUMNS, 1.6, "nats per data point")
     for ax, panel in zip(used, found, strict=False):
-        _draw(ax, panel, labels[panel.model])
+        _draw(ax, panel)
     drawn = {name for panel in found for name in panel.values}
     handles = [
         Line2D([], [], color=style.QUANTITIES[name], marker=marker, markersize=3, label=names.readable(name))
@@ -68,7 +68,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown.
+    """Caption: what is shown, and the number of runs.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -80,10 +80,10 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
-        "point): one setting of the base cell varied at a time, medians over seeds with 95 % intervals from resampling "
-        "the seeds.",
-        "Annealing forward overestimates the log-likelihood or ELBO on average, and in reverse, from exact samples of "
-        "the model, underestimates it; from chains that miss a mode both may lie on one side."
+        "point). One setting of the base cell is varied at a time. Medians over seeds with 95 % intervals from "
+        "resampling the seeds.",
+        "On average, forward annealing overestimates the log-likelihood or ELBO, and reverse annealing from exact "
+        "samples of the model underestimates it. From chains that miss a mode, both may lie on one side of the truth."
         if estimated
         else "",
     )
@@ -106,8 +106,10 @@ def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
     return {name: value for name, value in values.items() if value.notnull().any()}
 
 
-def _draw(ax: Axes, panel: Panel, model: str) -> None:
-    sweep.name(ax, model, panel.axis, [x for each in panel.values.values() for x in each[panel.axis].values.tolist()])
+def _draw(ax: Axes, panel: Panel) -> None:
+    sweep.name(
+        ax, panel.model, panel.axis, [x for each in panel.values.values() for x in each[panel.axis].values.tolist()]
+    )
     for name, value in panel.values.items():
         ends = statistics.interval(value, np.median)
         x, color = value[panel.axis].values, style.QUANTITIES[name]

@@ -1,4 +1,4 @@
-"""What the gap at the end of training depends on: sizes of data and model, batch size, learning rate and its decay."""
+"""Final gap against sizes of data and model, batch size and learning rate, with and without its decay."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def draw(tree: xr.DataTree) -> Figure:
         >>> [ax.get_title() for ax in figure.axes], figure.axes[0].get_xlabel()
         (['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3'], 'latent size')
     """
-    found, labels = panels(tree), names.models(tree)
+    found = panels(tree)
     figure, used = sweep.tiles(len(found), COLUMNS, 1.4, "|gap| (nats)", sharey="all")
     for ax, panel in zip(used, found, strict=False):
-        _draw(ax, panel, labels[panel.model])
+        _draw(ax, panel)
     # Room for the exponents
     used[0].set_ylim(top=10 * used[0].get_ylim()[1])
     drawn = [curve for panel in found for curve in panel.curves]
@@ -79,24 +79,23 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and the exponents with their intervals.
+    """Caption: what is shown, and the exponents with their intervals.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
         >>> caption(cells.narrow(example_tree(), "pca"))[:44]
-        'Absolute gap that training leaves on PCA (na'
+        'Absolute gap at the end of training on PCA ('
     """
     (dataset,) = cells.datasets(tree)
-    labels = names.models(tree)
     return captions.compose(
         tree,
-        f"Absolute gap that training leaves on {names.readable(dataset)} (nats per data point): one setting of the "
-        "base cell (vertical line) varied at a time, medians over seeds with quartiles.",
-        "Where the last phase of training takes full batches, the gap is measured as it starts (before polish), and "
-        "again at the end of the same runs (after polish).",
-        f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap, below which medians are not told from "
-        "zero and enter no law. Numbers: exponents before the polish.",
-        *(_in_words(panel, labels[panel.model]) for panel in panels(tree)),
+        f"Absolute gap at the end of training on {names.readable(dataset)} (nats per data point). One setting of the "
+        "base cell (vertical line) is varied at a time; medians over seeds with quartiles.",
+        "If the last phase of training uses full batches, the gap is measured at its start (before polish) and at its "
+        "end (after polish), in the same runs.",
+        f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap; smaller medians cannot be distinguished "
+        "from zero and are not fitted. Numbers: exponents of power laws, before the polish if there is one.",
+        *(_in_words(panel) for panel in panels(tree)),
         "Intervals: 95 %, from resampling the seeds.",
     )
 
@@ -130,9 +129,9 @@ def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
     return found
 
 
-def _draw(ax: Axes, panel: Panel, model: str) -> None:
+def _draw(ax: Axes, panel: Panel) -> None:
     values = [value for curve in panel.curves for value in curve.gap.values[panel.axis].values.tolist()]
-    sweep.name(ax, model, panel.axis, values)
+    sweep.name(ax, panel.model, panel.axis, values)
     ax.set_yscale("log")
     ax.axvline(panel.base, color="0.9", linewidth=4, zorder=0)
     for curve in panel.curves:
@@ -145,14 +144,14 @@ def _draw(ax: Axes, panel: Panel, model: str) -> None:
             style.say(ax, exponent(curve.law), 0.97, 0.99 - 0.1 * len(ax.texts), ha="right", va="top", color=color)
 
 
-def _in_words(panel: Panel, model: str) -> str:
+def _in_words(panel: Panel) -> str:
     said = [
         f"{exponent(curve.law)} "
         f"({' '.join(filter(None, [names.readable(curve.line), curve.moment]))}, {curve.law['points'].item()} points)"
         for curve in panel.curves
         if np.isfinite(curve.law["estimate"])
     ]
-    what = f"{model} with {names.readable(panel.axis)}"
+    what = f"{names.readable(panel.model)} with {names.readable(panel.axis)}"
     return f"Exponent of {what}: {'; '.join(said)}." if said else ""
 
 

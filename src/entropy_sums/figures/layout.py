@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
-from entropy_sums.figures.style import COLUMN_WIDTH, GUIDE, TEXT_WIDTH, model_looks
+from entropy_sums.figures.style import COLUMN_WIDTH, GUIDE, TEXT_WIDTH, Look
 
 
 def width(columns: int) -> float:
-    """Inches for so many panels beside each other: a column of the paper, its text width, or more.
+    """Width in inches for this number of panels beside each other: a column of the paper, its text width, or more.
 
     Example:
         >>> width(1), width(5), width(10)
@@ -27,7 +27,7 @@ def width(columns: int) -> float:
 
 
 def arrange(panels: int, columns: int) -> tuple[int, int]:
-    """Rows and columns for so many panels, at most `columns` beside each other, the rows as even as can be.
+    """Rows and columns for this number of panels: at most `columns` beside each other, in rows as even as possible.
 
     Example:
         >>> arrange(4, 3), arrange(3, 3), arrange(7, 3)
@@ -84,9 +84,9 @@ def per_model(
     combinations = worth or planned
     heights = [height] * len(combinations)
     figure, grid = facets(len(combinations), len(runs), width(len(runs)), heights, **options)
-    panels, labels = [], names.models(tree)
+    panels = []
     for column, (model, ds) in enumerate(runs.items()):
-        grid[0, column].set_title(labels[model])
+        grid[0, column].set_title(names.readable(model))
         panels += [(grid[row, column], cells.select(ds, cell)) for row, cell in enumerate(combinations)]
     name_rows(figure, dict(zip(names.rows(combinations), grid[:, -1:], strict=True)))
     return figure, grid, panels
@@ -152,18 +152,17 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
-def model_legend(figure: Figure, tree: xr.DataTree, guide: str) -> None:
-    """A legend of the models of a tree, and of the line to compare with.
+def model_legend(figure: Figure, looks: Mapping[str, Look], guide: str) -> None:
+    """A legend of models and of the line to compare with.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
         >>> figure, axes = facets(1, 1, COLUMN_WIDTH, [1])
-        >>> model_legend(figure, example_tree(), "identity")
+        >>> from entropy_sums.figures.style import model_looks
+        >>> model_legend(figure, model_looks(["vae1"]), "identity")
         >>> [text.get_text() for text in figure.legends[0].get_texts()]
-        ['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3', 'identity']
+        ['VAE-1', 'identity']
     """
-    labels = names.models(tree)
-    dots = [dot(look.color, look.marker, labels[model]) for model, look in model_looks(tree).items()]
+    dots = [dot(look.color, look.marker, names.readable(model)) for model, look in looks.items()]
     legend(figure, [*dots, Line2D([], [], label=guide, **GUIDE)])
 
 

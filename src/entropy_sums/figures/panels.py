@@ -17,9 +17,9 @@ from entropy_sums.figures import captions, layout, style
 from entropy_sums.figures.traces import limits
 from entropy_sums.quantities import QUANTITIES
 
-DRAWN_LAST = ("true_log_likelihood", "log_likelihood", "heldout_log_likelihood", "heldout_elbo", "elbo", "entropy_sum")
+CURVES = ("true_log_likelihood", "log_likelihood", "heldout_log_likelihood", "heldout_elbo", "elbo", "entropy_sum")
 
-LINES: dict[str, Any] = {name: QUANTITIES[name].shown.line for name in DRAWN_LAST}
+LINES: dict[str, Any] = {name: QUANTITIES[name].shown.line for name in CURVES}
 """Quantity → line style, in the order of drawing."""
 
 COLUMNS = 4
@@ -93,7 +93,7 @@ def title(ds: xr.Dataset, varied: Collection[str] = ()) -> str:
     letter = f"{ds.attrs['panel']}  " if len(ds.attrs["panel"]) == 1 else ""
     cell = json.loads(ds.attrs["cell"])
     own = names.describe({axis: cell[axis] for axis in varied if axis in cell})
-    what = f"{letter}{names.model(ds.attrs['model'], ds.attrs)}, {names.readable(cell['dataset'])}"
+    what = f"{letter}{names.readable(ds.attrs['model'])}, {names.readable(cell['dataset'])}"
     return f"{what}\n{own}" if own else what
 
 
@@ -108,7 +108,7 @@ def _varied(panels: Sequence[xr.Dataset]) -> list[str]:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, in which cells, from how many runs.
+    """Caption: what is shown, in which cells, and the number of runs.
 
     Example:
         >>> from entropy_sums.analysis import cells
@@ -121,7 +121,8 @@ def caption(tree: xr.DataTree) -> str:
     rows = {row for ds in panels for row in _settings(ds)["rows"]}
     smoothed = max((_settings(ds)["smooth"] for ds in panels), default=0)
     explained = {
-        "error": "Error: distance of ELBO and entropy sum in percent of the final ELBO of a run, median, quartiles.",
+        "error": "Error: distance between ELBO and entropy sum in percent of the final ELBO of a run, median and "
+        "quartiles.",
         "deviation": "Signed: the same with its sign (ELBO minus entropy sum), mean and standard deviation over "
         "runs" + (f", moving average over {smoothed:g} epochs." if smoothed else "."),
     }

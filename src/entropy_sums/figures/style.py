@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
+from entropy_sums.analysis import names
 from entropy_sums.models.base import Look
 from entropy_sums.models.catalogue import MODELS
 from entropy_sums.quantities import SHOWN, group_name
@@ -78,21 +78,20 @@ _FURTHER_COLORS = ("#E69F00", "#56B4E9", "#332288", "#882255", "#999933")
 _FURTHER_LOOKS = tuple(Look(color, marker) for marker in "Pph*d<>" for color in _FURTHER_COLORS)
 
 
-def model_looks(tree: xr.DataTree) -> dict[str, Look]:
+def model_looks(models: Iterable[str]) -> dict[str, Look]:
     """Colour and marker of each model: as its settings declare it, else as the file has it, or by a digest of its name.
 
     Two models of one study that declare none get different looks as long as there are any left.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> model_looks(example_tree())["vae1"]
+        >>> model_looks(["vae1"])["vae1"]
         Look(color='#0072B2', marker='o')
     """
-    recorded = {group: node.attrs["look"] for group, node in tree.children.items() if "look" in node.attrs}
-    looks = {group: Look(*json.loads(look)) for group, look in recorded.items()}
+    models = list(models)
+    recorded = {group: names.of_file(group).get("look") for group in models}
     ours = {group_name(model): own(schema, "look") for model, schema in MODELS.items()}
-    looks |= {group: look for group, look in ours.items() if look is not None}
-    return _chosen(tree.children, looks, _FURTHER_LOOKS)
+    looks = {group: ours.get(group) or look for group, look in recorded.items()}
+    return _chosen(models, {group: Look(*look) for group, look in looks.items() if look}, _FURTHER_LOOKS)
 
 
 def factor_colors(factors: Iterable[str]) -> dict[str, str]:
@@ -180,9 +179,9 @@ def percent(value: float) -> str:
     return f"{value:#.2g}".rstrip(".") if abs(value) < 99.5 else f"{value:.0f}"
 
 
-def _chosen(names, fixed, further) -> dict:
+def _chosen(called, fixed, further) -> dict:
     """What is fixed for some names, and for the others one of `further` by a digest of the name."""
-    known = list(dict.fromkeys(names))
+    known = list(dict.fromkeys(called))
     looks, used = {name: fixed[name] for name in known if name in fixed}, Counter()
     for name in sorted(set(known) - set(fixed)):
         start = zlib.crc32(name.encode())

@@ -13,10 +13,10 @@ from entropy_sums.figures import layout, style
 
 
 def tiles(number: int, columns: int, height: float, label: str, **options) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, which says so where nothing is varied, and their axes.
+    """Figure with this number of panels, and their axes; it says so if nothing is varied.
 
     Args:
-        columns: as many panels are beside each other at most.
+        columns: largest number of panels beside each other.
         height: of one panel in inches.
         label: of the y axes.
         options: of `matplotlib.figure.Figure.subplots`.
@@ -37,18 +37,15 @@ def tiles(number: int, columns: int, height: float, label: str, **options) -> tu
 
 
 def name(ax: Axes, model: str, axis: str, values: Iterable[float]) -> None:
-    """Say what a panel shows: the model above, below it the setting, with a logarithmic axis that has its values.
-
-    Args:
-        model: its label.
+    """Label a panel: the model above, the setting below, on a logarithmic axis with its values.
 
     Example:
         >>> figure, used = tiles(1, 3, 1.5, "nats")
-        >>> name(used[0], "VAE-1", "latent_dim", [2, 4])
+        >>> name(used[0], "vae1", "latent_dim", [2, 4])
         >>> used[0].get_title(), used[0].get_xlabel(), used[0].get_xticks().tolist()
         ('VAE-1', 'latent size', [2, 4])
     """
-    ax.set(title=model, xlabel=names.readable(axis), xscale="log")
+    ax.set(title=names.readable(model), xlabel=names.readable(axis), xscale="log")
     ticks = sorted(set(values))
     ax.set_xticks(ticks, [names.settings(value) for value in ticks])
     ax.xaxis.set_minor_locator(NullLocator())

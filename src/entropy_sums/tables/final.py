@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from entropy_sums.quantities import NATS, SHOWN
-from entropy_sums.tables.table import DATASET, MODEL, RUNS, Column, Table, number, of_quantity
+from entropy_sums.study.tables import DATASET, MODEL, RUNS, Column, Table, number, of_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -92,12 +92,12 @@ def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
 
 
 TABLE = Table(
-    "final",
-    "The end of training",
-    "The end of training, a row per model, dataset and combination of the other axes: medians over runs with 95 % "
-    "bootstrap intervals (_low, _high). Diverged and missing runs are counted and left out of every statistic; no "
+    rows=f"{__name__}:rows",
+    title="The end of training",
+    caption="The end of training, a row per model, dataset and combination of the other axes: medians over runs with "
+    "95 % bootstrap intervals (_low, _high). Diverged and missing runs are counted and left out of every statistic; no "
     "interval is given for fewer than 3 runs.",
-    (
+    columns=(
         MODEL,
         DATASET,
         RUNS,
@@ -119,6 +119,4 @@ TABLE = Table(
         Column("certified", "whether every factor of the model has a certificate (yes, no), where traces record them"),
         number("predicted_gap", "median gap that the certificates predict for the end, where they do", NATS),
     ),
-    rows,
-    wanted=lambda study: True,
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,14 @@ import pandas as pd
 import xarray as xr
 
 from entropy_sums.analysis import names, statistics
-from entropy_sums.tables.table import ENDS, Column, Table
-
-NONE: Mapping[str, str] = MappingProxyType({})
+from entropy_sums.study.tables import ENDS, Column, Table
 
 SMALL = 1e-3
 """Below this a value and its interval share a power of ten."""
 
 
-def latex(table: Table, frame: pd.DataFrame, models: Mapping[str, str] = NONE) -> str:
-    r"""The table as a LaTeX `tabular` that needs the package booktabs only; arguments as of `display`.
+def latex(table: Table, frame: pd.DataFrame) -> str:
+    r"""The table as a LaTeX `tabular` that needs the package booktabs only.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -30,19 +27,18 @@ def latex(table: Table, frame: pd.DataFrame, models: Mapping[str, str] = NONE) -
         >>> latex(TABLE, TABLE.frame(example_tree())).splitlines()[1]
         '\\toprule'
     """
-    text = display(table, frame, models).map(_escape)
+    text = display(table, frame).map(_escape)
     numbers = text.columns.intersection([column.heading for column in table.numbers.values()])
     text[numbers] = text[numbers].map(_mathematics)
     text.columns = [_escape(column) for column in text.columns]
     return text.to_latex(index=False, escape=False, column_format="l" * len(text.columns))
 
 
-def display(table: Table, frame: pd.DataFrame, models: Mapping[str, str] = NONE) -> pd.DataFrame:
+def display(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """The table for readers: names in words, values rounded and joined with their intervals, all as text.
 
     Args:
         frame: of this table, or its CSV read back.
-        models: group of a model → its label, of those whose label is in the collected file only.
 
     Example:
         >>> from entropy_sums.analysis.example import example_tree
@@ -56,8 +52,6 @@ def display(table: Table, frame: pd.DataFrame, models: Mapping[str, str] = NONE)
         values = frame[name].tolist()
         if name in table.numbers:
             text[headings[name]] = _numbers(table.numbers[name], frame)
-        elif name == "model":
-            text[names.readable(name)] = [models.get(value) or names.readable(value) for value in values]
         elif not name.endswith(ENDS) or name.rpartition("_")[0] not in table.numbers:
             heading = headings.get(name) or names.readable(name)
             text[heading] = ["–" if pd.isna(value) else _label(value) for value in values]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from entropy_sums.files import atomic
-from entropy_sums.tables.table import Table
-from entropy_sums.tables.words import NONE, latex
+from entropy_sums.study.tables import Table
+from entropy_sums.tables.words import latex
 
 
-def write(table: Table, frame: pd.DataFrame, path: Path | str, models: Mapping[str, str] = NONE) -> None:
+def write(table: Table, frame: pd.DataFrame, path: Path | str) -> None:
     """Write a table to `path` with .csv (full precision) and .tex (booktabs, rounded) appended.
 
     In LaTeX a value is followed by its interval, both to the second digit of the width of the interval.
-
-    Args:
-        frame: of this table.
-        models: group of a model → its label, of those whose label is in the collected file only.
 
     Example:
         >>> import tempfile
@@ -33,4 +28,4 @@ def write(table: Table, frame: pd.DataFrame, path: Path | str, models: Mapping[s
     with atomic(Path(f"{path}.csv")) as temporary:
         frame.to_csv(temporary, index=False)
     with atomic(Path(f"{path}.tex")) as temporary:
-        temporary.write_text(latex(table, frame, models), encoding="utf-8")
+        temporary.write_text(latex(table, frame), encoding="utf-8")

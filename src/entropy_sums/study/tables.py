@@ -1,19 +1,20 @@
-"""What a table declares: its columns, when a study has it, how its rows are made. Light: the workflow asks."""
+"""What a table declares: its columns, when a study has it, where its code is. Light: the workflow asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from entropy_sums.modules import Space, load
 from entropy_sums.quantities import DIMENSIONS, QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
-    from entropy_sums.study.schema import Study
+CERTIFICATES = "certificates"
+"""The table that `entropy-sums certify` writes: of a study's models, not of its runs."""
 
 BRACKETS = {"nats per data point": "nats", "nats per batch": "nats", "nats": "nats", "percent": "%"}
 """Unit → what stands in brackets behind the heading of a column; other units stand in its meaning alone."""
@@ -24,13 +25,13 @@ ENDS = ("_low", "_high", "_std")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table; `number` and `of_quantity` make those of numbers.
 
     Attributes:
         meaning: what it holds.
         unit: of a number; empty where it has none, and of text and counts.
         label: its name for readers; by default its name in words.
-        digits: significant digits of a number without an interval; None for text and counts, shown as they are.
+        digits: number of significant digits where there is no interval; None for text and counts, shown as they are.
         compared: whether `entropy-sums compare` compares it.
         key: whether it tells rows apart, as axes of the study do.
     """
@@ -48,7 +49,7 @@ class Column:
         """What stands above it, its unit in brackets; empty where its name in words does.
 
         Example:
-            >>> Column("relative_gap", "absolute gap relative to the absolute final ELBO", "percent", "gap").heading
+            >>> number("relative_gap", "absolute gap relative to the absolute final ELBO", "percent", "gap").heading
             'gap (%)'
         """
         return f"{self.label} ({BRACKETS[self.unit]})" if self.unit in BRACKETS else self.label
@@ -69,15 +70,18 @@ def number(
 ) -> Column:
     """A column of numbers that are not recorded but follow from what is.
 
+    Args:
+        label: its name for readers; by default its name in words.
+
     Example:
-        >>> number("std_ratio", "standard deviation of the ELBO divided by that of the entropy sum").digits
-        4
+        >>> number("std_ratio", "standard deviation of the ELBO divided by that of the entropy sum").heading
+        'std ratio'
     """
     return Column(name, meaning, unit, label or name.replace("_", " "), digits, compared)
 
 
 def of_quantity(name: str, meaning: str = "", label: str = "") -> Column:
-    """The column of a quantity that is recorded, with its unit, rounded and compared as it is declared.
+    """The column of a quantity that is recorded: with its unit, rounded and compared as it is declared.
 
     Args:
         meaning: what it holds here; by default what the quantity says of the table of final numbers.
@@ -99,27 +103,38 @@ RUNS = Column("runs", "number of runs that the statistics rest on")
 SUBSET = Column("subset", DIMENSIONS["subset"].meaning, label=DIMENSIONS["subset"].label, key=True)
 
 
+def always(study: Any) -> bool:
+    """Every study has the table; it is not shown where it has no rows."""
+    return True
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table of a study: one file of this folder declares it as `TABLE`.
+    """A table of a study, with its code as text, so that planning does not import what makes it.
 
     Attributes:
-        name: of its files, and of the file that declares it.
-        title: for readers.
-        caption: what its rows and numbers are, in plain text that is also valid reStructuredText.
+        rows: `module:function` that gives the rows of a collected tree, each a mapping of column → value.
+        title: its heading in the report.
         columns: those that it always has or may have; others are axes of the study.
-        rows: column → value of every row, from a collected tree.
-        wanted: whether a study has it.
+        caption: what its rows and numbers are, in plain text that is also valid reStructuredText.
+        wanted: whether a study (a `Study`) has it.
+        space: modules that `rows` is looked for in first.
+        source: digest of the code of a plugin; empty for the tables of this package.
     """
 
-    name: str
+    rows: str
     title: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: Callable[[xr.DataTree], Iterable[Mapping[str, Any]]]
-    wanted: Callable[[Study], bool]
+    columns: tuple[Column, ...] = ()
+    caption: str = ""
+    wanted: Callable[[Any], bool] = always
+    space: Space | None = field(default=None, compare=False)
+    source: str = ""
 
-    def frame(self, tree: xr.DataTree) -> pd.DataFrame:
+    def code(self) -> Callable[[Any], Iterable[Mapping[str, Any]]]:
+        """The function that gives its rows, imported."""
+        return load(self.rows, self.space)
+
+    def frame(self, tree: Any) -> pd.DataFrame:
         """The table of a collected tree; without rows it has all its columns.
 
         Example:
@@ -132,7 +147,7 @@ class Table:
         """
         import pandas as pd
 
-        rows = list(self.rows(tree.load()))
+        rows = list(self.code()(tree.load()))
         return pd.DataFrame(rows, columns=None if rows else [column.name for column in self.columns])
 
     @cached_property
