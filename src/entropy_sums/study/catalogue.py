@@ -10,11 +10,13 @@ from entropy_sums.data.base import DatasetSettings
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.models.catalogue import MODELS
+from entropy_sums.modules import load
 from entropy_sums.quantities import group_name
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.pictures import CERTIFICATES, FIGURES, Figure, split
 from entropy_sums.study.plugins import Plugin
-from entropy_sums.study.tables import TAKEN, Table
+from entropy_sums.study.tables import CERTIFICATES as CERTIFICATES_TABLE
+from entropy_sums.study.tables import Table
 from entropy_sums.training.optimizers.base import Optimizer
 from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.settings import TrainingSettings
@@ -28,20 +30,22 @@ class Catalogue:
         models, datasets: settings class by name.
         figures: declaration by name.
         optimizers: class by name.
-        tables: declaration of the tables of plugins by name.
+        tables: declaration by name.
         plugins: digest of the source of each plugin, by the name that the study file has for it.
         sources: settings class, or optimiser, of a plugin → digest of the source of that plugin.
 
     Example:
         >>> "vae1" in BUILT_IN.models, "pca" in BUILT_IN.datasets, "traces" in BUILT_IN.figures
         (True, True, True)
+        >>> list(BUILT_IN.tables)
+        ['final', 'model_selection', 'subsets']
     """
 
     models: Mapping[str, type[ModelSettings]]
     datasets: Mapping[str, type[DatasetSettings]]
     figures: Mapping[str, Figure]
     optimizers: Mapping[str, type[Optimizer]]
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, Table]
     plugins: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[type, str] = field(default_factory=dict)
 
@@ -133,7 +137,7 @@ def _clash_of_optimizers(name: str, member: type[Optimizer], known: Mapping[str,
 
 
 def _clash_of_tables(name: str, member: Table, known: Mapping[str, Table]) -> str | None:
-    return f"{name!r} is a table already; choose another name" if name in (*known, *TAKEN) else None
+    return f"{name!r} is a table already; choose another name" if name in (*known, CERTIFICATES_TABLE) else None
 
 
 CLASHES: dict[str, Callable[[str, Any, Mapping[str, Any]], str | None]] = {
@@ -145,5 +149,5 @@ CLASHES: dict[str, Callable[[str, Any, Mapping[str, Any]], str | None]] = {
 }
 """Kind of member → why one cannot have its name beside those that are known."""
 
-BUILT_IN = Catalogue(MODELS, DATASETS, FIGURES, OPTIMIZERS)
+BUILT_IN = Catalogue(MODELS, DATASETS, FIGURES, OPTIMIZERS, load("entropy_sums.tables:TABLES"))
 """What this package has."""

@@ -214,8 +214,8 @@ def _figure_problem(name: str, figure: Any, space: Space | None) -> str | None:
 def _table_problem(name: str, table: Any, space: Space | None) -> str | None:
     """What is wrong with an entry of `TABLES`, and what to do."""
     if not isinstance(table, Table):
-        return f"{table!r} is no table; write Table(make='module:function', title='…')"
-    return _reference_problem("make", table.make, space)
+        return f"{table!r} is no table; write Table(rows='module:function', title='…')"
+    return _reference_problem("rows", table.rows, space)
 
 
 def _optimizer_problem(name: str, kind: Any, space: Space | None) -> str | None:
@@ -266,7 +266,7 @@ def _with_source(
         for name, figure in members["FIGURES"].items()
     }
     tables = {
-        name: replace(table, space=space, source=digest([_module(table.make)]))
+        name: replace(table, space=space, source=digest([_module(table.rows)]))
         for name, table in members["TABLES"].items()
     }
     return {**members, "FIGURES": figures, "TABLES": tables}

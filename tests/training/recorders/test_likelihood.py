@@ -15,7 +15,7 @@ from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.binary import machine as machines
 from entropy_sums.models.model import copies
-from entropy_sums.quantities import LIKELIHOOD
+from entropy_sums.quantities import ESTIMATES, twins, with_limits
 from entropy_sums.training import evaluation as module
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.pack import Pack
@@ -302,7 +302,8 @@ def test_a_run_that_asks_differs_in_nothing_else(name):
         np.testing.assert_array_equal(asked.arrays()[quantity], values, err_msg=quantity)
     wanted = [f"{p}{n}{e}" for p in ("", "heldout_") for n in NAMES[name] for e in ENDS]
     assert set(asked.at_end) - set(plain.at_end) == set(wanted)
-    assert set(asked.at_end) & LIKELIHOOD.keys() == set(wanted)
+    estimated = {each.name for each in with_limits([*ESTIMATES, *twins(ESTIMATES)])}
+    assert set(asked.at_end) & estimated == set(wanted)
     for quantity, values in asked.at_end.items():
         assert np.isfinite(values).all() or math.inf in np.abs(values)
         # A mean field settles for all replicas of a pack together, to a tolerance

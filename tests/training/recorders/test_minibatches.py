@@ -43,7 +43,7 @@ def test_the_first_minibatch_by_hand():
     bound = made.model.bound(x, noise)
     expected = {"batch_elbo": bound.elbo.tolist(), "batch_entropy_sum": bound.entropy_sum.tolist()}
     at_end = made.run().at_end
-    found = {name: at_end[name] for name in BATCHES}
+    found = {each.name: at_end[each.name] for each in BATCHES}
     assert {name: values.shape for name, values in found.items()} == dict.fromkeys(expected, (2, 16))
     for name, values in found.items():
         np.testing.assert_array_equal(values[:, 0], expected[name])
@@ -53,7 +53,7 @@ def test_the_first_minibatch_by_hand():
 
 def test_training_is_as_without():
     plain, asked = pack(chosen=training()).run(), pack().run()
-    assert not plain.at_end.keys() & BATCHES.keys()
+    assert not plain.at_end.keys() & {each.name for each in BATCHES}
     for name, values in plain.arrays().items():
         np.testing.assert_array_equal(asked.arrays()[name], values, err_msg=name)
 
