@@ -138,9 +138,8 @@ class Table:
         """The table of a collected tree; without rows it has all its columns.
 
         Example:
-            >>> from entropy_sums.analysis.example import example_tree
             >>> from entropy_sums.tables.final import TABLE
-            >>> TABLE.frame(example_tree()).loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
+            >>> TABLE.frame(tree).loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
                    model dataset  latent_dim  runs  diverged
             0  linearvae     pca           2     7         1
             1  linearvae     pca           4     8         0

@@ -18,8 +18,7 @@ def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
     """A row per cell, segment and latent size; none where there are no data in segments.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> table = TABLE.frame(streaming())
+        >>> table = TABLE.frame(streamed)
         >>> table.loc[table["lowest"] == "both", ["segment", "latent_dim"]].values.tolist()
         [[1, 6], [2, 2], [3, 4]]
     """
