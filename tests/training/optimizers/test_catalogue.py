@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from entropy_sums.models import MODELS
-from entropy_sums.models.base import Ability
 from entropy_sums.training.optimizers.base import Decay
 from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.pack import Pack
@@ -61,8 +60,6 @@ def test_a_setting_acts_where_it_is_declared_and_nowhere_else(name, setting):
     refused = {"batch_size"} if OPTIMIZERS[name].full_batch else set()
     if OPTIMIZERS[name].decay is Decay.NONE:
         refused.add("weight_decay")
-    if Ability.MAXIMISE in OPTIMIZERS[name].needs:
-        refused.add("prior_weight")
     if setting in refused:
         assert setting not in OPTIMIZERS[name].reads
         with pytest.raises(ValueError, match=f"{setting}: "):

@@ -69,17 +69,3 @@ def test_an_interruption_loses_none(tmp_path, at):
     resumed = interrupted(partial(pack), at, tmp_path)
     for name, values in pack().run().at_end.items():
         np.testing.assert_array_equal(resumed.trace.at_end[name], values, err_msg=name)
-
-
-def test_what_has_no_bound_of_a_minibatch_is_refused():
-    with pytest.raises(ValueError, match=r"evaluation\.batches: RBM is trained by another objective .* batches: false"):
-        Pack([Replica(0, MODELS["rbm"](), training(batches=True))], (TRAIN > 0) * 1.0, (TEST > 0) * 1.0)
-    refused = {
-        "optimizer: em": ("factor_analysis", {"optimizer": "em"}),
-        "optimizer: lbfgs": ("vae1", {"optimizer": "lbfgs"}),
-        "prior_weight: 2.0": ("vae1", {"prior_weight": 2.0}),
-    }
-    for said, (model, phase) in refused.items():
-        chosen = training([{"steps": 5, "batch_size": "full", **phase}], batches=True)
-        with pytest.raises(ValueError, match=rf"evaluation\.batches: phase 0 has {said}, .* write batches: false"):
-            pack(model, chosen=chosen)
