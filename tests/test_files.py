@@ -96,7 +96,7 @@ def test_source_digest_notices_an_edit_and_a_new_file(monkeypatch, tmp_path):
 
 def test_source_digest_of_parts_that_rules_name():
     root = Path(entropy_sums.__file__).parent
-    assert all((root / part).exists() for part in ("figures", "analysis", "tables.py", "report.py", "templates"))
+    assert all((root / part).exists() for part in ("figures", "analysis", "tables", "report.py", "templates"))
     assert source_digest("figures") != source_digest("figures", "analysis")
 
 

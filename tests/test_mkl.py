@@ -20,7 +20,7 @@ COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or
 def test_a_job_binds_mkl_to_our_library(tmp_path):
     """Says the dynamic linker itself."""
     asked = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(tmp_path / "bindings")}
-    command = [sys.executable, "-c", "import entropy_sums.training.run"]
+    command = [sys.executable, "-c", "import entropy_sums.job"]
     subprocess.run(command, env=os.environ | asked, check=True)
     told = [file.read_text(encoding="utf-8", errors="replace") for file in tmp_path.iterdir()]
     (bound,) = [line for text in told for line in text.splitlines() if "mkl_serv_intel_cpu_true" in line]

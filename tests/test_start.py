@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "numpy", "xarray", "netCDF4", "scipy", "matplotlib", "rich")
+HEAVY = ("torch", "scipy", "sklearn", "xarray", "netCDF4", "matplotlib", "rich")
 
 
 def test_the_workflow_imports_of_this_package_what_is_light(tmp_path):

@@ -93,6 +93,14 @@ class Model(nn.Module, ABC):
     def constrain(self) -> None:
         """Restore constraints on the parameters in place, called after every update; most models have none."""
 
+    def settle(self, x: Float[Tensor, "*replica points dim"], prior_weight: Tensor | None = None) -> None:
+        """Set parameters that are solved for on the points of an update, after it; most models have none.
+
+        Args:
+            x: as for `bound`.
+            prior_weight: weight of the prior in the objective, of each replica; by default 1.
+        """
+
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         """Exact mean log-likelihood of x in nats, `(replica,)`, or None where the model has no closed form."""
         return None
@@ -196,13 +204,6 @@ class DirectedModel(Model):
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
         return self.landscape(x, noise)()
-
-    def settle(self, x: Float[Tensor, "*replica points dim"], prior_weight: Tensor | None = None) -> None:
-        """Set parameters that are solved for on the points of an update, after it; most models have none.
-
-        Args:
-            x, prior_weight: as for `landscape`.
-        """
 
     def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
         """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""

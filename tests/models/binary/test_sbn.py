@@ -6,6 +6,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
+from entropy_sums.training.trace import Replica
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -33,7 +34,6 @@ from entropy_sums.models import MODELS, build
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -84,9 +84,6 @@ class DBM(Machine):
     While it is pretrained, from below, each layer and the next one are a machine that learns by CD-1 from the means of
     the lower layer. A layer that has two neighbours counts the one that is there twice, for the other one.
 
-    Raises:
-        ValueError: the exact gradient is asked for and no side is small enough.
-
     Example:
         >>> from entropy_sums.models import MODELS, build
         >>> machine = build([MODELS["dbm"](latent_dim=3, depth=2)], 5, [torch.Generator().manual_seed(0)])

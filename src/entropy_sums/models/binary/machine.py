@@ -55,9 +55,6 @@ class Machine(Model, ABC):
         visible: what kind the visible units are.
         hidden: weights and biases of the hidden ones, a module.
         latent_dim: number of latents.
-
-    Raises:
-        ValueError: the exact gradient is asked for and no side is small enough.
     """
 
     factors = ("joint",)
@@ -83,12 +80,6 @@ class Machine(Model, ABC):
             self.register_buffer(name, torch.stack(starts).round())
         self.register_buffer("betas", ladder(settings.levels))
         self._known: tuple[list[Tensor], Partition] | None = None
-        if settings.gradient == "exact" and self._small is None:
-            raise ValueError(
-                f"gradient: exact goes through all states of a layer, of at most {ENUMERABLE} units; here latent_dim "
-                f"is {settings.latent_dim}, and layers have {layers[0]} and {layers[1]} units: set gradient: pcd or a "
-                "smaller latent_dim"
-            )
 
     def up(self, v: Tensor) -> Tensor:
         """Log odds of the hidden units, `(replica, N, H)`."""
