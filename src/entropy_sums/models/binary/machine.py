@@ -55,9 +55,6 @@ class Machine(Model, ABC):
         visible: what kind the visible units are.
         hidden: weights and biases of the hidden ones, a module.
         latent_dim: number of latents.
-
-    Raises:
-        ValueError: the exact gradient is asked for and no side is small enough.
     """
 
     factors = ("joint",)
