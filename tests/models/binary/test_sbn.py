@@ -6,7 +6,6 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
-from entropy_sums.training.trace import Replica
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
