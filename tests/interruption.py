@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from entropy_sums.training.pack import Interrupted
 from entropy_sums.training.phase import Phase
-from entropy_sums.training.trace import Interrupted
 
 
 def interrupted(make, at, folder: Path):

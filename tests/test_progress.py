@@ -13,8 +13,8 @@ from entropy_sums import progress
 from entropy_sums.progress import FAILED, INTERRUPTED, RUNNING, Progress, Reporter
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study
-from entropy_sums.training.pack import Pack
-from entropy_sums.training.trace import Interrupted, Replica
+from entropy_sums.training.pack import Interrupted, Pack
+from entropy_sums.training.replica import Replica
 
 POINTS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 

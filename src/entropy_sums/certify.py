@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entropy_sums.certificates.verdict import Verdict
-from entropy_sums.data.checks import check_support
 from entropy_sums.data.dataset import Dataset
 from entropy_sums.files import atomic
 from entropy_sums.models import build
+from entropy_sums.study import fitting
 from entropy_sums.study.grid import Grid, Run, data_name
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
         trials: parameter values to try.
 
     Raises:
-        ValueError: a model is no distribution over the data that it would meet.
+        ValueError: a model does not fit the data that it would meet.
     """
     import torch
 
@@ -61,12 +61,11 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
 
     torch.set_num_threads(1)
     for (model, dataset, settings, *_), run in structures(grid).items():
-        train = Dataset.read(data(data_name(run))).train
-        try:
-            check_support(train, run.model_settings.support)
-        except ValueError as error:
-            raise ValueError(f"{model} on {dataset}: {error}") from None
-        points = torch.as_tensor(train, dtype=torch.float64)
+        read = Dataset.read(data(data_name(run)))
+        known, cell = fitting.Data.read(read), (run.model_settings, run.dataset_settings, run.training)
+        if reasons := fitting.misfits(*cell, known, rules=fitting.OF_DATA):
+            raise ValueError("\n".join(f"{model} on {dataset}: {reason}" for reason in reasons))
+        points = torch.as_tensor(read.train, dtype=torch.float64)
         built = build([run.model_settings], points.shape[1], [torch.Generator().manual_seed(run.seed)])
         certificate = certify(built, points, seed=run.seed, trials=trials)
         for factor in certificate.factors:

@@ -94,11 +94,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     figure.add_argument("name", help="name of the figure, `<figure>` or `<figure>_<dataset>`")
     figure.add_argument("traces", type=Path, help="collected file")
+    _plugins(figure)
     figure.add_argument("--output", type=Path, help="path without suffix (default: figures/NAME beside the traces)")
 
     tables = command("tables", _tables, "write the tables of a collected file", "results/quickstart/traces.nc")
     tables.add_argument("traces", type=Path, help="collected file")
     tables.add_argument("names", nargs="*", help="which tables (default: all that have rows)")
+    _plugins(tables)
     tables.add_argument("--output", type=Path, help="folder to write to (default: tables beside the traces)")
 
     report = command("report", _report, "write report.html of a study", "config/config.yaml")
@@ -129,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument(
         "names", nargs="*", help="models, datasets, training, phases, evaluation (default: list them)"
     )
+    _plugins(settings)
 
     command("schema", _schema, "print the JSON schema of study files for editors", "> study.schema.json")
     return parser
@@ -144,6 +147,19 @@ def _count(text: str) -> int:
 def _study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, nargs="?", default=DEFAULT_STUDY, help="study file (config/config.yaml)")
     parser.add_argument("--size", help="one of the sizes of the study file (default: that which it names)")
+
+
+def _plugins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--study", type=Path, help="study file, for what its plugins bring (default: no plugins)")
+    parser.add_argument("--size", help="one of the sizes of the study file (default: that which it names)")
+
+
+def _catalogue(options: argparse.Namespace):
+    """What the study file that is named may name; what this package has where none is."""
+    from entropy_sums.study.catalogue import BUILT_IN
+    from entropy_sums.study.schema import read
+
+    return BUILT_IN if options.study is None else read(options.study, options.size).catalogue
 
 
 def _grid(options: argparse.Namespace):
@@ -241,7 +257,12 @@ def _status(options: argparse.Namespace) -> int:
 
     grid = _grid(options)
     status = look(grid, SILENCE if options.silence is None else options.silence)
-    print(json.dumps(status.as_json(), indent=2) if options.json else describe(status, grid, options.all))
+    if options.json:
+        print(json.dumps({**status.as_json(), "left_out": grid.left_out}, indent=2))
+    else:
+        print(describe(status, grid, options.all))
+        for line in grid.left_out:
+            print(line, file=sys.stderr)
     return int(status.runs[State.FAILED] > 0)
 
 
@@ -267,17 +288,18 @@ def _figure(options: argparse.Namespace) -> None:
     from entropy_sums.figures import render
 
     output = options.output or options.traces.parent / "figures" / options.name
-    render(options.name, _tree(options.traces), output)
+    render(options.name, _tree(options.traces), output, _catalogue(options).figures)
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from entropy_sums.tables.write import TABLES, write
+    from entropy_sums.tables.write import makers, write
 
-    if unknown := [name for name in options.names if name not in TABLES]:
-        raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(TABLES)}")
+    known = makers(_catalogue(options).tables)
+    if unknown := [name for name in options.names if name not in known]:
+        raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(known)}")
     tree, output = _tree(options.traces), options.output or options.traces.parent / "tables"
-    for name in options.names or TABLES:
-        table = TABLES[name](tree)
+    for name in options.names or known:
+        table = known[name](tree)
         if options.names or len(table):
             write(table, output / name)
 
@@ -290,8 +312,10 @@ def _compare(options: argparse.Namespace) -> int:
     study = _grid(options).study
     tree = _tree(study.folder / "traces.nc")
     folder, disagreeing, mistakes = options.references or reference.FOLDER, False, []
-    paths = {name: folder / reference.file(study.name, name) for name in study.tables}
-    tables = {name: TABLES[name](tree) for name in study.tables}
+    # What to compare of a table of a plugin, nobody has said
+    names = [name for name in study.tables if name in reference.COMPARED]
+    paths = {name: folder / reference.file(study.name, name) for name in names}
+    tables = {name: TABLES[name](tree) for name in names}
     # Without rows, as where the datasets of a table are not at hand, there is nothing to keep and none to be missed
     if options.keep:
         for name, table in tables.items():
@@ -333,7 +357,7 @@ def _report(options: argparse.Namespace) -> None:
     folder = grid.whole.folder
     figures = [folder / "figures" / name for name in (*grid.pictures, CERTIFICATES)]
     tree = _tree(folder / "traces.nc")
-    write(tree, figures, final_table(tree), options.output or folder / "report.html")
+    write(tree, figures, final_table(tree), options.output or folder / "report.html", grid.whole.catalogue)
 
 
 def _tree(path: Path):
@@ -357,9 +381,11 @@ def _tree(path: Path):
 
 
 def _settings(options: argparse.Namespace) -> None:
-    from entropy_sums.study.catalogue import describe, overview
+    from entropy_sums.study.explain import describe, overview
 
-    print("\n\n".join(map(describe, options.names)) if options.names else overview())
+    catalogue = _catalogue(options)
+    described = "\n\n".join(describe(name, catalogue) for name in options.names)
+    print(described or overview(catalogue))
 
 
 def _schema(options: argparse.Namespace) -> None:

@@ -12,12 +12,15 @@ import numpy as np
 import torch
 
 from entropy_sums.data.dataset import Dataset, true_log_likelihoods
+from entropy_sums.models import build
+from entropy_sums.models.abilities import abilities
 from entropy_sums.quantities import TRUTH
+from entropy_sums.study import fitting
 from entropy_sums.study.grid import Job
 from entropy_sums.traces.write import Header, to_dataset, write
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.schedules import epochs
-from entropy_sums.training.trace import Replica
 
 MALLOC_OPTIONS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 2**28)}
 """Of mallopt(3). Mapped memory goes back at once, and the kernel clears each page of it anew at every step: larger
@@ -64,6 +67,7 @@ def train(
     and SIGINT write one and end the process.
 
     Raises:
+        ValueError: model, data and training do not fit together, as the data themselves tell.
         Interrupted: after SIGTERM or SIGINT.
     """
     tune_process(threads)
@@ -73,6 +77,7 @@ def train(
     replicas = [Replica(run.seed, run.model_settings, run.training) for run in job.runs]
     identity = f"{job.identity} {dataset.checksum}"
     points = dataset.train, dataset.test
+    check(job, dataset)
     # Before training, so that nothing that may fail comes after it
     kind = type(job.runs[0].dataset_settings)
     known = {TRUTH[part]: np.full(len(replicas), nats) for part, nats in true_log_likelihoods(kind, dataset).items()}
@@ -97,6 +102,22 @@ def train(
         output,
     )
     checkpoint.unlink(missing_ok=True)
+
+
+def check(job: Job, dataset: Dataset) -> None:
+    """Ask again, with the data and the model as they are, whether the runs of a job can be.
+
+    Raises:
+        ValueError: they cannot; names every reason, with what to do.
+    """
+    data, reasons = fitting.Data.read(dataset), []
+    # The runs of a job share the settings that shape a model: one of them stands for all
+    model = build([job.runs[0].model_settings], dataset.train.shape[1], [torch.Generator().manual_seed(0)])
+    for run in job.runs:
+        able = abilities(model, run.model_settings.abilities)
+        reasons += fitting.misfits(run.model_settings, run.dataset_settings, run.training, data, able)
+    if reasons:
+        raise ValueError("\n".join(f"{job.name}: {reason}" for reason in dict.fromkeys(reasons)))
 
 
 def header(job: Job, data_checksum: str) -> Header:

@@ -15,8 +15,9 @@ import xarray as xr
 from entropy_sums.analysis import cells, names
 from entropy_sums.files import atomic
 from entropy_sums.study import pictures
+from entropy_sums.study.catalogue import BUILT_IN, Catalogue
 from entropy_sums.tables import final, selection, subsets, words
-from entropy_sums.tables.write import TABLES
+from entropy_sums.tables.write import makers
 
 FURTHER = {
     "subsets": ("Estimates from few held-out points", subsets.SUBSETS),
@@ -25,7 +26,13 @@ FURTHER = {
 """Table → its title, and what its columns hold."""
 
 
-def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataFrame, path: Path | str) -> None:
+def write(
+    tree: xr.DataTree,
+    figure_paths: Iterable[Path | str],
+    table: pd.DataFrame,
+    path: Path | str,
+    catalogue: Catalogue = BUILT_IN,
+) -> None:
     """Write the report of a study.
 
     Args:
@@ -34,6 +41,7 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
             the SVG and the caption beside it are put into the file.
         table: of `final.final_table`, or its CSV read back.
         path: the HTML file to write.
+        catalogue: of the study, with the figures and tables of its plugins.
 
     Raises:
         FileNotFoundError: a picture or its caption is missing.
@@ -55,10 +63,10 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
         configuration=_indented(tree.attrs["configuration"]),
         versions=_indented(tree.attrs["versions"]),
         absent=[names.readable(model) for model in cells.absent(tree)],
-        figures=[_figure(Path(stem)) for stem in figure_paths],
+        figures=[_figure(Path(stem), catalogue) for stem in figure_paths],
         table=words.display(table),
         columns=final.COLUMNS,
-        further=list(_further(tree)),
+        further=list(_further(tree, catalogue)),
         runs=counts.sum(),
         diverged=counts["diverged"],
         missing=counts["missing"],
@@ -67,10 +75,12 @@ def write(tree: xr.DataTree, figure_paths: Iterable[Path | str], table: pd.DataF
         temporary.write_text(page + "\n", encoding="utf-8")
 
 
-def _further(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
+def _further(tree: xr.DataTree, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
     """The tables beside that of the end of training which have rows."""
-    for name, (title, columns) in FURTHER.items():
-        table = TABLES[name](tree)
+    known = makers(catalogue.tables)
+    of_plugins = {name: (table.title, table.columns) for name, table in catalogue.tables.items()}
+    for name, (title, columns) in {**FURTHER, **of_plugins}.items():
+        table = known[name](tree)
         if len(table):
             yield {"name": name, "title": title, "table": words.display(table), "columns": columns}
 
@@ -79,12 +89,12 @@ def _indented(text: str) -> str:
     return json.dumps(json.loads(text), indent=2)
 
 
-def _figure(stem: Path) -> dict[str, str]:
+def _figure(stem: Path, catalogue: Catalogue) -> dict[str, str]:
     for suffix in (".svg", ".txt"):
         if not Path(f"{stem}{suffix}").exists():
             raise FileNotFoundError(f"{stem}{suffix} is missing: draw the figure {stem.name} before the report")
     own = stem.name == pictures.CERTIFICATES
-    kind, part = (stem.name, None) if own else pictures.split(stem.name)
+    kind, part = (stem.name, None) if own else pictures.split(stem.name, catalogue.figures)
     return {
         "name": stem.name,
         "title": names.readable(kind).capitalize() + (f": {names.readable(part)}" if part else ""),

@@ -79,6 +79,7 @@ class Settings(BaseModel):
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, text in cls.descriptions().items():
-            if name in properties:
-                properties[name]["description"] = text
+            written = cls.model_fields[name].alias or name
+            if written in properties:
+                properties[written]["description"] = text
         return schema

@@ -54,5 +54,5 @@ def test_a_cell_without_sound_runs_says_so(coded):
 
 def test_caption_says_what_the_sign_is(coded):
     text = dictionary.caption(cells.narrow(coded, "pca"))
-    assert "sign of a latent means nothing" in text
+    assert "sign of a latent is arbitrary" in text
     assert "Panels: latent size (2, 4)." in text

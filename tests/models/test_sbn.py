@@ -32,8 +32,8 @@ from entropy_sums.certificates.certificate import certify
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -128,3 +128,61 @@ def test_panels_that_there_are_runs_for():
         "figure_9": ["a", "b"],
     }
     assert found.datasets == ["pca"]
+
+
+BLOCKS = [{"model": "vae1", "dataset": "pca", "vary": {"latent_dim": [2, 8]}, "with": {"steps": 5}}]
+
+
+def cells(found):
+    axes = ("dataset", "learning_rate", "latent_dim", "seed")
+    return {(run.model, *map(run.coordinates.get, axes)): run.training.phases[0].steps for run in found.runs}
+
+
+def test_panels_and_blocks_are_a_union():
+    """A panel of a cell of a block is a picture of it; what is an axis of blocks only has its default in a panel."""
+    panels = {"f": {"a": {"cells": {"model": "vae1"}}, "b": {"cells": {"model": "vae3"}, "runs": 1}}}
+    found = grid(axes=AXES | {"batch_size": [50]}, panels=panels, grids=BLOCKS)
+    assert cells(found) == {
+        **{
+            ("vae1", "pca", rate, latents, seed): 5 for rate in (1e-3, 5e-3) for latents in (2, 8) for seed in (0, 1, 2)
+        },
+        ("vae3", "pca", 1e-3, 2, 0): 2000,
+    }
+    assert found.study.panels["f"]["a"].cells == {
+        "model": ["vae1"],
+        "dataset": ["pca"],
+        "learning_rate": [1e-3],
+        "batch_size": [50],
+        "latent_dim": [2],
+        "seed": [0, 1, 2],
+    }
+
+
+def test_a_panel_sets_nothing_else_for_a_cell_of_a_block():
+    panels = {"f": {"a": {"cells": {"model": "vae1"}, "set": {"steps": 5}}}}
+    assert set(cells(grid(panels=panels, grids=BLOCKS)).values()) == {5}
+    panels["f"]["a"]["set"] = {"steps": 6}
+    with pytest.raises(
+        StudyError, match=r"panels.f.a.set.steps: is 6 here and 5 in grids.0.with.steps for a cell that both have; put"
+    ):
+        print(grid(panels=panels, grids=BLOCKS).runs)
+    panels["f"]["a"]["set"] = {"every": 6}
+    with pytest.raises(StudyError, match=r"panels.f.a.set.every: is 6 here and is not set in grids.0 for a cell"):
+        print(grid(panels=panels, grids=BLOCKS).runs)
+
+
+def test_a_panel_cannot_set_what_a_block_has_as_an_axis():
+    panels = {"f": {"a": {"cells": {"model": "vae3"}, "set": {"latent_dim": 8}}}}
+    with pytest.raises(StudyError, match=r"panels.f.a.set.latent_dim: is an axis; name its value in `cells`"):
+        grid(panels=panels, grids=BLOCKS)
+
+
+def test_a_panel_may_name_what_only_a_block_has():
+    axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0]}
+    panels = {"f": {"a": {"cells": {"model": "vae2", "dataset": "digits", "latent_dim": 8}}}}
+    found = grid(axes, panels, grids=[{"model": "vae2", "latent_dim": 8}, {"dataset": "digits"}])
+    assert set(cells(found)) == {
+        ("vae1", "digits", None, 2, 0),
+        ("vae2", "pca", None, 8, 0),
+        ("vae2", "digits", None, 8, 0),
+    }

@@ -64,6 +64,28 @@ def test_cells_are_listed(load):
     assert listed == list(grid.jobs)
 
 
+def test_blocks_are_listed_with_their_cells(load):
+    """A cell that two of them have counts in both."""
+    text = """\
+study: a
+axes: {dataset: [pca], seed: {count: 9}}
+grids:
+  - {model: [vae1, vae2], latent_dim: 4, vary: {beta: [0.5, 2]}}
+  - {model: vae1, latent_dim: 4, seed: {count: 10}}
+  - {model: vae0, with: {steps: 5, decoder_std: 0.1}}
+"""
+    lines = describe(load(text)).splitlines()
+    start = next(i for i, line in enumerate(lines) if "grids.0" in line)
+    assert lines[start : start + 4] == [
+        "  grids.0: 6 cells: model vae1, vae2; latent_dim 4; vary beta 0.5, 2.0",
+        "  grids.1: 1 cell: model vae1; latent_dim 4; seed 0, 1, …, 9 (10 values)",
+        "  grids.2: 1 cell: model vae0; with steps 5; with decoder_std 0.1",
+        f"  {6 * 9 + 1 + 9} runs in 7 jobs, at most 16 replicas each (2 × 16, 1 × 10, 2 × 9, 2 × 2)",
+    ]
+    assert "  axis latent_dim: 4, 2" in lines
+    assert "  axis beta: 1.0, 0.5, 2.0" in lines
+
+
 def test_what_is_excluded_altogether_is_not_said_to_lack_axes(load):
     text = describe(
         load("study: a\naxes: {model: [vae0, vae1], dataset: [pca], seed: [0]}\nexclude: [{model: vae0}]\n")

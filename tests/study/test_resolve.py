@@ -113,6 +113,89 @@ MISTAKES = {
         "panels: {figure_1: {a: {cells: {model: vae1}, set: {stepz: 1}}}}",
         "panels.figure_1.a.set: 'stepz' is no setting of these models, datasets or training; did you mean 'steps'?",
     ),
+    "unknown key of a block": (
+        "",
+        "grids: [{beta: 2}, {latent_din: 2}]",
+        "grids.1: 'latent_din' is no setting of these models, datasets or training; did you mean 'latent_dim'?",
+    ),
+    "unknown varied axis": (
+        "",
+        "grids: [{vary: {latent_din: 2}}]",
+        "grids.0.vary: 'latent_din' is no setting of these models, datasets or training; did you mean 'latent_dim'?",
+    ),
+    "unknown setting of a block": (
+        "",
+        "grids: [{beta: 2, with: {stps: 2}}]",
+        "grids.0.with: 'stps' is no setting of these models, datasets or training; did you mean 'steps'?",
+    ),
+    "wrong value of a block": (
+        "",
+        "grids: [{latent_dim: two}]",
+        "grids.0.latent_dim: Input should be a valid integer, unable to parse string as an integer (got 'two')",
+    ),
+    "wrong varied value": (
+        "",
+        "grids: [{vary: {latent_dim: [3, -1]}}]",
+        "grids.0.vary.latent_dim: Input should be greater than 0 (got -1)",
+    ),
+    "wrong setting of a block": (
+        "",
+        "grids: [{beta: 2, with: {steps: 0}}]",
+        "grids.0.with.steps: Input should be greater than 0 (got 0)",
+    ),
+    "double in a block": ("", "grids: [{latent_dim: [3, '3']}]", "grids.0.latent_dim: 3 stands twice; keep one"),
+    "double varied": ("", "grids: [{vary: {beta: [3, 3]}}]", "grids.0.vary.beta: 3.0 stands twice; keep one"),
+    "plain and varied": (
+        "",
+        "grids: [{latent_dim: 3, vary: {model.latent_dim: 4}}]",
+        "grids.0.vary.model.latent_dim: stands in this block as latent_dim, too; keep one",
+    ),
+    "plain and a setting": (
+        "",
+        "grids: [{latent_dim: 3, with: {latent_dim: 4}}]",
+        "grids.0.with.latent_dim: stands in this block as latent_dim, too; keep one",
+    ),
+    "varied and a setting": (
+        "",
+        "grids: [{vary: {steps: 2}, with: {training.phases.0.steps: 4}}]",
+        "grids.0.with.training.phases.0.steps: stands in this block as vary.steps, too; keep one",
+    ),
+    "setting of a block that is an axis": (
+        "latent_dim: [2]",
+        "grids: [{beta: 2, with: {model.latent_dim: 4}}]",
+        "grids.0.with.model.latent_dim: is an axis; write it as a key of the block",
+    ),
+    "setting of a block that is an axis of another": (
+        "",
+        "grids: [{vary: {steps: 3}}, {beta: 2, with: {steps: 4}}]",
+        "grids.1.with.steps: is an axis; write it as a key of the block",
+    ),
+    "one setting, two names": (
+        "latent_dim: [2]",
+        "grids: [{beta: 2}, {model.latent_dim: 4}]",
+        "grids.1: 'latent_dim' and 'model.latent_dim' are one setting; keep one name",
+    ),
+    "a model of a block lacks an axis": (
+        "",
+        "grids: [{model: [linear_vae, vae2, vae1], vary: {decoder_width: 3}}]",
+        "grids.0.vary.decoder_width: model linear_vae has no such setting; let the block have only those that do: "
+        "vae2, vae1",
+    ),
+    "a dataset of a block lacks an axis": (
+        "",
+        "grids: [{dataset: [pca, digits], dim: 3}]",
+        "grids.0.dim: dataset digits has no such setting; let the block have only those that do: pca",
+    ),
+    "a setting that no model of a block has": (
+        "",
+        "grids: [{decoder_width: 3}, {model: linear_vae, with: {decoder_width: 3}}]",
+        "grids.1.with: 'decoder_width' is no setting of these models, datasets or training; known are: ",
+    ),
+    "model varied": ("", "grids: [{vary: {model: vae2}}]", "grids.0.vary.model: only settings can be varied; write it"),
+    "seed varied": ("", "grids: [{vary: {seed: 1}}]", "grids.0.vary.seed: only settings can be varied; write it"),
+    "seed of a block": ("", "grids: [{seed: [1, -1]}]", "grids.0.seed: -1 is not a whole number from 0 on"),
+    "seed as a setting of a block": ("", "grids: [{with: {seed: 1}}]", "grids.0.with: 'seed' is no setting of these"),
+    "name of a quantity in a block": ("", "grids: [{elbo: 1}]", "grids.0.elbo: a quantity or dimension of the traces"),
     "overrides in a circle": (
         "latent_dim: [2, 4], encoder_width: [50, 80]",
         "overrides: [{when: {latent_dim: 4}, set: {encoder_width: 80}}, "

@@ -9,6 +9,7 @@ from pydantic import create_model
 
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.study.errors import StudyError
+from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study, read
 
 GOOD = """\
@@ -71,6 +72,25 @@ def test_a_size_changes_its_keys_and_no_others(tmp_path):
     assert (small.figures, full.figures) == (["traces"], ["gap_by_model", "latent_entropies"])
 
 
+def test_a_size_replaces_the_blocks_and_merges_the_axes(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        GOOD
+        + """\
+grids: [{vary: {latent_dim: 4}}, {model: vae2}]
+sizes:
+  few: {grids: [{latent_dim: 3}]}
+  more: {axes: {seed: {count: 2}, beta: [1, 2]}}
+  all: {grids: null}
+"""
+    )
+    blocks = {size: [block.values for block in read(path, size).grids] for size in ("few", "more", "all")}
+    assert blocks == {"few": [{"latent_dim": [3]}], "more": [{}, {"model": ["vae2"]}], "all": []}
+    more = Grid(read(path, "more"), path)
+    assert len(more.runs) == 2 * (2 * 2 + 2)
+    assert more.dimensions("vae1") == {"dataset": ["pca"], "seed": [0, 1], "beta": [1.0, 2.0], "latent_dim": [2, 4]}
+
+
 def test_a_file_may_name_its_size(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(SIZES + "size: small\n")
@@ -78,6 +98,7 @@ def test_a_file_may_name_its_size(tmp_path):
 
 
 AXES = "axes: {model: [vae1], dataset: [pca], seed: [0]"
+EVERY = {"model": "vae1", "dataset": "pca", "seed": "0"}
 
 MISTAKES = {
     "unknown key": (GOOD + "axis: 1", "axis: unknown key; did you mean 'axes'?"),
@@ -182,6 +203,57 @@ MISTAKES = {
         GOOD + "figures: [traces_pcb]",
         "figures: 'traces_pcb' is unknown; did you mean 'traces_pca'?",
     ),
+    "no block": (GOOD + "grids: []", "grids: List should have at least 1 item"),
+    "empty block": (GOOD + "grids: [{model: vae1}, {}]", "grids.1: is empty; name a model or a setting in it, or take"),
+    "nothing varied": (GOOD + "grids: [{vary: {}}]", "grids.0.vary: Dictionary should have at least 1 item"),
+    "nothing goes together": (GOOD + "grids: [{with: {}}]", "grids.0.with: Dictionary should have at least 1 item"),
+    "misspelt vary": (
+        GOOD + "grids: [{vray: {beta: 2}}]",
+        "grids.0: 'vray' is no key with settings in it; did you mean 'vary'?",
+    ),
+    "settings of a block under another name": (
+        GOOD + "grids: [{model: vae1, set: {steps: 2}}]",
+        "grids.0: 'set' is no key with settings in it; known are: vary, with",
+    ),
+    "key of a block without a value": (GOOD + "grids: [{beta: []}]", "grids.0.beta: List should have at least 1 item"),
+    "varied axis without a value": (
+        GOOD + "grids: [{vary: {beta: []}}]",
+        "grids.0.vary.beta: List should have at least 1 item",
+    ),
+    "negative count of a block": (
+        GOOD + "grids: [{seed: {count: -1}}]",
+        "grids.0.seed: an axis is a list of values, or",
+    ),
+    "unknown model of a block": (
+        GOOD + "grids: [{beta: 2}, {model: [vae1, vea1]}]",
+        "grids.1.model: 'vea1' is unknown; did you mean 'vae1'?",
+    ),
+    "unknown dataset of a block": (
+        GOOD + "grids: [{dataset: pac}]",
+        "grids.0.dataset: 'pac' is unknown; did you mean 'pca'?",
+    ),
+    **{
+        f"block without {axis}": (
+            f"study: a\naxes: {{{', '.join(f'{other}: [{value}]' for other, value in values.items())}}}\n"
+            f"grids: [{{{axis}: {given}}}, {{beta: 2}}]",
+            f"grids.1: the axis {axis!r} is missing, here and in axes; add for example {axis}: ",
+        )
+        for axis, given in EVERY.items()
+        for values in [{other: value for other, value in EVERY.items() if other != axis}]
+    },
+    "panels without a model": (
+        "study: a\naxes: {dataset: [pca], seed: [0]}\n"
+        "grids: [{model: vae1}]\npanels: {f: {a: {cells: {dataset: pca}}}}",
+        "axes: the axis 'model' is missing; add for example",
+    ),
+    "mistake in a block of a size": (
+        GOOD + "sizes: {full: {grids: [{vray: {beta: 2}}]}}",
+        "sizes.full: grids.0: 'vray' is no key",
+    ),
+    "panel without rows": (
+        GOOD + "panels: {figure_1: {a: {cells: {model: vae1}, rows: []}}}",
+        "panels.figure_1.a.rows: List should have at least 1 item",
+    ),
     "number as a key": (GOOD + "1: 2", "Keys should be strings"),
 }
 
@@ -238,7 +310,9 @@ def test_schema_for_editors_describes_every_key_and_agrees_with_the_reader():
     for axis in ("[0]", "{count: 3}", "{count: 3, start: 4}"):
         validator.validate(yaml.safe_load(GOOD.replace("[0]", axis)))
     validator.validate(yaml.safe_load(GOOD + "plugins: [my_models.py]"))
-    for name in ("unknown key", "unknown key of a phase", "negative count", "missing axes", "empty axis", "bad name"):
+    validator.validate(yaml.safe_load(GOOD + "grids: [{seed: {count: 2}, beta: 2, vary: {latent_dim: [4, 8]}}]"))
+    wrong = ["unknown key", "unknown key of a phase", "negative count", "missing axes", "empty axis", "bad name"]
+    for name in (*wrong, "no block", "misspelt vary", "nothing varied", "key of a block without a value"):
         with pytest.raises(jsonschema.ValidationError):
             validator.validate(yaml.safe_load(MISTAKES[name][0]))
 
@@ -260,6 +334,21 @@ def test_tables_of_a_study(evaluation, tables):
 def test_a_table_that_an_axis_asks_for(axis):
     axes = {"model": ["linear_vae"], "dataset": ["stream"], axis: [False, True], "seed": [0]}
     assert Study(study="a", axes=axes).tables == ["final", "model_selection"]
+
+
+@pytest.mark.parametrize("block", [{"batches": True}, {"vary": {"batches": True}}, {"with": {"batches": True}}])
+def test_a_table_that_a_block_asks_for(block):
+    axes = {"model": ["linear_vae"], "dataset": ["pca"], "seed": [0]}
+    grids = [{"dataset": "pca"}, {"dataset": "stream", **block}]
+    assert Study.model_validate({"study": "a", "axes": axes, "grids": grids}).tables == ["final", "model_selection"]
+    assert Study.model_validate({"study": "a", "axes": axes, "grids": grids[:1]}).tables == ["final"]
+
+
+@pytest.mark.parametrize("figure", ["traces_pca", "traces_stream"])
+def test_a_picture_of_the_dataset_of_a_block(figure):
+    axes = {"model": ["linear_vae"], "dataset": ["pca"], "seed": [0]}
+    grids = [{"dataset": "pca"}, {"dataset": "stream"}]
+    assert Study.model_validate({"study": "a", "axes": axes, "grids": grids, "figures": [figure]}).figures == [figure]
 
 
 def test_data_in_segments_have_a_table_of_model_selection(monkeypatch):

@@ -5,9 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from entropy_sums.models import MODELS
-from entropy_sums.training.pack import Pack
+from entropy_sums.training.pack import Interrupted, Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Interrupted, Replica
 
 POINTS = np.random.default_rng(0).normal(size=(90, 3)) + np.repeat([[0.0], [2.0], [4.0]], 30, axis=0)
 TRAIN, TEST = POINTS[::2], POINTS[1::2]

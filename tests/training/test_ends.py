@@ -5,17 +5,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from entropy_sums.training.ends import latents, subsets
 from pydantic import ValidationError
 
 from entropy_sums.certificates.certificate import spread
 from entropy_sums.models import MODELS, build
 from entropy_sums.training import evaluation as module
-from entropy_sums.training.ends import latents, subsets
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import EvaluationSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 
 DIM, POINTS = 4, 30
 DATA = torch.randn(POINTS, DIM, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

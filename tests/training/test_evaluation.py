@@ -9,8 +9,8 @@ from entropy_sums.training import evaluation
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 DATA = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
 

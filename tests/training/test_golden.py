@@ -16,7 +16,7 @@ from entropy_sums.data import load
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import read
 from entropy_sums.training.pack import Pack
-from entropy_sums.training.trace import Replica
+from entropy_sums.training.replica import Replica
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden.json")

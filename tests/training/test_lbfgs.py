@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from entropy_sums.data import load
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models import MODELS
-from entropy_sums.training.pack import Pack
+from entropy_sums.training.pack import Interrupted, Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Interrupted, Replica
 
 BARS = load(DATASETS["sparse_bars"](side=2, train=60, test=30), Path())
 CLIMB = {"optimizer": "lbfgs", "batch_size": "full", "steps": 4, "iterations": 30}

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from entropy_sums.training.likelihood import estimates, log_mean_weights
 from scipy.integrate import quad
 from scipy.stats import laplace, norm
 
@@ -19,11 +20,10 @@ from entropy_sums.models.model import copies
 from entropy_sums.quantities import LIKELIHOOD
 from entropy_sums.training import evaluation as module
 from entropy_sums.training.evaluation import Evaluation
-from entropy_sums.training.likelihood import estimates, log_mean_weights
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.randomness import Stream
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import EvaluationSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 
 DIM, POINTS = 4, 12
 ENDS = ("", "_low", "_high")

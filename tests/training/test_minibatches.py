@@ -8,8 +8,8 @@ import pytest
 from entropy_sums.models import MODELS
 from entropy_sums.quantities import BATCHES
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 from interruption import interrupted
 
 POINTS = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)

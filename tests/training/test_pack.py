@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from entropy_sums.models import MODELS
-from entropy_sums.training.pack import Pack
+from entropy_sums.training.pack import Interrupted, Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Interrupted, Replica
 from interruption import interrupted, same_end
 
 POINTS = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)

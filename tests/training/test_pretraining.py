@@ -5,8 +5,8 @@ import pytest
 
 from entropy_sums.models import MODELS
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 POINTS = (np.random.default_rng(0).random((40, 4)) < 0.4).astype(float)
 

@@ -6,8 +6,8 @@ import torch
 
 from entropy_sums.models import MODELS, build
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 POINTS = np.random.default_rng(0).normal(size=(40, 3))
 SMALL = {"encoder_width": 4, "encoder_depth": 1}

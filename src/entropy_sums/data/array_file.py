@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from entropy_sums.data.base import MeasuredSettings
 from entropy_sums.data.checks import as_points
 from entropy_sums.data.preparation import add_noise, split
+from entropy_sums.supports import Support
 
 
 def read_points(path: Path, variable: str | None = None) -> np.ndarray:
@@ -91,6 +92,10 @@ class Array(MeasuredSettings):
     """A second file with the held-out points."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = 0.2
     """Share of the points to hold out; none where there is a `test_path`."""
+
+    @property
+    def support(self) -> Support | None:
+        return "real" if self.noise else None
 
     @property
     def files(self) -> list[Path]:

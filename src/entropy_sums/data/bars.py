@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -12,6 +13,7 @@ from entropy_sums.data.base import DrawnSettings, LatentSettings, Positive, Prob
 from entropy_sums.data.draw import in_parts
 from entropy_sums.data.preparation import to_real
 from entropy_sums.data.truths import Truth, Unknown, given_means, independent, marginal
+from entropy_sums.supports import Support
 
 
 class Bars(DrawnSettings):
@@ -22,6 +24,12 @@ class Bars(DrawnSettings):
 
     name = "bars"
     source = "generated; Földiák (Biological Cybernetics 1990)"
+    remedies: ClassVar[Mapping[Support, Mapping[str, Any]]] = {
+        "binary": {"noise": 0.0, "dequantise": False},
+        "counts": {"noise": 0.0, "dequantise": False},
+        "nonnegative": {"noise": 0.0},
+        "positive": {"noise": 0.0, "dequantise": True},
+    }
 
     side: Annotated[int, Field(ge=2)] = 4
     """Pixels R of a row; the data have R² dimensions."""
@@ -35,6 +43,16 @@ class Bars(DrawnSettings):
     @property
     def shape(self) -> tuple[int, int]:
         return self.train, self.side**2
+
+    @property
+    def support(self) -> Support:
+        if self.noise:
+            return "real"
+        return "positive" if self.dequantise else "binary"
+
+    @property
+    def true_weights(self) -> tuple[int, int]:
+        return self.side**2, 2 * self.side
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Images of R × R pixels: R rows and R columns are on with probability p, a pixel where one of its two is.
@@ -83,6 +101,7 @@ class SparseSources(LatentSettings):
 
     name = "sparse_sources"
     source = "generated; Velychko et al. (AISTATS 2024)"
+    numbers = "real"
 
     true_latent_dim: PositiveInt = 8
     """Number of latents that the data are generated from."""
@@ -115,6 +134,7 @@ class SparseBars(DrawnSettings):
 
     name = "sparse_bars"
     source = "generated; Velychko et al. (AISTATS 2024)"
+    numbers = "real"
 
     side: Annotated[int, Field(ge=2)] = 5
     """Pixels R of a row; the data have R² dimensions."""
@@ -126,6 +146,10 @@ class SparseBars(DrawnSettings):
     @property
     def shape(self) -> tuple[int, int]:
         return self.train, self.side**2
+
+    @property
+    def true_weights(self) -> tuple[int, int]:
+        return self.side**2, 2 * self.side
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Sparse bars, $x = Wz + \sigma\varepsilon$: Laplace latents of scale λ, the 2R bars as columns of W.

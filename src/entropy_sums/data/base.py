@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from entropy_sums.data.truths import Truth, Unknown
 from entropy_sums.settings import Settings
+from entropy_sums.supports import Support
 
 PointCount = Annotated[int, Field(ge=2)]
 """A covariance needs two points."""
@@ -26,7 +27,8 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 class DatasetSettings(Settings, ABC):
     """What all datasets have in common.
 
-    A dataset is one subclass: a `name` for study files, a `source` to cite, its settings, and `arrays`.
+    A dataset is one subclass: a `name` for study files, a `source` to cite, its settings, `arrays`, and the `numbers`
+    that its points are made of.
 
     Example:
         >>> from entropy_sums.data.catalogue import DATASETS
@@ -36,6 +38,10 @@ class DatasetSettings(Settings, ABC):
 
     name: ClassVar[str]
     source: ClassVar[str]
+    numbers: ClassVar[Support | None] = None
+    """Narrowest support of all points; None where it depends on the settings, or is known from the data alone."""
+    remedies: ClassVar[Mapping[Support, Mapping[str, Any]]] = {}
+    """Support → settings with which the points have it."""
 
     data_seed: NonNegativeInt = 0
     """Seed of everything that is drawn for the data: ground truth, points, noise, split."""
@@ -61,6 +67,21 @@ class DatasetSettings(Settings, ABC):
     @property
     def shape(self) -> tuple[int, int] | None:
         """Number of training points and of dimensions, for a forecast of cost; None where only the data tell."""
+        return None
+
+    @property
+    def held_out(self) -> int | None:
+        """Number of held-out points, the setting `test`; None where only the data tell."""
+        return getattr(self, "test", None)
+
+    @property
+    def support(self) -> Support | None:
+        """Narrowest support of all points that these settings make; None where only the data tell."""
+        return self.numbers
+
+    @property
+    def true_weights(self) -> tuple[int, int] | None:
+        """Shape (D, H) of the true weights W, which the truth has as `weights`; None where it has none."""
         return None
 
     @property
@@ -103,6 +124,8 @@ class VectorSettings(DrawnSettings):
 class GeneratedSettings(DrawnSettings):
     """Points with Gaussian noise."""
 
+    numbers = "real"
+
     noise: StandardDeviation = 0.05
     """Standard deviation of the Gaussian noise on every coordinate; with 0 the data have no density."""
 
@@ -140,6 +163,10 @@ class LatentSettings(VectorSettings):
     true_latent_dim: PositiveInt = 4
     """Number of latents that the data are generated from."""
 
+    @property
+    def true_weights(self) -> tuple[int, int]:
+        return self.dim, self.true_latent_dim
+
 
 class MeasuredSettings(DatasetSettings):
     """Data that were not drawn from a density, so that learned variances may shrink without end."""
@@ -164,6 +191,21 @@ class ImageSettings(MeasuredSettings):
     dequantise: bool = True
     """Add uniform noise of one grey level, so that constant and few-valued pixels have a density
     (Theis, van den Oord & Bethge 2016); by default on for grey and off for binary images."""
+
+    remedies: ClassVar[Mapping[Support, Mapping[str, Any]]] = {
+        "binary": {"binarise": "threshold", "dequantise": False, "noise": 0.0},
+        "counts": {"binarise": "threshold", "dequantise": False, "noise": 0.0},
+        "nonnegative": {"noise": 0.0},
+        "positive": {"binarise": "none", "dequantise": True, "noise": 0.0},
+    }
+
+    @property
+    def support(self) -> Support:
+        if self.binarise != "none":
+            return "binary"
+        if self.noise:
+            return "real"
+        return "positive" if self.dequantise else "nonnegative"
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from entropy_sums.supports import Support
+
 
 def as_points(values: np.ndarray, where: str) -> np.ndarray:
     """The values as a float32 array of shape (points, dimensions), all of them finite.
@@ -61,33 +63,24 @@ def is_counts(points: np.ndarray) -> bool:
     return bool(((points >= 0) & (points == points.round())).all())
 
 
-_BINARISED = "for images set binarise: threshold or sample"
-_DEQUANTISED = "for images and bars set dequantise: true and no noise, or choose an array of such numbers"
-
-SUPPORTS: dict[str, tuple[Callable[[np.ndarray], bool], str, str]] = {
-    "real": (lambda points: True, "", ""),
-    "binary": (is_binary, "0 and 1", f"{_BINARISED}, for bars neither noise nor dequantise"),
-    "counts": (is_counts, "0, 1, 2, …", f"{_BINARISED}, or choose the dataset counts"),
-    "nonnegative": (lambda points: bool((points >= 0).all()), "numbers from 0 on", _DEQUANTISED),
-    "positive": (lambda points: bool((points > 0).all()), "numbers above 0", _DEQUANTISED),
+SUPPORTS: dict[Support, Callable[[np.ndarray], bool]] = {
+    "real": lambda points: True,
+    "binary": is_binary,
+    "counts": is_counts,
+    "nonnegative": lambda points: bool((points >= 0).all()),
+    "positive": lambda points: bool((points > 0).all()),
 }
-"""What a model is a distribution over → whether points are that, what it is in words, and what to do about others."""
+"""Support → whether all values lie in it."""
 
 
-def check_support(points: np.ndarray, support: str) -> None:
-    """Raises ValueError where points lie outside of what a model is a distribution over.
+def supports(points: np.ndarray) -> frozenset[Support]:
+    """Every support that all values lie in.
 
     Example:
-        >>> check_support(np.array([[0.5, 1.0]]), "binary")
-        Traceback (most recent call last):
-        ValueError: this model is a distribution over 0 and 1, and the data have other values: its ELBO would bound ...
+        >>> sorted(supports(np.array([[0.5, 1.0]])))
+        ['nonnegative', 'positive', 'real']
     """
-    holds, what, fix = SUPPORTS[support]
-    if not holds(points):
-        raise ValueError(
-            f"this model is a distribution over {what}, and the data have other values: its ELBO would bound no "
-            f"likelihood; {fix}, or choose another model"
-        )
+    return frozenset(support for support, holds in SUPPORTS.items() if holds(points))
 
 
 def check_varying(train: np.ndarray, where: str) -> None:

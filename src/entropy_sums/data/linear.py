@@ -48,6 +48,10 @@ class PCA(EmbeddedSettings):
             "truth": {"weights": weights, "offset": offset, "noise": np.array(self.noise)},
         }
 
+    @property
+    def true_weights(self) -> tuple[int, int]:
+        return self.dim, self.true_latent_dim
+
     @staticmethod
     def log_density(x: np.ndarray, truth: Truth) -> np.ndarray:
         """$N(b, WW^T + σ^2 I)$."""
@@ -91,6 +95,7 @@ class Counts(VectorSettings):
 
     name = "counts"
     source = "generated"
+    numbers = "counts"
 
     dim: PositiveInt = 10
     """Number D of data dimensions."""
@@ -98,6 +103,10 @@ class Counts(VectorSettings):
     """Number of latent dimensions that the data are generated from."""
     rate: Positive = 3.0
     """Rate r of every dimension where the latents are zero."""
+
+    @property
+    def true_weights(self) -> tuple[int, int]:
+        return self.dim, self.true_latent_dim
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Counts $x_d \sim \mathrm{Poisson}(\exp(w_d^\top z) r)$, $z \sim N(0, I)$, $W_{dh} \sim N(0, 1/4)$.
@@ -174,6 +183,7 @@ class Stream(DatasetSettings):
 
     name = "stream"
     source = "generated; Damm et al. (AISTATS 2023), streaming model selection"
+    numbers = "real"
     true_latent_dims: ClassVar[tuple[int, ...]] = (6, 2, 4)
 
     segment: PointCount = 100_000

@@ -19,6 +19,7 @@ class BeliefNetwork(LatentSettings):
 
     name = "belief_network"
     source = "generated"
+    numbers = "binary"
 
     probability: Probability = 0.3
     """Probability of each latent."""
@@ -59,6 +60,7 @@ class MachineSettings(LatentSettings):
     """A Boltzmann machine, all states of whose hidden units are summed over."""
 
     source = "generated"
+    numbers = "binary"
 
     true_latent_dim: Annotated[int, Field(ge=1, le=16)] = 4
     """Number of hidden units, all states of which are gone through."""
@@ -153,6 +155,7 @@ class GaussianBoltzmannMachine(MachineSettings):
     """A restricted Boltzmann machine with normal visible units, drawn from exactly."""
 
     name = "gaussian_boltzmann_machine"
+    numbers = "real"
 
     strength: Positive = 0.3
     """Standard deviation of the weights."""

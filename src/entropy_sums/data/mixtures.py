@@ -29,6 +29,7 @@ class MixtureOfGaussians(MixtureOfSettings):
     """Normal components of one standard deviation."""
 
     name = "mixture_of_gaussians"
+    numbers = "real"
 
     noise: Positive = 0.5
     """Standard deviation of every component."""
@@ -57,6 +58,7 @@ class MixtureOfBernoullis(MixtureOfSettings):
     """Binary data: Bernoulli in every dimension."""
 
     name = "mixture_of_bernoullis"
+    numbers = "binary"
 
     dim: PositiveInt = 16
     """Number D of data dimensions."""
@@ -90,6 +92,7 @@ class MixtureOfPoissons(MixtureOfSettings):
     """Counts: Poisson in every dimension."""
 
     name = "mixture_of_poissons"
+    numbers = "counts"
 
     rate: Positive = 5.0
     """Median of the rates."""
@@ -122,6 +125,7 @@ class MixtureOfGammas(MixtureOfSettings):
     """Positive data: Gamma in every dimension."""
 
     name = "mixture_of_gammas"
+    numbers = "positive"
 
     shape_parameter: Positive = 2.0
     """Shape of every component; 1 makes them exponential."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from entropy_sums.data.base import MeasuredSettings, PointCount, Probability
 from entropy_sums.data.preparation import add_noise
+from entropy_sums.supports import Support
 
 CUTOFF = 200 / 512
 """Cycles per pixel beyond which the filter of Olshausen and Field lets little through: 200 per 512 pixels."""
@@ -129,6 +130,13 @@ class Patches(MeasuredSettings):
     @property
     def shape(self) -> tuple[int, int]:
         return self.train, self.side**2
+
+    @property
+    def support(self) -> Support | None:
+        """Grey values of the photographs are not negative; whitened images and those with noise are real numbers."""
+        if self.whiten or self.noise:
+            return "real"
+        return "nonnegative" if self.path is None else None
 
     @property
     def files(self) -> list[Path]:

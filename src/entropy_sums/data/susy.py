@@ -50,6 +50,7 @@ class SUSY(MeasuredSettings):
 
     name = "susy"
     source = "SUSY, UCI Machine Learning Repository; Baldi et al. (Nature Communications 2014)"
+    numbers = "real"
 
     train: Annotated[int, Field(ge=2, le=4_500_000)] = 100_000
     """Number of training points, the first of the file."""

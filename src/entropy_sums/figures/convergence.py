@@ -29,9 +29,9 @@ class Law(NamedTuple):
 
 
 LAWS = (
-    Law(1, powers.gradient, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap with gradient"),
-    Law(1, powers.gradient, powers.distance, style.QUANTITIES["elbo"], "s", "distance with gradient"),
-    Law(2, powers.distance, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap with distance"),
+    Law(1, powers.gradient, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap against gradient norm"),
+    Law(1, powers.gradient, powers.distance, style.QUANTITIES["elbo"], "s", "ELBO distance against gradient norm"),
+    Law(2, powers.distance, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap against ELBO distance"),
 )
 
 Y_LABELS = ("|gap| (nats)", "|gap|, distance (nats)", "|gap| (nats)")
@@ -79,7 +79,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and the exponents with their intervals.
+    """Caption: what is shown, and the exponents with their intervals.
 
     Example:
         >>> caption(cells.narrow(tree, "pca"))[:33]
@@ -91,19 +91,18 @@ def caption(tree: xr.DataTree) -> str:
     colors = "".join(f", for each {names.readable(axis)}" for axis in lines)
     return captions.compose(
         tree,
-        f"How the gap closes on {names.readable(dataset)} (nats per data point), in the base cell of each model, whose "
-        "neighbours the other cells are.",
-        f"Top: absolute gap against the optimiser step, median over seeds with quartiles{colors}; dotted: its "
-        "median Monte Carlo standard error; vertical line: start of the last phase.",
+        f"How the gap closes on {names.readable(dataset)} (nats per data point), in the base cell of each model.",
+        f"Top: absolute gap against the optimiser step, median over seeds with quartiles{colors}. Dotted: its "
+        "median Monte Carlo standard error. Vertical line: start of the last phase.",
         "Middle: absolute gap (orange circles) and distance of the ELBO to its final value (blue squares) against the "
-        "gradient norm; bottom: absolute gap against that distance. One point per recorded step, median over seeds. "
-        "Lines are fitted to the full points: from where on the ELBO stays within "
-        f"{powers.NEAR:g} nats per data dimension of its final value, where the gap is above {powers.GAP_NOISE} and "
-        f"the distance above {powers.DISTANCE_NOISE} standard errors. The final value is the last ELBO of the run, so "
-        "that distances closer to it would come out too small.",
+        "gradient norm. Bottom: absolute gap against that distance. One point per recorded step, median over seeds. "
+        "Lines are fitted to the filled points. These begin where the ELBO stays within "
+        f"{powers.NEAR:g} nats per data dimension of its final value; their gap is above {powers.GAP_NOISE} and "
+        f"their distance above {powers.DISTANCE_NOISE} standard errors. The final value is the last ELBO of the run, "
+        "so smaller distances would be underestimated.",
         *(_in_words(model, ds) for model, ds in groups.items()),
-        "Intervals: 95 %, from resampling the seeds. Close to a stationary point, approached along one direction, the "
-        "exponents are 1, 2 and 1/2.",
+        "Intervals: 95 %, from resampling the seeds. Near a stationary point that is approached along one direction, "
+        "the exponents are 1, 2 and 1/2.",
     )
 
 

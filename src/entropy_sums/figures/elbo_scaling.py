@@ -67,7 +67,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown.
+    """Caption: what is shown, and the number of runs.
 
     Example:
         >>> caption(cells.narrow(tree, "pca"))[:54]
@@ -78,10 +78,10 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
-        "point): one setting of the base cell varied at a time, medians over seeds with 95 % intervals from resampling "
-        "the seeds.",
-        "Annealing forward overestimates the log-likelihood or ELBO on average, and in reverse, from exact samples of "
-        "the model, underestimates it; from chains that miss a mode both may lie on one side."
+        "point). One setting of the base cell is varied at a time. Medians over seeds with 95 % intervals from "
+        "resampling the seeds.",
+        "On average, forward annealing overestimates the log-likelihood or ELBO, and reverse annealing from exact "
+        "samples of the model underestimates it. From chains that miss a mode, both may lie on one side of the truth."
         if estimated
         else "",
     )

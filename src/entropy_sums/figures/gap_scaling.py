@@ -1,4 +1,4 @@
-"""What the gap at the end of training depends on: sizes of data and model, batch size, learning rate and its decay."""
+"""Final gap against sizes of data and model, batch size and learning rate, with and without its decay."""
 
 from __future__ import annotations
 
@@ -78,21 +78,21 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and the exponents with their intervals.
+    """Caption: what is shown, and the exponents with their intervals.
 
     Example:
         >>> caption(cells.narrow(tree, "pca"))[:44]
-        'Absolute gap that training leaves on PCA (na'
+        'Absolute gap at the end of training on PCA ('
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        f"Absolute gap that training leaves on {names.readable(dataset)} (nats per data point): one setting of the "
-        "base cell (vertical line) varied at a time, medians over seeds with quartiles.",
-        "Where the last phase of training takes full batches, the gap is measured as it starts (before polish), and "
-        "again at the end of the same runs (after polish).",
-        f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap, below which medians are not told from "
-        "zero and enter no law. Numbers: exponents before the polish.",
+        f"Absolute gap at the end of training on {names.readable(dataset)} (nats per data point). One setting of the "
+        "base cell (vertical line) is varied at a time; medians over seeds with quartiles.",
+        "If the last phase of training uses full batches, the gap is measured at its start (before polish) and at its "
+        "end (after polish), in the same runs.",
+        f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap; smaller medians cannot be distinguished "
+        "from zero and are not fitted. Numbers: exponents of power laws, before the polish if there is one.",
         *(_in_words(panel) for panel in panels(tree)),
         "Intervals: 95 %, from resampling the seeds.",
     )

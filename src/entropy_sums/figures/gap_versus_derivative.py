@@ -1,4 +1,4 @@
-"""The live check of the certificates: the gap of a factor is the derivative of the ELBO along a fixed direction."""
+"""Check of the certificates during training: the gap of a factor is the derivative of the ELBO along a direction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and the largest deviation.
+    """Caption: what is shown, and the largest deviation.
 
     Example:
         >>> caption(tree)[:52]
@@ -57,8 +57,8 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         "Gap of each certified factor against the derivative of the ELBO along the direction v of its certificate, "
-        "both on the training set with the same posterior samples (nats per data point): one point per run, recorded "
-        f"step and factor. Axes are logarithmic, and linear below {LINEAR:g} nats.",
+        "both on the training set with the same posterior samples (nats per data point). One point per run, recorded "
+        f"step and factor. The axes are logarithmic, and linear below {LINEAR:g} nats.",
         largest,
     )
 

@@ -111,7 +111,7 @@ def _varied(panels: Sequence[xr.Dataset]) -> list[str]:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, in which cells, from how many runs.
+    """Caption: what is shown, in which cells, and the number of runs.
 
     Example:
         >>> from entropy_sums.analysis import cells
@@ -123,7 +123,8 @@ def caption(tree: xr.DataTree) -> str:
     rows = {row for ds in panels for row in _settings(ds)["rows"]}
     smoothed = max((_settings(ds)["smooth"] for ds in panels), default=0)
     explained = {
-        "error": "Error: distance of ELBO and entropy sum in percent of the final ELBO of a run, median, quartiles.",
+        "error": "Error: distance between ELBO and entropy sum in percent of the final ELBO of a run, median and "
+        "quartiles.",
         "deviation": "Signed: the same with its sign (ELBO minus entropy sum), mean and standard deviation over "
         "runs" + (f", moving average over {smoothed:g} epochs." if smoothed else "."),
     }

@@ -1,4 +1,4 @@
-"""Condition by condition: the gap that theory predicts for the end of training, and the one that was measured."""
+"""Predicted and measured gap at the end of training, condition by condition."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and how well prediction and measurement agree.
+    """Caption: what is shown, and how well prediction and measurement agree.
 
     Example:
         >>> caption(cells.narrow(tree, "pca"))[:44]
@@ -89,10 +89,10 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         f"Gap at the end of training on {names.readable(dataset)}, condition by condition (nats per data point): "
-        f"median over seeds with 95 % bootstrap interval, not given for fewer than {statistics.MINIMUM_RUNS} runs.",
-        "Blue: every factor of the model has a certificate, so that theory predicts the gap of a stationary point, "
-        "zero, or what a penalty leaves (diamonds; none where the gradient that was followed is not that of the ELBO "
-        "with a penalty). Labels name what differs from most other cells of the model.",
+        f"median over seeds with 95 % bootstrap interval, for at least {statistics.MINIMUM_RUNS} runs.",
+        "Blue: every factor of the model has a certificate. Diamonds: the gap that theory predicts for a stationary "
+        "point, zero unless a penalty or other entropies leave one. There is no prediction if training follows the "
+        "gradient of another objective. Labels name the settings that differ from most other cells of the model.",
         f"The axis is linear below {LINEAR:g} nats.",
         agreement,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.models.catalogue import MODELS
+from entropy_sums.modules import load_named
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,8 @@ def build(replicas: Sequence[ModelSettings], observed_dim: int, generators: Sequ
     """Build one model whose replica r has the settings `replicas[r]` and initial weights from `generators[r]`.
 
     Raises:
-        ValueError: replicas differ in a setting that changes tensor shapes.
+        ValueError: replicas differ in a setting that changes tensor shapes, or there is no such model of data
+            of this dimension.
 
     Example:
         >>> import torch
@@ -32,6 +33,8 @@ def build(replicas: Sequence[ModelSettings], observed_dim: int, generators: Sequ
     shared = [settings.model_dump(exclude=settings.packed()) for settings in replicas]
     if any(other != shared[0] for other in shared):
         raise ValueError("replicas of one pack may differ only in packed settings: " + repr(shared))
+    if reason := replicas[0].dimension_misfit(observed_dim):
+        raise ValueError(reason)
     from entropy_sums.models.blueprint import Blueprint
 
-    return resolve_name(replicas[0].implementation)(Blueprint(replicas, observed_dim, generators))
+    return load_named(type(replicas[0]), "implementation")(Blueprint(replicas, observed_dim, generators))

@@ -1,16 +1,18 @@
-"""Abilities that some models have beside a bound."""
+"""Abilities that some models have beside a bound: what a model has to implement for each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from entropy_sums.ais import Estimate
 from entropy_sums.distributions import Family
+from entropy_sums.layers import Dropout
+from entropy_sums.models.base import Ability
 
 
 @runtime_checkable
@@ -19,6 +21,25 @@ class Maximising(Protocol):
 
     def maximise(self, x: Float[Tensor, "*replica points dim"]) -> None:
         """One step of EM on the points x, in place: the ELBO of x is no less than before."""
+        ...
+
+
+@runtime_checkable
+class WithLandscape(Protocol):
+    """A model with an objective that is one function of the parameters all along a search."""
+
+    def landscape(
+        self,
+        x: Float[Tensor, "*replica points dim"],
+        noise: Float[Tensor, "all rows noise"],
+        prior_weight: Float[Tensor, " all"] | None = None,
+    ) -> Callable[[], Tensor]:
+        """What training ascends on x as a function of the parameters as they are when it is called, `(replica,)`.
+
+        Args:
+            x, noise: as for `Model.bound`.
+            prior_weight: weight of the prior in it, of each replica; by default 1.
+        """
         ...
 
 
@@ -108,3 +129,32 @@ class Annealed(Protocol):
             x, noise: as for `Model.bound`.
         """
         ...
+
+
+def _drops_units(model: nn.Module) -> bool:
+    return any(bool(module.rate.any()) for module in model.modules() if isinstance(module, Dropout))
+
+
+IMPLEMENTED: dict[Ability, Callable[[nn.Module], bool]] = {
+    Ability.MAXIMISE: lambda model: isinstance(model, Maximising),
+    Ability.LANDSCAPE: lambda model: isinstance(model, WithLandscape) and not _drops_units(model),
+    Ability.WEIGHTS: lambda model: isinstance(model, Weighted) and model.sample_dim > 0,
+    Ability.ANNEALING: lambda model: isinstance(model, Annealed),
+    Ability.DICTIONARY: lambda model: isinstance(model, WithDictionary),
+    Ability.INFORMED: lambda model: isinstance(model, Informed),
+    Ability.PRIOR_WEIGHT: lambda model: isinstance(model, WithLandscape),
+}
+"""Ability → whether a model implements it. Of `BOUND` numbers alone tell, so it has to be declared."""
+
+
+def abilities(model: nn.Module, declared: frozenset[Ability] | None) -> frozenset[Ability]:
+    """What a model is able to do: what it implements, and what is declared of it where only numbers tell.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["gaussian_mixture"]()], 3, [torch.Generator()])
+        >>> abilities(model, None) == {Ability.MAXIMISE}
+        True
+    """
+    implemented = {ability for ability, holds in IMPLEMENTED.items() if holds(model)}
+    return frozenset(implemented | ((declared or frozenset()) - IMPLEMENTED.keys()))

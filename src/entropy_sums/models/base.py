@@ -8,12 +8,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from entropy_sums.settings import Packed, Settings
+from entropy_sums.supports import Support
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
-
-Support = Literal["real", "binary", "counts", "nonnegative", "positive"]
 
 VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
@@ -22,7 +21,10 @@ CLOSING = {"entropies": "weighted", "observation_entropy": "pseudo"}
 
 
 class Ability(StrEnum):
-    """An ability that some models have beside their bound; the protocols of `models.abilities` say what it takes."""
+    """What some models are able to do beside their bound; `models.abilities` says what it takes.
+
+    The words go on after "needs …".
+    """
 
     MAXIMISE = "a step of EM (`maximise`)"
     LANDSCAPE = "an objective that is one function all along a search (`landscape`)"
@@ -31,6 +33,7 @@ class Ability(StrEnum):
     DICTIONARY = "a vector of the data space for each latent (`dictionary`)"
     INFORMED = "knowledge of the distribution of its data (`inform`)"
     PRIOR_WEIGHT = "a prior that training may weight (`prior_weight`)"
+    BOUND = "an objective that is the bound of the points of a step (`objective`)"
 
 
 class ModelSettings(Settings):
@@ -44,6 +47,23 @@ class ModelSettings(Settings):
     """Number H of latents: latent variables, hidden units, or components of a mixture."""
     initial_scale: Packed[PositiveFloat] = 1.0
     """Factor on the usual uniform initial weights."""
+
+    @property
+    def abilities(self) -> frozenset[Ability] | None:
+        """What the model is able to do; None where a model does not declare it, and is asked once it is built."""
+        return None
+
+    def dimension_misfit(self, observed_dim: int) -> str | None:
+        """Why there is no such model of data of this dimension, and what to do; None where there is one."""
+        return None
+
+    def truth_misfit(self, true_weights: tuple[int, int] | None) -> str | None:
+        """Why the model cannot be trained on data with true weights of this shape (D, H), or without; None if it can.
+
+        Args:
+            true_weights: None where the data have none.
+        """
+        return None
 
     @property
     def ascends_elbo(self) -> bool:

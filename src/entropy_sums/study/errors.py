@@ -33,12 +33,20 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return "known are: " + ", ".join([*known[:MOST_SHOWN], *(["…"] if len(known) > MOST_SHOWN else [])])
 
 
+class CombinationError(StudyError):
+    """Settings that are fine each by itself, and cannot be together."""
+
+
 @contextmanager
 def explained(where: str, content: Any, schema: type[BaseModel] | None = None) -> Iterator[None]:
     """Turn the errors of pydantic about `content` into one StudyError that says where, which key, and what to do.
 
     Args:
         schema: of the content, to name the keys that it may have.
+
+    Raises:
+        CombinationError: no key is unknown or missing, so that values are wrong, or wrong together.
+        StudyError: else.
 
     Example:
         >>> from entropy_sums.training.settings import TrainingSettings
@@ -67,7 +75,8 @@ def explained(where: str, content: Any, schema: type[BaseModel] | None = None) -
             for path, found in messages.items()
             if path not in inner
         ]
-        raise StudyError("\n".join(lines)) from error
+        wrong_keys = {detail["type"] for detail in error.errors()} & {"missing", "extra_forbidden"}
+        raise (StudyError if wrong_keys else CombinationError)("\n".join(lines)) from error
 
 
 def blocks(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.settings import PROTOCOL
-from entropy_sums.study import pictures, plugins
-from entropy_sums.study.errors import StudyError, nearest
-from entropy_sums.study.resolve import Resolver, compatible, matches
-from entropy_sums.study.schema import Panel, Scalar, Study, with_curves
+from entropy_sums.study import fitting, pictures
+from entropy_sums.study.blocks import Part, cells, matches
+from entropy_sums.study.errors import CombinationError, StudyError, nearest
+from entropy_sums.study.resolve import Resolver
+from entropy_sums.study.schema import Panel, Scalar, Study
 from entropy_sums.training.settings import TrainingSettings
 
 LONGEST_NAME = 120
@@ -32,6 +32,9 @@ DIGITS = 8
 
 T = TypeVar("T")
 
+Coordinates = tuple[tuple[str, Scalar], ...]
+"""Axis and value of a cell, seeds aside: model, dataset, and each axis that applies to them."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -40,6 +43,7 @@ class Run:
     Attributes:
         coordinates: axis → value as its setting reads it, for all axes that this model and dataset have a setting
             for, except `model`.
+        code: `model` and `dataset`, where they are of plugins → digest of their code.
     """
 
     model: str
@@ -49,17 +53,25 @@ class Run:
     model_settings: ModelSettings
     dataset_settings: DatasetSettings
     training: TrainingSettings
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All settings, defaults included, as plain JSON types; of the model of a plugin also a digest of its code."""
-        code = plugins.source(type(self.model_settings))
+        """All settings, defaults included, as plain JSON types; of what plugins bring also a digest of its code."""
         return {
-            "model": {"name": self.model, **code, **self.model_settings.model_dump(mode="json")},
-            "dataset": {"name": self.dataset, **self.dataset_settings.model_dump(mode="json")},
+            "model": {"name": self.model, **self.source("model"), **self.model_settings.model_dump(mode="json")},
+            "dataset": {
+                "name": self.dataset,
+                **self.source("dataset"),
+                **self.dataset_settings.model_dump(mode="json"),
+            },
             "training": self.training.model_dump(mode="json"),
             "seed": self.seed,
         }
+
+    def source(self, part: str) -> dict[str, str]:
+        """What a configuration says of code that is not ours, of the `model` or the `dataset`; of our own nothing."""
+        return {"source": self.code[part]} if part in self.code else {}
 
     def identity(self, data_checksum: str) -> str:
         """Digest of all that determines the trace: settings, data and the version of the code that computes it."""
@@ -90,8 +102,9 @@ class Job:
 
 
 def data_name(run: Run) -> str:
-    """Name of the data file of a run, without suffix."""
-    return f"{run.dataset}-{digest(run.dataset_settings.model_dump(mode='json'))[:DIGITS]}"
+    """Name of the data file of a run, without suffix: dataset and digest of its settings, and of a plugin's code."""
+    made_by = {**run.source("dataset"), **run.dataset_settings.model_dump(mode="json")}
+    return f"{run.dataset}-{digest(made_by)[:DIGITS]}"
 
 
 def digest(value: Any) -> str:
@@ -112,17 +125,28 @@ class Column:
         folder: of their jobs: model, dataset, and each further unpacked axis.
         further: packed axis → value, where that is not the value that the runs would have without the axis.
         signature: what the runs of a pack must have in common: everything but packed settings and the seed.
+        parts: keys of the parts of the study that have some of the runs.
+        misfits: why model, data and training do not fit together; none where they do.
+        runs: none where settings cannot be together.
     """
 
     folder: tuple[str, ...]
     further: Mapping[str, Scalar]
     signature: str
+    parts: tuple[str, ...]
+    misfits: tuple[str, ...]
     runs: tuple[Run, ...]
 
     @property
     def dataset(self) -> str:
         """The dataset of all its runs."""
-        return self.runs[0].dataset
+        return self.folder[1]
+
+    @property
+    def cell(self) -> str:
+        """What a line about it calls it."""
+        packed = ",".join(f"{axis}={_text(value)}" for axis, value in self.further.items())
+        return "/".join([*self.folder, *([packed] if packed else [])])
 
 
 class Grid:
@@ -162,30 +186,37 @@ class Grid:
         cells = Counter(column.dataset for column in self._whole_columns)
         reasons = {}
         for name, number in lacking.items():
-            if (why := DATASETS[name].missing(self.whole.data_dir)) is not None:
+            if (why := self.whole.catalogue.datasets[name].missing(self.whole.data_dir)) is not None:
                 some = "" if number == cells[name] else f" in {number} of {cells[name]} cells"
                 reasons[name] = f"is left out{some}: {why}"
         return reasons
 
     @cached_property
     def study(self) -> Study:
-        """The study with those datasets only that are at hand."""
-        if not self.missing:
-            return self.whole
-        return self.whole.model_copy(update={"axes": {**self.whole.axes, "dataset": self.datasets}})
+        """The study with all its axes, those of blocks too, and with those datasets only that are at hand."""
+        axes = {**self.axes, "dataset": self.datasets} if self.missing else self.axes
+        return self.whole.model_copy(update={"axes": axes, "panels": self._completed_panels})
+
+    @cached_property
+    def axes(self) -> dict[str, list[Scalar]]:
+        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells.."""
+        axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
+        for cell, parts in self._formed.items():
+            for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):
+                axes[axis].setdefault(value)
+        return {axis: list({**values, **dict.fromkeys(self.whole.named[axis])}) for axis, values in axes.items()}
 
     @property
     def datasets(self) -> list[str]:
         """Names of the datasets that there are runs on, in the order of the axis."""
         found = {column.dataset for column in self._columns}
-        return [name for name in map(str, self.whole.axes["dataset"]) if name in found]
+        return [name for name in map(str, self.axes["dataset"]) if name in found]
 
     @property
     def panels(self) -> dict[str, dict[str, Panel]]:
         """Figure → panel → its cells, as far as there are runs in them."""
-        cells = [{"model": run.model, **run.coordinates} for column in self._columns for run in column.runs]
         found = {
-            figure: {name: panel for name, panel in named.items() if any(compatible(panel.cells, c) for c in cells)}
+            figure: {name: panel for name, panel in named.items() if self.cells_of(f"panels.{figure}.{name}")}
             for figure, named in self.whole.panels.items()
         }
         return {figure: named for figure, named in found.items() if named}
@@ -193,9 +224,14 @@ class Grid:
     @property
     def pictures(self) -> list[str]:
         """Names of all pictures that the study asks for of what it has runs of."""
-        present = pictures.parts(self.datasets, with_curves(self.panels))
-        known = {*pictures.FIGURES, *pictures.names(list(pictures.FIGURES), present)}
-        return pictures.names([figure for figure in self.whole.figures if figure in known], present)
+        present = pictures.parts(self.datasets, self.panels)
+        figures = self.whole.catalogue.figures
+        known = {*figures, *pictures.names(list(figures), present, figures)}
+        return pictures.names([figure for figure in self.whole.figures if figure in known], present, figures)
+
+    def cells_of(self, part: str) -> int:
+        """Number of cells, seeds aside, that a part of the study has, such as `grids.0`."""
+        return sum(part in column.parts for column in self._columns)
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -230,15 +266,21 @@ class Grid:
 
     @property
     def left_out(self) -> list[str]:
-        """A line about each dataset that is left out."""
+        """A line about each dataset that is left out, and about each reason why other cells are."""
+        return [*self._missing_lines, *(f"{self.source}: fit: left out, {line}" for line in self._misfit_lines)]
+
+    @property
+    def _missing_lines(self) -> list[str]:
         return [f"{self.source}: skip_missing: {dataset} {why}" for dataset, why in self.missing.items()]
+
+    @property
+    def _misfit_lines(self) -> list[str]:
+        return fitting.lines((column.cell, reason) for column in self._present_columns for reason in column.misfits)
 
     def dimensions(self, model: str) -> dict[str, list[Scalar]]:
         """The axes of a model with the values that its runs have, both in the order of the study."""
         found = self._found[model]
-        return {
-            axis: [v for v in values if v in found[axis]] for axis, values in self.study.axes.items() if axis in found
-        }
+        return {axis: [v for v in values if v in found[axis]] for axis, values in self.axes.items() if axis in found}
 
     def find(self, name: str) -> Job:
         """The job of this name.
@@ -277,6 +319,21 @@ class Grid:
     def _datasets(self) -> dict[str, DatasetSettings]:
         return {job.data: job.runs[0].dataset_settings for job in self.jobs.values()}
 
+    @property
+    def _completed_panels(self) -> dict[str, dict[str, Panel]]:
+        """The panels with values on axes that only blocks name, too."""
+        axes = [axis for axis in self.axes if axis not in self.whole.axes]
+
+        def completed(key: str, panel: Panel) -> Panel:
+            runs = [run for column in self._columns if key in column.parts for run in column.runs]
+            found = {a: list(dict.fromkeys(r.coordinates[a] for r in runs if a in r.coordinates)) for a in axes}
+            return panel.model_copy(update={"cells": {**{a: vs for a, vs in found.items() if vs}, **panel.cells}})
+
+        return {
+            figure: {name: completed(f"panels.{figure}.{name}", panel) for name, panel in named.items()}
+            for figure, named in self.whole.panels.items()
+        }
+
     @cached_property
     def _found(self) -> dict[str, dict[str, set[Scalar]]]:
         """Model → axis → values that there are runs for."""
@@ -288,75 +345,96 @@ class Grid:
 
     @cached_property
     def _whole_columns(self) -> list[Column]:
-        pairs = product(map(str, self.whole.axes["model"]), map(str, self.whole.axes["dataset"]))
-        columns = [column for model, dataset in pairs for column in self._columns_of(model, dataset)]
+        self._resolver.check_values(self.axes)
+        order = {axis: {value: position for position, value in enumerate(on)} for axis, on in self.axes.items()}
+        # Of one model and dataset all cells have values on the same axes
+        left = {cell: [(part, seeds) for part, seeds in parts if seeds] for cell, parts in self._formed.items()}
+        ordered = sorted(left, key=lambda cell: [order[axis][value] for axis, value in cell])
+        columns = [self._column(dict(cell), left[cell]) for cell in ordered if left[cell]]
         if not columns:
-            keys = " and ".join(key for key in ("exclude", "panels") if getattr(self.whole, key))
+            keys = " and ".join(key for key in ("exclude", "grids", "panels") if getattr(self.whole, key))
             raise StudyError(f"{self.source}: {keys}: leaves no run at all; leave out fewer cells")
         return columns
 
     @cached_property
-    def _columns(self) -> list[Column]:
+    def _formed(self) -> dict[Coordinates, list[tuple[Part, list[Scalar]]]]:
+        """The cells of the study, each with the parts that have it and those of their seeds that are not excluded."""
+        found: dict[Coordinates, list[tuple[Part, list[Scalar]]]] = {}
+        for part in self._resolver.parts:
+            for values in part.products:
+                for cell, seeds in self._cells_of(part, values):
+                    found.setdefault(tuple(cell.items()), []).append((part, seeds))
+        return found
+
+    def _cells_of(self, part: Part, values: Mapping[str, list[Scalar]]) -> Iterator[tuple[dict, list[Scalar]]]:
+        """The cells of a product of a part, each with those of its seeds that are not excluded."""
+        exclude = self.whole.exclude
+        for model, dataset in product(values["model"], values["dataset"]):
+            places = self._resolver.applicable(str(model), str(dataset))
+            one = {**values, "model": [model], "dataset": [dataset]}
+            named = ["model", "dataset", *(axis for axis in places if axis in values)]
+            for cell, seeds in cells(one, named, exclude):
+                complete = self._resolver.completed(part, cell, places)
+                yield complete, [s for s in seeds if not any(matches(rule, complete | {"seed": s}) for rule in exclude)]
+
+    @cached_property
+    def _present_columns(self) -> list[Column]:
         columns = [c for c in self._whole_columns if c.dataset not in self.missing or self._has_data(c)]
         if not columns:
-            lines = "\n".join(self.left_out)
+            lines = "\n".join(self._missing_lines)
             raise StudyError(f"{lines}\n{self.source}: axes.dataset: none is at hand; add one that needs no file")
         return columns
 
+    @cached_property
+    def _columns(self) -> list[Column]:
+        columns = [column for column in self._present_columns if not column.misfits]
+        cells, lost = len(self._present_columns), len(self._present_columns) - len(columns)
+        if lost and (self.whole.fit == "error" or not columns):
+            lines = [f"{self.source}: {line}" for line in self._misfit_lines]
+            if columns:
+                lines.append(f"{self.source}: fit: {lost} of {cells} cells cannot be; `fit: skip` leaves them out")
+            raise StudyError("\n".join(lines))
+        return columns
+
     def _has_data(self, column: Column) -> bool:
-        return self.data_path(data_name(column.runs[0])).exists()
+        return any(self.data_path(data_name(run)).exists() for run in column.runs[:1])
 
-    def _columns_of(self, model: str, dataset: str) -> Iterator[Column]:
+    def _column(self, cell: dict[str, Scalar], parts: Sequence[tuple[Part, list[Scalar]]]) -> Column:
+        model, dataset = str(cell["model"]), str(cell["dataset"])
         places = self._resolver.applicable(model, dataset)
-        packed = {axis for axis, place in places.items() if place.packed}
-        dims = [axis for axis in self.whole.axes if axis in places or axis in ("dataset", "seed")]
-        for kept in self._kept_cells(model, dataset, list(places)):
-            chosen = {axis: kept[0][axis] for axis in places}
-            settings = self._resolver.resolve(model, dataset, chosen)
-            self._resolver.check_panels({**chosen, "model": model, "dataset": dataset}, [cell["seed"] for cell in kept])
-            # By name, so that neither the order of the axes nor a further one changes what a job is called
-            further = {
-                axis: chosen[axis]
-                for axis in sorted(chosen)
-                if chosen[axis] != self._resolver.default(axis, model, dataset, chosen)
-            }
-            unpacked = [f"{axis}={_text(value)}" for axis, value in further.items() if axis not in packed]
-            runs = tuple(
-                Run(model, dataset, int(full["seed"]), {axis: full[axis] for axis in dims}, *settings) for full in kept
-            )
-            yield Column(
-                folder=(model, dataset, *unpacked),
-                further={axis: value for axis, value in further.items() if axis in packed},
-                signature=_signature(runs[0]),
-                runs=runs,
-            )
-
-    def _kept_cells(self, model: str, dataset: str, axes: list[str]) -> Iterator[list[dict[str, Scalar]]]:
-        """The combinations of values that are not excluded, or that panels show, each with its seeds.
-
-        A rule is asked as soon as all its axes have values: of the many combinations that a study of one condition at
-        a time excludes, most are never formed.
-        """
-        order = ["model", "dataset", *axes, "seed"]
-        rules = [rule for rule in self.whole.exclude if set(rule) <= set(order)]
-        decided = {axis: [r for r in rules if max(map(order.index, r)) == order.index(axis)] for axis in order}
-
-        def extended(cells: list[dict[str, Scalar]], axis: str, values: Sequence[Scalar]) -> list[dict[str, Scalar]]:
-            longer = [{**cell, axis: value} for cell in cells for value in values]
-            left = [cell for cell in longer if not any(matches(rule, cell) for rule in decided[axis])]
-            return [cell for cell in left if not self.whole.panels or self._resolver.shown_in(cell)]
-
-        cells: list[dict[str, Scalar]] = [{}]
-        for axis in order[:-1]:
-            own = {"model": [model], "dataset": [dataset]}
-            cells = extended(cells, axis, own.get(axis) or self.whole.axes[axis])
-        for cell in cells:
-            if kept := extended([cell], "seed", self.whole.axes["seed"]):
-                yield kept
+        chosen = {axis: cell[axis] for axis in places}
+        own = self._resolver.agreed(cell, parts)
+        # By name, so that neither the order of the axes nor a further one changes what a job is called
+        further = {
+            axis: chosen[axis]
+            for axis in sorted(chosen)
+            if chosen[axis] != self._resolver.default(axis, model, dataset, chosen, own)
+        }
+        unpacked = [f"{axis}={_text(value)}" for axis, value in further.items() if not places[axis].packed]
+        column = partial(
+            Column,
+            folder=(model, dataset, *unpacked),
+            further={axis: value for axis, value in further.items() if places[axis].packed},
+            parts=tuple(dict.fromkeys(part.key for part, _ in parts)),
+        )
+        try:
+            settings = self._resolver.resolve(model, dataset, chosen, own)
+        except CombinationError as error:
+            reason = "; ".join(line.removeprefix(f"{self.source}: ") for line in str(error).splitlines())
+            return column(signature="", misfits=(reason,), runs=())
+        dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
+        found = {seed for _, seeds in parts for seed in seeds}
+        full = [{**cell, "seed": seed} for seed in self.axes["seed"] if seed in found]
+        code = self.whole.catalogue.code(type(settings.model), type(settings.dataset))
+        runs = tuple(
+            Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings, code)
+            for each in full
+        )
+        return column(signature=_signature(runs[0]), misfits=tuple(fitting.misfits(*settings)), runs=runs)
 
     def _packs(self, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Run, Mapping[str, Scalar]]]]:
         """Packs of the runs of columns that fit into one pack seed by seed."""
-        order = {seed: position for position, seed in enumerate(self.whole.axes["seed"])}
+        order = {seed: position for position, seed in enumerate(self.axes["seed"])}
         runs = [(run, column.further) for column in columns for run in column.runs]
         runs.sort(key=lambda pair: order[pair[0].seed])
         return _cut(runs, self.whole.pack.size // len(columns) * len(columns))

@@ -236,6 +236,7 @@ def describe(grid: Grid, cells: bool = False) -> str:
     lines = [
         f"study {grid.study.name} ({grid.source})",
         *(f"  axis {axis}: {_short(values)}" for axis, values in grid.study.axes.items()),
+        *_blocks(grid),
         f"  {len(grid.runs)} runs in {len(costs)} jobs, {_replicas(costs.values())}",
         f"  forecast: {_number(sum(seconds) / 3600)} core-hours (longest job {_time(max(seconds))}), or "
         f"{_number(gpu_hours)} GPU-hours (a GPU to each job, assumed {GPU_SPEED_UP:.0f} times as fast in arithmetic)",
@@ -252,6 +253,16 @@ def describe(grid: Grid, cells: bool = False) -> str:
             for name, job in grid.jobs.items()
         ]
     return "\n".join(lines)
+
+
+def _blocks(grid: Grid) -> Iterator[str]:
+    """The cells of each block of the study, those that other blocks have too included, and what it names."""
+    for i, block in enumerate(grid.whole.grids):
+        number = grid.cells_of(f"grids.{i}")
+        named = [f"{axis} {_short(values)}" for axis, values in block.values.items()]
+        named += [f"vary {axis} {_short(values)}" for axis, values in block.vary.items()]
+        named += [f"with {setting} {value}" for setting, value in block.together.items()]
+        yield f"  grids.{i}: {number} cell{'' if number == 1 else 's'}: {'; '.join(named)}"
 
 
 def _too_large(costs: dict[str, Cost]) -> Iterator[str]:

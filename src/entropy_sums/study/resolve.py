@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from typing import Annotated, Any, NamedTuple
@@ -10,18 +10,21 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
-from entropy_sums.models.catalogue import MODELS
 from entropy_sums.quantities import NAMES
 from entropy_sums.settings import Settings
+from entropy_sums.study.blocks import Part, listed, matches
 from entropy_sums.study.errors import StudyError, blocks, explained, nearest
-from entropy_sums.study.schema import Panel, Scalar, Study
+from entropy_sums.study.schema import Block, Panel, Rule, Scalar, Study
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 
 IDENTITY_AXES = ("model", "dataset", "seed")
 
+Pair = tuple[str, str]
+"""Names of a model and a dataset."""
+
 PANEL_FIX = "put the setting on an axis, and name its value in `cells`"
+BLOCK_FIX = "write it in both, or as a key of both, which makes it an axis"
 
 
 class Place(NamedTuple):
@@ -42,6 +45,11 @@ class Place(NamedTuple):
     @property
     def reader(self) -> TypeAdapter:
         return _reader(self.schema, self.field)
+
+    def value(self, cell: Cell) -> Any:
+        """Its value in a cell, as it is on an axis."""
+        value = getattr(_follow(cell._asdict(), self.block), self.field)
+        return self.reader.dump_python(value, mode="json")
 
 
 @cache
@@ -74,74 +82,121 @@ class Resolver:
 
     Raises:
         StudyError: an unknown or ambiguous name, a value that its setting does not take, a rule that names what
-            is not on an axis.
+            is not on an axis, a block that names what its models do not have.
     """
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
-        # Another study with other plugins may be read before this one is gone through
-        self._models = {str(model): MODELS[str(model)] for model in study.axes["model"]}
-        pairs = product(self._models, map(str, study.axes["dataset"]))
-        self._places = {(m, d): _places(self._models[m], DATASETS[d], len(study.training.phases)) for m, d in pairs}
-        self._default = cache(self._find_default)
+        self._models, self._datasets = study.catalogue.models, study.catalogue.datasets
+        phases = len(study.training.phases)
+        self._places = {(m, d): _places(self._models[m], self._datasets[d], phases) for m, d in _pairs_of(study)}
+        self._defaults: dict[tuple[str, ...], Any] = {}
         self._validated: dict[tuple[type[Settings], str], Settings] = {}
+        self._unchecked: list[tuple[str, str, list[Scalar]]] = []
         for name, value in study.settings.items():
             self._read("settings", name, value)
         for i, rule in enumerate(study.overrides):
             for name, value in rule.set.items():
                 self._read(f"overrides.{i}.set", name, value)
-        axes = {axis: self._axis(axis, values) for axis, values in study.axes.items()}
-        self._check_axes_differ(axes)
+        self._axes = {axis: self._axis("axes", axis, values, self._places) for axis, values in study.axes.items()}
+        grids = [self._block(f"grids.{i}", block, study.exclude) for i, block in enumerate(study.grids)]
+        self._named = study.model_copy(update={"axes": self._axes, "grids": grids}).named
+        self._check_axes_differ(grids)
+        for i, block in enumerate(grids):
+            self._check_no_axis(f"grids.{i}.with", block.together, "write it as a key of the block")
         overrides = [
-            rule.model_copy(update={"when": self._rule(axes, f"overrides.{i}.when", rule.when)})
+            rule.model_copy(update={"when": self._rule(f"overrides.{i}.when", rule.when)})
             for i, rule in enumerate(study.overrides)
         ]
-        exclude = [self._rule(axes, f"exclude.{i}", rule) for i, rule in enumerate(study.exclude)]
+        exclude = [self._rule(f"exclude.{i}", rule) for i, rule in enumerate(study.exclude)]
         panels = {
-            figure: {name: self._panel(axes, f"panels.{figure}.{name}", panel) for name, panel in named.items()}
+            figure: {name: self._panel(f"panels.{figure}.{name}", panel) for name, panel in named.items()}
             for figure, named in study.panels.items()
         }
-        self._panels = {f"{figure}.{name}": panel for figure, named in panels.items() for name, panel in named.items()}
-        changed = {"axes": axes, "overrides": overrides, "exclude": exclude, "panels": panels}
-        self.study = study.model_copy(update=changed)
+        rules = {"overrides": overrides, "exclude": exclude, "panels": panels}
+        self.study = study.model_copy(update={"axes": self._axes, "grids": grids, **rules})
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts whose cells the study has: blocks and panels, or else the product of its axes."""
+        blocks = [
+            Part(f"grids.{i}", {**self._axes, **block.values}, block.vary, block.together, block=True)
+            for i, block in enumerate(self.study.grids)
+        ]
+        panels = [
+            Part(f"panels.{figure}.{name}", {a: listed(v) for a, v in panel.cells.items()}, settings=panel.set)
+            for figure, named in self.study.panels.items()
+            for name, panel in named.items()
+        ]
+        return [*blocks, *panels] or [Part("axes", self._axes)]
 
     def applicable(self, model: str, dataset: str) -> dict[str, Place]:
         """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
-        places = {axis: self._place(axis, model, dataset) for axis in self.study.axes if axis not in IDENTITY_AXES}
+        places = {axis: self._place(axis, model, dataset) for axis in self._named if axis not in IDENTITY_AXES}
         return {axis: place for axis, place in places.items() if place is not None}
 
-    def shown_in(self, cell: Mapping[str, Scalar]) -> dict[str, Panel]:
-        """The panels that may show a cell that has values on some of the axes, as `figure.panel`."""
-        return {name: panel for name, panel in self._panels.items() if compatible(panel.cells, cell)}
-
-    def check_panels(self, cell: Mapping[str, Scalar], seeds: Collection[Scalar]) -> None:
-        """Refuse panels that show one cell with different settings: all its runs share them.
+    def completed(self, part: Part, cell: Mapping[str, Scalar], axes: Mapping[str, Place]) -> dict[str, Scalar]:
+        """A cell with a value on each of `axes`: where its part names none, the value that its settings have.
 
         Raises:
-            StudyError: two panels set one setting to different values, or one sets it for some of the seeds only.
+            StudyError: that is no value for an axis.
+        """
+        values = {axis: cell[axis] for axis in axes if axis in cell}
+        if others := {axis: place for axis, place in axes.items() if axis not in cell}:
+            settings = self.resolve(str(cell["model"]), str(cell["dataset"]), values, part.settings)
+            values |= {axis: place.value(settings) for axis, place in others.items()}
+        for axis in others:
+            if not isinstance(values[axis], Scalar):
+                raise StudyError(
+                    f"{self.source}: {part.key}: {axis!r} is an axis of other blocks, and {values[axis]!r} by default "
+                    "here; name a value of it"
+                )
+        return {"model": cell["model"], "dataset": cell["dataset"], **{axis: values[axis] for axis in axes}}
+
+    def agreed(self, cell: Mapping[str, Scalar], parts: Sequence[tuple[Part, Collection[Scalar]]]) -> Mapping[str, Any]:
+        """Settings of a cell: those of the parts that have it, each with the seeds that it has of it.
+
+        All runs of a cell share their settings. Blocks that have a cell say the same of it; a panel may say nothing.
+
+        Raises:
+            StudyError: two parts set one setting to different values, one sets it for some of the seeds only, or a
+                block has the cell without a setting that another part sets.
         """
         found: dict[Place, tuple[str, Any, set[Scalar]]] = {}
-        for name, panel in self.shown_in(cell).items():
-            for setting, value in panel.set.items():
-                place = self._place(setting, str(cell["model"]), str(cell["dataset"]))
-                if place is None:
-                    continue
-                first, known, having = found.setdefault(place, (f"{name}.set.{setting}", value, set()))
-                having.update(_listed(panel.cells["seed"]))
+        said = [(part, seeds, self._settings_of(part, cell)) for part, seeds in parts]
+        for part, seeds, settings in said:
+            for place, (setting, value) in settings.items():
+                first, known, having = found.setdefault(place, (part.where(setting), value, set()))
+                having.update(seeds)
                 if known != value:
                     raise StudyError(
-                        f"{self.source}: panels.{name}.set.{setting}: is {value!r} here and {known!r} in "
-                        f"panels.{first} for a cell that both show; {PANEL_FIX}"
+                        f"{self.source}: {part.where(setting)}: is {value!r} here and {known!r} in {first} for a cell "
+                        f"that both have; {BLOCK_FIX if part.block else PANEL_FIX}"
                     )
-        for first, value, having in found.values():
-            if others := [seed for seed in seeds if seed not in having]:
+        for place, (first, value, having) in found.items():
+            if silent := [part.key for part, _, settings in said if part.block and place not in settings]:
                 raise StudyError(
-                    f"{self.source}: panels.{first}: is {value!r} for some runs of a cell of which another panel shows "
+                    f"{self.source}: {first}: is {value!r} here and is not set in {silent[0]} for a cell that both "
+                    f"have; {BLOCK_FIX}"
+                )
+            if others := [seed for _, seeds in parts for seed in seeds if seed not in having]:
+                raise StudyError(
+                    f"{self.source}: {first}: is {value!r} for some runs of a cell of which another panel shows "
                     f"seed {others[0]}, too; let both have the same seeds, or {PANEL_FIX}"
                 )
+        return {name: value for part, _ in parts for name, value in part.settings.items()}
 
-    def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar]) -> Cell:
-        """Full settings of the cell in which the axes have the values `chosen`.
+    def check_values(self, axes: Mapping[str, Collection[Scalar]]) -> None:
+        """Refuse rules that name a value which no cell has, of axes whose values the cells decide.
+
+        Raises:
+            StudyError: a value is not on its axis.
+        """
+        for section, axis, values in self._unchecked:
+            self._check_on_axis(section, axis, values, axes[axis])
+
+    def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar], own: Mapping[str, Any]) -> Cell:
+        """Full settings of the cell in which the axes have the values `chosen`, and whose parts have settings `own`.
 
         Raises:
             StudyError: settings that do not go together.
@@ -149,8 +204,7 @@ class Resolver:
         cell = {"model": model, "dataset": dataset, **chosen}
         layers = [self.study.settings]
         layers += [rule.set for rule in self.study.overrides if matches(rule.when, cell)]
-        layers += [panel.set for panel in self.shown_in(cell).values()]
-        layers += [chosen]
+        layers += [own, chosen]
         assigned: dict[Place, Any] = {}
         for name, value in (item for layer in layers for item in layer.items()):
             place = self._place(name, model, dataset)
@@ -158,26 +212,32 @@ class Resolver:
                 assigned[place] = value
         return Cell(
             self._validate(self._models[model], f"settings of model {model}", "model", assigned),
-            self._validate(DATASETS[dataset], f"settings of dataset {dataset}", "dataset", assigned),
+            self._validate(self._datasets[dataset], f"settings of dataset {dataset}", "dataset", assigned),
             self._validate(TrainingSettings, "training", "training", assigned),
         )
 
-    def default(self, axis: str, model: str, dataset: str, chosen: Mapping[str, Scalar]) -> Scalar | None:
+    def default(
+        self, axis: str, model: str, dataset: str, chosen: Mapping[str, Scalar], own: Mapping[str, Any]
+    ) -> Scalar | None:
         """The value that the setting of `axis` would have in the cell `chosen` if it were no axis.
 
         None where there is no such cell: the setting has no default, or one that does not go with the others.
         """
-        others = tuple((name, value) for name, value in chosen.items() if name != axis)
-        return self._default(axis, model, dataset, others)
+        others = {name: value for name, value in chosen.items() if name != axis}
+        key = (axis, model, dataset, repr(others), repr(own))
+        if key not in self._defaults:
+            try:
+                settings = self.resolve(model, dataset, others, own)
+                self._defaults[key] = self._places[model, dataset][axis][0].value(settings)
+            except StudyError:
+                self._defaults[key] = None
+        return self._defaults[key]
 
-    def _find_default(self, axis: str, model: str, dataset: str, others: tuple[tuple[str, Scalar], ...]) -> Any:
-        try:
-            cell = self.resolve(model, dataset, dict(others))
-        except StudyError:
-            return None
-        place = self._places[model, dataset][axis][0]
-        value = getattr(_follow(cell._asdict(), place.block), place.field)
-        return place.reader.dump_python(value, mode="json")
+    def _settings_of(self, part: Part, cell: Mapping[str, Scalar]) -> dict[Place, tuple[str, Any]]:
+        """Those settings of a part that this cell has, by place, with the name that the part gives them."""
+        model, dataset = str(cell["model"]), str(cell["dataset"])
+        places = {setting: self._place(setting, model, dataset) for setting in part.settings}
+        return {place: (name, part.settings[name]) for name, place in places.items() if place is not None}
 
     def _place(self, name: str, model: str, dataset: str) -> Place | None:
         """Where a setting is, or None where this model and dataset do not have it."""
@@ -198,105 +258,148 @@ class Resolver:
                 self._validated[key] = schema.model_validate(tree[root])
         return self._validated[key]
 
-    def _axis(self, axis: str, values: list[Scalar]) -> list[Scalar]:
+    def _axis(self, section: str, axis: str, values: list[Scalar], pairs: Collection[Pair]) -> list[Scalar]:
         """The values of an axis as its setting reads them, none of them twice."""
         if axis == "seed":
             wrong = [seed for seed in values if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
             if wrong:
-                raise StudyError(f"{self.source}: axes.seed: {wrong[0]!r} is not a whole number from 0 on")
+                raise StudyError(f"{self.source}: {section}.seed: {wrong[0]!r} is not a whole number from 0 on")
         if axis in NAMES:
             raise StudyError(
-                f"{self.source}: axes.{axis}: a quantity or dimension of the traces has this name; write where the "
-                f"setting is, such as model.{axis}"
+                f"{self.source}: {section}.{axis}: a quantity or dimension of the traces has this name; write where "
+                f"the setting is, such as model.{axis}"
             )
-        read = values if axis in IDENTITY_AXES else [self._read("axes", axis, value) for value in values]
+        read = values if axis in IDENTITY_AXES else [self._read(section, axis, value, pairs) for value in values]
         doubles = list(dict.fromkeys(str(value) for value in read if read.count(value) > 1))
         if doubles:
-            raise StudyError(f"{self.source}: axes.{axis}: {', '.join(doubles)} stands twice; keep one")
+            raise StudyError(f"{self.source}: {section}.{axis}: {', '.join(doubles)} stands twice; keep one")
         return read
 
-    def _read(self, section: str, name: str, value: Any) -> Any:
-        """A value as the setting of this name reads it."""
-        place = next((place for pair in self._places if (place := self._place(name, *pair)) is not None), None)
+    def _read(self, section: str, name: str, value: Any, pairs: Collection[Pair] | None = None) -> Any:
+        """A value as the setting of this name reads it, among the settings of `pairs`, by default of all."""
+        pairs = self._places if pairs is None else pairs
+        place = next((place for pair in pairs if (place := self._place(name, *pair)) is not None), None)
         if place is None:
-            known = {other for names in self._places.values() for other in names if ("." in other) == ("." in name)}
-            hint = nearest(name, known)
+            names = (other for pair in pairs for other in self._places[pair])
+            hint = nearest(name, {other for other in names if ("." in other) == ("." in name)})
             raise StudyError(
                 f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
             )
         with explained(f"{self.source}: {section}.{name}", value):
             return place.reader.dump_python(place.reader.validate_python(value), mode="json")
 
-    def _panel(self, axes: Mapping[str, list[Scalar]], section: str, panel: Panel) -> Panel:
+    def _block(self, section: str, block: Block, exclude: Sequence[Rule]) -> Block:
+        """A block with its values as their settings read them."""
+        pairs = _pairs({**self._axes, **block.values})
+        left = [pair for pair in pairs if not any(matches(rule, _as_cell(pair)) for rule in exclude)]
+        pairs = left or pairs
+        if identity := [axis for axis in IDENTITY_AXES if axis in block.vary]:
+            raise StudyError(
+                f"{self.source}: {section}.vary.{identity[0]}: only settings can be varied; write it beside `vary`, "
+                "with all its values"
+            )
+        values = {axis: self._axis(section, axis, on_axis, pairs) for axis, on_axis in block.values.items()}
+        vary = {axis: self._axis(f"{section}.vary", axis, on_axis, pairs) for axis, on_axis in block.vary.items()}
+        together = {name: self._read(f"{section}.with", name, v, pairs) for name, v in block.together.items()}
+        keys = {name: name for name in values if name not in IDENTITY_AXES} | {f"vary.{name}": name for name in vary}
+        for key, axis in keys.items():
+            self._check_all_have(f"{section}.{key}", axis, pairs)
+        for pair in pairs:
+            taken: dict[Place, str] = {}
+            for key, name in {**keys, **{f"with.{name}": name for name in together}}.items():
+                place = self._place(name, *pair)
+                if place is not None and taken.setdefault(place, key) != key:
+                    raise StudyError(
+                        f"{self.source}: {section}.{key}: stands in this block as {taken[place]}, too; keep one"
+                    )
+        return block.model_copy(update={**values, "vary": vary, "together": together})
+
+    def _check_all_have(self, where: str, axis: str, pairs: Sequence[Pair]) -> None:
+        """Refuse an axis of a block that only some of its models or datasets have a setting for."""
+        having = [pair for pair in pairs if self._place(axis, *pair) is not None]
+        for position, kind in enumerate(("model", "dataset")):
+            names = dict.fromkeys(pair[position] for pair in having)
+            if lacking := [pair[position] for pair in pairs if pair[position] not in names]:
+                raise StudyError(
+                    f"{self.source}: {where}: {kind} {lacking[0]} has no such setting; let the block have only those "
+                    f"that do: {', '.join(names)}"
+                )
+
+    def _panel(self, section: str, panel: Panel) -> Panel:
         """A panel whose cells have values on every axis, and whose settings are as they are read."""
         settings = {name: self._read(f"{section}.set", name, value) for name, value in panel.set.items()}
-        for name, axis, pair in product(settings, set(axes) - {*IDENTITY_AXES}, self._places):
-            place = self._place(name, *pair)
-            if place is not None and place == self._place(axis, *pair):
-                raise StudyError(f"{self.source}: {section}.set.{name}: is an axis; name its value in `cells`")
-        first = {axis: values if axis == "seed" else values[:1] for axis, values in axes.items()}
-        cells = {**first, **self._rule(axes, f"{section}.cells", panel.cells)}
-        cells["seed"] = _listed(cells["seed"])[: panel.runs]
+        self._check_no_axis(f"{section}.set", settings, "name its value in `cells`")
+        first = {axis: values if axis == "seed" else values[:1] for axis, values in self._axes.items()}
+        cells = {**first, **self._rule(f"{section}.cells", panel.cells)}
+        cells["seed"] = listed(cells["seed"])[: panel.runs]
         return panel.model_copy(update={"cells": cells, "set": settings})
 
-    def _check_axes_differ(self, axes: Iterable[str]) -> None:
+    def _check_no_axis(self, section: str, settings: Iterable[str], fix: str) -> None:
+        """Refuse settings of a part that are an axis of the study."""
+        for name, axis, pair in product(settings, self._named.keys() - {*IDENTITY_AXES}, self._places):
+            place = self._place(name, *pair)
+            if place is not None and place == self._place(axis, *pair):
+                raise StudyError(f"{self.source}: {section}.{name}: is an axis; {fix}")
+
+    def _check_axes_differ(self, grids: Sequence[Block]) -> None:
         for pair in self._places:
             taken: dict[Place, str] = {}
-            for axis in axes:
+            for axis in self._named:
                 place = None if axis in IDENTITY_AXES else self._place(axis, *pair)
                 if place is not None and taken.setdefault(place, axis) != axis:
-                    raise StudyError(f"{self.source}: axes: {taken[place]!r} and {axis!r} are one setting; keep one")
+                    naming = [f"grids.{i}" for i, block in enumerate(grids) if axis in {**block.values, **block.vary}]
+                    section = "axes" if axis in self._axes else naming[0]
+                    raise StudyError(
+                        f"{self.source}: {section}: {taken[place]!r} and {axis!r} are one setting; keep one name"
+                    )
 
-    def _rule(
-        self, axes: Mapping[str, list[Scalar]], section: str, rule: Mapping[str, Scalar | list[Scalar]]
-    ) -> dict[str, Scalar | list[Scalar]]:
+    def _rule(self, section: str, rule: Mapping[str, Scalar | list[Scalar]]) -> dict[str, Scalar | list[Scalar]]:
         """A rule with lists of values as the axes have them."""
         read: dict[str, Scalar | list[Scalar]] = {}
         for axis, wanted in rule.items():
-            if axis not in axes:
-                raise StudyError(f"{self.source}: {section}: {axis!r} is no axis; {nearest(axis, axes)}")
+            if axis not in self._named:
+                raise StudyError(f"{self.source}: {section}: {axis!r} is no axis; {nearest(axis, self._named)}")
             if axis == "seed" and section.startswith("overrides"):
                 raise StudyError(
                     f"{self.source}: {section}.seed: settings cannot depend on the seed, runs of a pack share them; "
                     "choose by another axis"
                 )
-            values = [v if axis in IDENTITY_AXES else self._read(section, axis, v) for v in _listed(wanted)]
-            absent = [value for value in values if value not in axes[axis]]
-            if absent:
-                hint = nearest(str(absent[0]), map(str, axes[axis]))
-                raise StudyError(f"{self.source}: {section}.{axis}: {absent[0]!r} is not on the axis; {hint}")
+            values = [v if axis in IDENTITY_AXES else self._read(section, axis, v) for v in listed(wanted)]
+            if axis in self._axes or axis in IDENTITY_AXES:
+                self._check_on_axis(section, axis, values, self._named[axis])
+            else:
+                # Blocks that do not name it have its default, of which nothing is known yet
+                self._unchecked.append((section, axis, values))
             read[axis] = values
         return read
 
-
-def matches(rule: Mapping[str, Scalar | list[Scalar]], cell: Mapping[str, Scalar]) -> bool:
-    """Whether a cell has, for each axis in `rule`, the value or one of the values given there.
-
-    Example:
-        >>> matches({"model": ["vae1", "vae2"], "latent_dim": 2}, {"model": "vae1", "latent_dim": 2})
-        True
-    """
-    return all(axis in cell and cell[axis] in _listed(wanted) for axis, wanted in rule.items())
+    def _check_on_axis(self, section: str, axis: str, values: list[Scalar], known: Collection[Scalar]) -> None:
+        absent = [value for value in values if value not in known]
+        if absent:
+            hint = nearest(str(absent[0]), map(str, known))
+            raise StudyError(f"{self.source}: {section}.{axis}: {absent[0]!r} is not on the axis; {hint}")
 
 
-def compatible(rule: Mapping[str, Scalar | list[Scalar]], cell: Mapping[str, Scalar]) -> bool:
-    """Whether a cell that has values on some of the axes may be one that `rule` names.
+def _pairs_of(study: Study) -> Iterable[Pair]:
+    """The pairs of model and dataset that a study may have cells of."""
+    products = [{**study.axes, **block.values} for block in study.grids]
+    if study.panels or not products:
+        products.append(study.named)
+    return dict.fromkeys(pair for values in products for pair in _pairs(values))
 
-    Example:
-        >>> compatible({"model": ["vae1"], "latent_dim": 2}, {"model": "vae1"})
-        True
-    """
-    return all(cell[axis] in _listed(wanted) for axis, wanted in rule.items() if axis in cell)
+
+def _pairs(values: Mapping[str, list[Scalar]]) -> list[Pair]:
+    return list(product(map(str, values["model"]), map(str, values["dataset"])))
+
+
+def _as_cell(pair: Pair) -> dict[str, Scalar]:
+    return dict(zip(("model", "dataset"), pair, strict=True))
 
 
 def _follow(tree: Any, way: Iterable[Any]) -> Any:
     for part in way:
         tree = getattr(tree, part) if isinstance(tree, BaseModel) else tree[part]
     return tree
-
-
-def _listed(wanted: Scalar | list[Scalar]) -> list[Scalar]:
-    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def _places(model: type[Settings], dataset: type[Settings], phases: int) -> dict[str, list[Place]]:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 import yaml
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from yaml.composer import ComposerError
 
-from entropy_sums.data.catalogue import DATASETS
-from entropy_sums.models.catalogue import MODELS
 from entropy_sums.settings import Settings
-from entropy_sums.study import pictures, plugins
+from entropy_sums.study import pictures
+from entropy_sums.study.catalogue import BUILT_IN, Catalogue
 from entropy_sums.study.errors import StudyError, explained, nearest
+from entropy_sums.study.plugins import Library
 from entropy_sums.training.settings import TrainingSettings
 
 Scalar = bool | int | float | str
@@ -32,12 +35,12 @@ Rule = Annotated[dict[str, Scalar | list[Scalar]], Field(min_length=1)]
 
 
 class Count(Settings):
-    """Whole numbers one after the other."""
+    """Consecutive whole numbers."""
 
     count: Annotated[int, Field(ge=1, strict=True)]
-    """How many."""
+    """Number of values."""
     start: Annotated[int, Field(ge=0, strict=True)] = 0
-    """The first one."""
+    """The first value."""
 
 
 def _values(axis: Any) -> Any:
@@ -54,21 +57,37 @@ def _values(axis: Any) -> Any:
     return axis if numbers is None else list(range(numbers.start, numbers.start + numbers.count))
 
 
+def _one_or_more(values: Any) -> Any:
+    """Write a single value as a list of one."""
+    return _values(values) if isinstance(values, Mapping | list) else [values]
+
+
 Values = Annotated[list[Scalar], Field(min_length=1)]
 Axis = Annotated[Values, BeforeValidator(_values, json_schema_input_type=Values | Count)]
+Choice = Annotated[Values, BeforeValidator(_one_or_more, json_schema_input_type=Scalar | Values | Count)]
 
 
-def _load(paths: Any, info: Any) -> dict[str, str]:
-    """Make the models of plugins known; `info` is a ValidationInfo, with the folder of the study file as context."""
-    if isinstance(paths, Mapping):  # as a study that was read has it
-        paths = list(paths)
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise ValueError(f"plugins are a list of Python files, such as [my_models.py] (got {paths!r})")
-    folder = info.context or Path()
-    return dict(zip(paths, plugins.load([folder / path for path in paths]), strict=True))
+def _digests(names: Any, info: Any) -> Any:
+    """The plugins that the catalogue has, which `info`, a ValidationInfo, carries as context, as name → digest."""
+    if isinstance(names, Mapping) and info.context is None:  # as a study that was read has it
+        return names
+    if not _are_plugins(names):
+        raise ValueError(f"plugins are a list of Python files, such as [my_models.py] (got {names!r})")
+    catalogue = _catalogue(info)
+    if names and not set(names) <= catalogue.plugins.keys():
+        raise ValueError("are loaded with a study file only; read it with entropy_sums.study.schema.read")
+    return {name: catalogue.plugins[name] for name in names}
 
 
-Plugins = Annotated[dict[str, str], BeforeValidator(_load, json_schema_input_type=list[str])]
+def _are_plugins(names: Any) -> TypeGuard[list[str]]:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _catalogue(info: Any) -> Catalogue:
+    return BUILT_IN if info.context is None else info.context
+
+
+Plugins = Annotated[dict[str, str], BeforeValidator(_digests, json_schema_input_type=list[str])]
 
 
 class Override(Settings):
@@ -80,7 +99,42 @@ class Override(Settings):
     """Setting → value; where the setting is also an axis, it is the default of that axis."""
 
 
-PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+class Block(Settings):
+    """One of the products that make up a study. Its own keys are axes, each with a value or a list of values."""
+
+    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+    __pydantic_extra__: dict[str, Choice]
+
+    vary: Annotated[dict[str, Choice], Field(min_length=1)] = Field(default={})
+    """Axis → value or values, one axis at a time: all other axes stay as they are in the rest of the block."""
+    together: Annotated[dict[str, Any], Field(min_length=1)] = Field(default={}, alias="with")
+    """Setting → value, for the cells of this block; unlike a key of the block it makes no dimension."""
+
+    @property
+    def values(self) -> dict[str, list[Scalar]]:
+        """Axis → values, as its own keys name them.
+
+        Example:
+            >>> Block.model_validate({"model": "vae1", "seed": {"count": 2}, "with": {"steps": 10}}).values
+            {'model': ['vae1'], 'seed': [0, 1]}
+        """
+        return self.__pydantic_extra__
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_something(cls, content: Any) -> Any:
+        if content == {}:
+            raise ValueError("is empty; name a model or a setting in it, or take it out")
+        for key, value in content.items() if isinstance(content, Mapping) else ():
+            if key not in ("vary", "with") and isinstance(value, Mapping) and not value.keys() & Count.model_fields:
+                raise ValueError(f"{key!r} is no key with settings in it; {nearest(str(key), ['vary', 'with'])}")
+        return content
+
+
+LONGEST_PART = 100
+"""Characters of a name: file systems take 255 bytes, and two names and a suffix are put together."""
+
+PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=LONGEST_PART)]
 """A name that files are called by."""
 
 
@@ -97,18 +151,13 @@ class Panel(Settings):
     """Limits of the axis in nats, as published; by default those of the late curves."""
     epochs: PositiveFloat | None = None
     """How many epochs are shown; by default all."""
-    rows: list[Literal["error", "deviation"]] = Field(default=["error"])
+    rows: Annotated[list[Literal["error", "deviation"]], Field(min_length=1)] = Field(default=["error"])
     """What is drawn below the curves: `error` is the absolute gap in percent of the final ELBO, `deviation` has its
     sign, as mean and standard deviation over runs."""
     percent: PositiveFloat = 4.0
     """Limit of the axes in percent."""
     smooth: NonNegativeFloat = 0.0
     """Epochs over which deviations are averaged."""
-
-
-def with_curves(panels: Mapping[str, Mapping[str, Panel]]) -> list[str]:
-    """Names of the published figures that have curves in their panels."""
-    return [figure for figure, named in panels.items() if any(panel.rows for panel in named.values())]
 
 
 class PackSettings(Settings):
@@ -124,9 +173,13 @@ class Study(Settings):
     study: PathPart
     """Name of the study, and of its folder under `results`."""
     plugins: Plugins = Field(default={})
-    """Python files with models of your own, as seen from the folder of the study file; read as file → digest."""
+    """Models, datasets, figures and tables of your own: Python files, as seen from the folder of the study file, or the
+    names of installed plugins; read as name → digest."""
     axes: dict[str, Axis]
     """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
+    grids: Annotated[list[Block], Field(min_length=1)] = Field(default=[])
+    """Blocks of cells, each a product of `axes` and of axes of its own, which replace those of the same name; where
+    there are blocks, the study has their cells and no others."""
     settings: dict[str, Any] = Field(default={})
     """Setting → value, for all runs; unlike an axis it makes no dimension. For an axis it is the default."""
     overrides: list[Override] = Field(default=[])
@@ -134,7 +187,8 @@ class Study(Settings):
     exclude: list[Rule] = Field(default=[])
     """Cells to leave out, each as axis → value or list of values."""
     panels: dict[PathPart, Annotated[dict[PathPart, Panel], Field(min_length=1)]] = Field(default={})
-    """Figure → panel → its cells; where there are panels, the study has their cells and no others."""
+    """Figure → panel → its cells; where there are panels, the study has their cells and those of `grids`, and no
+    others."""
     note: str | None = None
     """What every figure says of this study, such as that it is smaller than the published one."""
     training: TrainingSettings = TrainingSettings()
@@ -152,36 +206,69 @@ class Study(Settings):
     """Folder of all results."""
     data_dir: Path = Path("data")
     """Folder of the user's and of downloaded data files."""
+    fit: Literal["error", "skip"] = Field(default="error", exclude=True)
+    """What becomes of cells whose model, data and training do not fit together: an `error` names them before anything
+    runs, `skip` leaves them out, with a line for each reason."""
     skip_missing: bool = False
     """Whether datasets whose files are not at hand are left out, with a line that says so; nothing is downloaded for
     them. Otherwise a file that is not there is an error."""
 
-    @field_validator("axes")
-    @classmethod
-    def _complete(cls, axes: dict[str, list[Scalar]], info: Any) -> dict[str, list[Scalar]]:
-        if "plugins" not in info.data:
-            return axes  # which models there are is not known, and that is said already
-        for name, known in {"model": MODELS, "dataset": DATASETS}.items():
-            if name not in axes:
-                raise ValueError(f"the axis {name!r} is missing; add for example {name}: [{next(iter(known))}]")
-            for value in axes[name]:
-                if value not in known:
-                    raise ValueError(f"{name}: {value!r} is unknown; {nearest(str(value), known)}")
-        if "seed" not in axes:
-            raise ValueError("the axis 'seed' is missing; add for example seed: {count: 8}")
-        return axes
+    _carried: Catalogue = PrivateAttr(default_factory=lambda: BUILT_IN)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the study may name, its plugins included."""
+        return self._carried
+
+    @model_validator(mode="after")
+    def _with_catalogue(self, info: Any) -> Study:
+        self._carried = _catalogue(info)
+        return self
+
+    @model_validator(mode="after")
+    def _complete(self):
+        blocks = {f"grids.{i}": block.values for i, block in enumerate(self.grids)}
+        for where, values in {"axes: ": self.axes, **{f"{key}.": values for key, values in blocks.items()}}.items():
+            for axis, known in {"model": self.catalogue.models, "dataset": self.catalogue.datasets}.items():
+                for value in values.get(axis, []):
+                    if value not in known:
+                        raise ValueError(f"{where}{axis}: {value!r} is unknown; {nearest(str(value), known)}")
+        for axis, example in EXAMPLES.items():
+            if axis in self.axes:
+                continue
+            if self.panels or not blocks:
+                raise ValueError(f"axes: the axis {axis!r} is missing; add for example {example}")
+            for key, values in blocks.items():
+                if axis not in values:
+                    raise ValueError(
+                        f"{key}: the axis {axis!r} is missing, here and in axes; add for example {example}"
+                    )
+        return self
 
     @field_validator("figures")
     @classmethod
     def _known_figures(cls, named: list[str], info: Any) -> list[str]:
-        if not {"axes", "panels"} <= info.data.keys():
+        if not {"axes", "grids", "panels"} <= info.data.keys():
             return named  # what there are pictures of is not known, and what is wrong with it is said already
-        parts = pictures.parts(info.data["axes"]["dataset"], with_curves(info.data["panels"]))
-        known = [*pictures.FIGURES, *pictures.names(list(pictures.FIGURES), parts)]
+        datasets = _named(info.data["axes"], info.data["grids"]).get("dataset", [])
+        parts, figures = pictures.parts(datasets, info.data["panels"]), _catalogue(info).figures
+        known = [*figures, *pictures.names(list(figures), parts, figures)]
         for figure in named:
             if figure not in known:
                 raise ValueError(f"{figure!r} is unknown; {nearest(figure, known)}")
         return named
+
+    @property
+    def named(self) -> dict[str, list[Scalar]]:
+        """Axis → all values that are written for it, those of `axes` before those of `grids`.
+
+        Example:
+            >>> axes = {"model": ["vae1"], "dataset": ["pca"], "beta": [1.0], "seed": [0]}
+            >>> grids = [{"vary": {"beta": 2.0, "dropout": 0.1}}, {"model": "vae2"}]
+            >>> Study(study="a", axes=axes, grids=grids).named
+            {'model': ['vae1', 'vae2'], 'dataset': ['pca'], 'beta': [1.0, 2.0], 'seed': [0], 'dropout': [0.1]}
+        """
+        return _named(self.axes, self.grids)
 
     @property
     def tables(self) -> list[str]:
@@ -192,20 +279,22 @@ class Study(Settings):
             >>> Study(study="a", axes=axes, training={"evaluation": {"subset_sizes": [10, 100]}}).tables
             ['final', 'subsets']
         """
-        in_segments = any("segment" in DATASETS[str(name)].model_fields for name in self.axes["dataset"])
+        kinds = [self.catalogue.datasets[str(name)] for name in self.named["dataset"]]
+        in_segments = any("segment" in kind.model_fields for kind in kinds)
         asked = {
             "final": True,
             "subsets": self._asks("subset_sizes"),
             "model_selection": self._asks("batches") and in_segments,
         }
-        return [name for name, wanted in asked.items() if wanted]
+        return [*(name for name, wanted in asked.items() if wanted), *self.catalogue.tables]
 
     def _asks(self, name: str) -> bool:
         """Whether some of the runs may have this setting of evaluation on."""
         panels = [panel for named in self.panels.values() for panel in named.values()]
-        given = [self.settings, *(rule.set for rule in self.overrides), *(panel.set for panel in panels)]
+        given = [self.settings, *(rule.set for rule in self.overrides), *(block.together for block in self.grids)]
+        given += [panel.set for panel in panels]
         values = [value for settings in given for key, value in settings.items() if key.split(".")[-1] == name]
-        values += [value for axis, on_axis in self.axes.items() if axis.split(".")[-1] == name for value in on_axis]
+        values += [value for axis, on_axis in self.named.items() if axis.split(".")[-1] == name for value in on_axis]
         return any([getattr(self.training.evaluation, name), *values])
 
     @property
@@ -217,6 +306,22 @@ class Study(Settings):
     def folder(self) -> Path:
         """Where everything of this study lies."""
         return self.results / self.name
+
+
+EXAMPLES = {
+    "model": f"model: [{next(iter(BUILT_IN.models))}]",
+    "dataset": f"dataset: [{next(iter(BUILT_IN.datasets))}]",
+    "seed": "seed: {count: 8}",
+}
+"""Axis that every cell needs → how to write one."""
+
+
+def _named(axes: Mapping[str, list[Scalar]], grids: Sequence[Block]) -> dict[str, list[Scalar]]:
+    values = [axes, *(named for block in grids for named in (block.values, block.vary))]
+    named: dict[str, dict[Scalar, None]] = {axis: {} for axis in ("model", "dataset") if axis not in axes}
+    for axis, on_axis in (item for each in values for item in each.items()):
+        named.setdefault(axis, {}).update(dict.fromkeys(on_axis))
+    return {axis: list(on_axis) for axis, on_axis in named.items() if on_axis}
 
 
 class _Loader(yaml.SafeLoader):
@@ -248,19 +353,26 @@ def read(path: Path, size: str | None = None) -> Study:
     """
     content = _parse(path)
     sizes = content.pop("sizes", None) or {}
-    with explained(str(path), {**content, "sizes": sizes}, Study):
-        Study.model_validate({**content, "sizes": sizes}, context=path.parent)
-    studies = {None: content}
+    library = Library(path.parent)
+
+    def validated(where: str, content: Mapping[str, Any]) -> Study:
+        named = content.get("plugins", [])
+        try:
+            catalogue = BUILT_IN.with_plugins(library.load(named) if _are_plugins(named) else {})
+        except StudyError as error:
+            raise StudyError(f"{where}: plugins: {error}") from error
+        with explained(where, content, Study):
+            return Study.model_validate(content, context=catalogue)
+
+    validated(str(path), {**content, "sizes": sizes})
+    studies = {None: validated(str(path), content)}
     for name, different in sizes.items():
-        studies[name] = {**_merged(content, different), "size": name}
-        with explained(f"{path}: sizes.{name}", studies[name], Study):
-            Study.model_validate(studies[name], context=path.parent)
+        studies[name] = validated(f"{path}: sizes.{name}", {**_merged(content, different), "size": name})
     chosen = size or content.get("size")
     if chosen not in studies:
         known = nearest(str(chosen), sizes) if sizes else "the file has no sizes"
         raise StudyError(f"{path}: size: {chosen!r} is unknown; {known}")
-    # Once more, and last: the plugins that were read last are those that stay known
-    return Study.model_validate(studies[chosen], context=path.parent)
+    return studies[chosen]
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
 from entropy_sums.files import atomic
+from entropy_sums.study.tables import Table
 from entropy_sums.tables.final import final_table
 from entropy_sums.tables.selection import selection_table
 from entropy_sums.tables.subsets import subsets_table
@@ -20,6 +21,11 @@ TABLES: dict[str, Callable[[xr.DataTree], pd.DataFrame]] = {
     "model_selection": selection_table,
 }
 """Name of every table of a study → what makes it; `Study.tables` says which a study has."""
+
+
+def makers(further: Mapping[str, Table]) -> dict[str, Callable[[xr.DataTree], pd.DataFrame]]:
+    """What makes each table, by name: those of this package, then those of plugins."""
+    return {**TABLES, **{name: table.code() for name, table in further.items()}}
 
 
 def write(frame: pd.DataFrame, path: Path | str) -> None:

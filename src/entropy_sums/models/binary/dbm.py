@@ -25,11 +25,11 @@ from torch import Tensor, nn
 
 from entropy_sums import estimators
 from entropy_sums.distributions import Bernoulli
+from entropy_sums.distributions.family import repeated
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.binary.rbm import ENTRIES_AT_ONCE, RBM
 from entropy_sums.models.binary.units import BernoulliVisible
 from entropy_sums.models.blueprint import Blueprint
-from entropy_sums.models.model import repeated
 
 ENUMERABLE_BETWEEN = 8
 """Most hidden units of even layers over all states of which the likelihood sums, for every point: 256 states."""
@@ -45,6 +45,8 @@ class Couplings(nn.Module):
     Args:
         sizes: units of every layer, from the data up.
     """
+
+    whole = ("bias",)
 
     def __init__(self, blueprint: Blueprint, sizes: list[int]) -> None:
         super().__init__()
@@ -81,9 +83,6 @@ class DBM(RBM):
 
     While it is pretrained, from below, each layer and the next one are a machine that learns by CD-1 from the means of
     the lower layer. A layer that has two neighbours counts the one that is there twice, for the other one.
-
-    Raises:
-        ValueError: the exact gradient is asked for and no side is small enough.
 
     Example:
         >>> from entropy_sums.models import MODELS, build

@@ -69,9 +69,6 @@ class RBM(Model):
         visible: what kind the visible units are.
         hidden: weights and biases of the hidden ones, a module.
 
-    Raises:
-        ValueError: the exact gradient is asked for and no layer is small enough.
-
     Example:
         >>> from entropy_sums.models import MODELS, build
         >>> machine = build([MODELS["rbm"](latent_dim=3)], 5, [torch.Generator().manual_seed(0)])
@@ -103,12 +100,6 @@ class RBM(Model):
             self.register_buffer(name, torch.stack(starts).round())
         self.register_buffer("betas", ladder(settings.levels))
         self._known: tuple[list[Tensor], Partition] | None = None
-        if settings.gradient == "exact" and self._small is None:
-            raise ValueError(
-                f"gradient: exact goes through all states of a layer, of at most {ENUMERABLE} units; here latent_dim "
-                f"is {settings.latent_dim}, and layers have {layers[0]} and {layers[1]} units: set gradient: pcd or a "
-                "smaller latent_dim"
-            )
 
     def up(self, v: Tensor) -> Tensor:
         """Log odds of the hidden units, `(replica, N, H)`."""

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from entropy_sums import estimators
 from entropy_sums.bound import Bound, Factor, total
 from entropy_sums.distributions import Bernoulli, cross_entropy
+from entropy_sums.distributions.family import repeated
 from entropy_sums.layers import Trunk, constant
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.binary.settings import ENUMERABLE_LATENTS
 from entropy_sums.models.blueprint import Blueprint
 from entropy_sums.models.components import NaturalParameter
-from entropy_sums.models.model import Model, repeated
+from entropy_sums.models.model import Model
 
 ENTRIES_AT_ONCE = 2**22
 """Log-probabilities of states given points that the likelihood holds at once."""
@@ -79,6 +80,7 @@ class IndependentPrior(Prior):
     """A product of Bernoulli distributions, the only layer: there is nothing above."""
 
     factor = "prior"
+    whole = ("bias",)
 
     def __init__(self, bias: nn.Parameter, latent_dim: int) -> None:
         super().__init__()

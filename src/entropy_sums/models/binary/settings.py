@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from entropy_sums.models.base import Activation, ModelSettings
+from entropy_sums.models.base import Ability, Activation, ModelSettings
 from entropy_sums.settings import Packed
 
 ENUMERABLE_LATENTS = 12
@@ -21,7 +21,6 @@ class BeliefNetworkSettings(ModelSettings):
     """What all belief networks have in common: layers of `latent_dim` binary latents, Bernoulli observation."""
 
     support = "binary"
-
     depth: PositiveInt = 1
     """Number of layers of latents."""
     encoder_width: PositiveInt = 50
@@ -48,6 +47,10 @@ class BeliefNetworkSettings(ModelSettings):
                 f"layers × latent_dim is {latents}; lower one of them, or choose estimator: disarm"
             )
         return self
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return frozenset({Ability.BOUND if self.estimator == "enumeration" else Ability.WEIGHTS})
 
     @property
     def directed(self) -> int:
@@ -85,6 +88,9 @@ class SBNSettings(BeliefNetworkSettings):
 class BoltzmannSettings(ModelSettings):
     """What all restricted Boltzmann machines have in common: how their likelihood is followed."""
 
+    countable: ClassVar[bool] = True
+    """Whether visible units have finitely many states."""
+
     gradient: Literal["exact", "cd", "pcd", "parallel_tempering"] = "pcd"
     """Of the log-likelihood: `exact` over all states of a layer of at most 16 units, or estimated with samples from
     chains of `gibbs_steps`: `cd` begins them at the data, `pcd` goes on with persistent ones, `parallel_tempering` with
@@ -99,6 +105,22 @@ class BoltzmannSettings(ModelSettings):
     """Temperatures of annealed importance sampling, which traces need where no layer is small enough to enumerate."""
     centred: bool = True
     """Whether visible and hidden units are taken relative to their means, which makes the gradient better behaved."""
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return frozenset({Ability.ANNEALING})
+
+    def dimension_misfit(self, observed_dim: int) -> str | None:
+        """The exact gradient needs a small layer."""
+        sides = self._sides(observed_dim)
+        smallest = min(sides) if self.countable else sides[1]
+        if self.gradient != "exact" or smallest <= ENUMERABLE_UNITS:
+            return None
+        return (
+            f"gradient: exact goes through all states of a layer, of at most {ENUMERABLE_UNITS} units; here latent_dim "
+            f"is {self.latent_dim}, and layers have {sides[0]} and {sides[1]} units: set gradient: pcd or a smaller "
+            "latent_dim"
+        )
 
     @property
     def ascends_elbo(self) -> bool:
@@ -132,6 +154,7 @@ class GaussianRBMSettings(BoltzmannSettings):
     """Restricted Boltzmann machine with normal visible units of learned variances."""
 
     implementation = "entropy_sums.models.binary.rbm:gaussian_rbm"
+    countable = False
 
 
 class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
@@ -167,6 +190,11 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
         return self
 
     @property
+    def abilities(self) -> frozenset[Ability]:
+        """What is enumerated needs no annealing."""
+        return super().abilities | ({Ability.ANNEALING} if self.estimator != "enumeration" else set())
+
+    @property
     def directed(self) -> int:
         return self.depth - 1
 
@@ -197,6 +225,10 @@ class DBMSettings(BoltzmannSettings):
     pretraining_steps: NonNegativeInt = 0
     """Steps at the start of training that each layer and the next one have to themselves, from the lowest ones up,
     as machines that learn by CD-1. 0 does without."""
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return super().abilities | {Ability.WEIGHTS}
 
     @property
     def pretraining(self) -> int:

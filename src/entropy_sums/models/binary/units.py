@@ -26,6 +26,7 @@ class Hidden(Protocol):
 class BernoulliVisible(nn.Module):
     r"""Units of 0 and 1: $a(v) = b^\top v$; given the hidden ones their logits are the input $b + W(h - \lambda)$."""
 
+    whole = ("bias",)
     countable = True
     middle = 0.5
 
@@ -55,6 +56,7 @@ class BernoulliVisible(nn.Module):
 class NormalVisible(nn.Module):
     r"""Normal units: given the hidden ones their means are the input $b + W(h - \lambda)$, their variances learned."""
 
+    whole = ("bias",)
     countable = False
     middle = 0.0
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from entropy_sums.models.base import Activation, ModelSettings, VarianceHead
+from entropy_sums.models.base import Ability, Activation, ModelSettings, VarianceHead
 from entropy_sums.settings import Packed
 
 
@@ -21,12 +21,15 @@ class FactorAnalysisSettings(ModelSettings):
     initial_std: Packed[PositiveFloat] = 1.0
     """Standard deviations of the noise at the start."""
 
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return frozenset({Ability.BOUND, Ability.MAXIMISE})
+
 
 class SparseCodingSettings(ModelSettings):
     """Laplace prior with learned scales, linear decoder with columns of norm one, one learned variance."""
 
     implementation = "entropy_sums.models.linear.sparse_coding:sparse_coding"
-
     prior: Literal["learned", "fixed"] = "learned"
     """Scales of the latents: with `fixed`, the negative control, the gap of the prior does not close."""
     prior_scale: Packed[PositiveFloat] = 1.0
@@ -65,6 +68,22 @@ class SparseCodingSettings(ModelSettings):
                 "averaging out"
             )
         return self
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        directed = {Ability.LANDSCAPE, Ability.PRIOR_WEIGHT, Ability.WEIGHTS}
+        own = {Ability.DICTIONARY, Ability.INFORMED}
+        return frozenset(directed | own | ({Ability.BOUND} if self.objective == "elbo" else set()))
+
+    def truth_misfit(self, true_weights: tuple[int, int] | None) -> str | None:
+        if self.dictionary == "learned" or (true_weights and true_weights[1] == self.latent_dim):
+            return None
+        found = f"those of these data have {true_weights[1]}" if true_weights else "these data have none"
+        return (
+            f"dictionary: true needs data with true weights, one column for each latent; {found}, and latent_dim is "
+            f"{self.latent_dim}: set latent_dim to their number, choose sparse_bars or sparse_sources, or write "
+            "dictionary: learned"
+        )
 
     def weights(self, observed_dim: int) -> int:
         encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]

@@ -68,7 +68,7 @@ class SparseCoding(DirectedModel):
         log_scale = per_replica(blueprint.packed("prior_scale")).log().repeat(1, 1, s.latent_dim)
         self.log_scale = nn.Parameter(log_scale, requires_grad=s.prior == "learned")
         self.log_std = nn.Parameter(per_replica(blueprint.packed("initial_std")).log())
-        self.kind, self.known = s.objective, s.dictionary == "true"
+        self.settings, self.kind, self.known = s, s.objective, s.dictionary == "true"
         self.averaging = constant(blueprint.packed("averaging"))
         self.weight.requires_grad_(not self.known)
 
@@ -76,15 +76,11 @@ class SparseCoding(DirectedModel):
         """Hold W at the true `weights` (D, H), their columns divided by their norms, where the settings say so."""
         if not self.known:
             return
-        found, wanted = truth.get("weights", np.empty((0, 0))), self.weight.shape[:0:-1]
-        if found.shape != tuple(wanted):
-            raise ValueError(
-                f"dictionary: true wants data with true weights of shape {tuple(wanted)}, those of these data have "
-                f"{found.shape}; set latent_dim to their number, choose sparse_bars or sparse_sources, or write "
-                "dictionary: learned"
-            )
+        found = truth.get("weights")
+        if reason := self.settings.truth_misfit(None if found is None else found.shape):
+            raise ValueError(reason)
         with torch.no_grad():
-            self.weight.copy_(torch.as_tensor(found.T))
+            self.weight.copy_(torch.as_tensor(truth["weights"].T))
         self.constrain()
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
-from entropy_sums.models.base import ModelSettings
+from entropy_sums.models.base import Ability, ModelSettings
 from entropy_sums.settings import Packed
 
 
@@ -15,6 +15,10 @@ class MixtureSettings(ModelSettings):
 
     latent_dim: Annotated[int, Field(ge=2)] = 2
     """Number K of components."""
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return frozenset({Ability.MAXIMISE})
 
     def weights(self, observed_dim: int) -> int:
         return observed_dim * self.latent_dim

@@ -27,13 +27,9 @@ from entropy_sums.models.vae.vae import VAE
 
 
 def conv_vae(blueprint: Blueprint) -> VAE:
-    r"""Prior $N(0, I)$, decoder $N(\mu(z), \sigma^2 I)$ with one learned variance, both networks convolutional.
-
-    Raises:
-        ValueError: the data are no square images whose side can be halved so often.
-    """
+    r"""Prior $N(0, I)$, decoder $N(\mu(z), \sigma^2 I)$ with one learned variance, both networks convolutional."""
     s = blueprint.shared
-    side = image_side(blueprint.observed_dim, s.channels, s.depth)
+    side = math.isqrt(blueprint.observed_dim // s.channels)
     maps = [s.channels, *s.maps]
     smallest = side >> s.depth
     features = maps[-1] * smallest**2
@@ -46,28 +42,6 @@ def conv_vae(blueprint: Blueprint) -> VAE:
     return VAE(blueprint, encoder, StandardNormal(s.latent_dim), decoder)
 
 
-def image_side(observed_dim: int, channels: int, depth: int) -> int:
-    """Pixels of a side of square images.
-
-    Raises:
-        ValueError: the data are no such images, or their side cannot be halved `depth` times.
-
-    Example:
-        >>> image_side(64 * 64 * 3, channels=3, depth=5)
-        64
-        >>> image_side(64 * 64 * 3, channels=1, depth=5)
-        Traceback (most recent call last):
-        ValueError: conv_vae: 12288 dimensions are no square images of channels: 1 with a side that depth: 5 halves ...
-    """
-    side = math.isqrt(observed_dim // channels)
-    if side**2 * channels != observed_dim or side % 2**depth:
-        raise ValueError(
-            f"conv_vae: {observed_dim} dimensions are no square images of channels: {channels} with a side that depth: "
-            f"{depth} halves without rest; set channels to the colours of a pixel, lower depth, or choose another model"
-        )
-    return side
-
-
 class _Convolution(nn.Module):
     """Weights `(replica, …, kernel, kernel)`, uniform like those of `Linear`, and one bias for each map that goes out.
 
@@ -76,6 +50,8 @@ class _Convolution(nn.Module):
         outputs: maps that go out.
         inputs: numbers that one number that goes out depends on.
     """
+
+    whole = ("bias",)
 
     def __init__(self, blueprint: Blueprint, shape: tuple[int, int], outputs: int, inputs: int) -> None:
         super().__init__()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from entropy_sums.models.base import Activation, ModelSettings, Rate, VarianceHead
+from entropy_sums.models.base import Ability, Activation, ModelSettings, Rate, VarianceHead
 from entropy_sums.settings import Packed
 
 
@@ -20,6 +21,10 @@ class VAESettings(ModelSettings):
     """With another β than 1: whether the entropy sum is weighted as the elbo is; unweighted, the gap does not close."""
     free_bits: NonNegativeFloat = 0.0
     """Nats that each latent may carry for free: its KL, a mean over the batch, counts as no less in the elbo."""
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return frozenset({Ability.BOUND, Ability.LANDSCAPE, Ability.PRIOR_WEIGHT, Ability.WEIGHTS})
 
 
 class LinearVAESettings(VAESettings):
@@ -53,6 +58,11 @@ class NetworkSettings(VAESettings):
     """Rate at which hidden units of encoder and decoder are dropped in training; traces are recorded without."""
     variance_head: VarianceHead = "log_variance"
     """How variance outputs and free parameters become standard deviations."""
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """With `dropout` every call of the objective drops other units."""
+        return super().abilities - ({Ability.LANDSCAPE} if self.dropout else set())
 
     @property
     def ascends_elbo(self) -> bool:
@@ -145,6 +155,23 @@ class ConvVAESettings(VAESettings):
             [8, 16, 32]
         """
         return [self.width * 2**layer for layer in range(self.depth)]
+
+    def dimension_misfit(self, observed_dim: int) -> str | None:
+        """Only square images whose side can be halved `depth` times have such networks.
+
+        Example:
+            >>> ConvVAESettings(channels=3, depth=5).dimension_misfit(64 * 64 * 3)
+            >>> ConvVAESettings(channels=1, depth=5).dimension_misfit(64 * 64 * 3)
+            'axes.model: 12288 dimensions are no square images of channels: 1 with a side that depth: 5 halves ...'
+        """
+        side = math.isqrt(observed_dim // self.channels)
+        if side**2 * self.channels == observed_dim and side % 2**self.depth == 0:
+            return None
+        return (
+            f"axes.model: {observed_dim} dimensions are no square images of channels: {self.channels} with a side that "
+            f"depth: {self.depth} halves without rest; set channels to the colours of a pixel, lower depth, or choose "
+            "another model"
+        )
 
     def weights(self, observed_dim: int) -> int:
         """A weight of a convolution multiplies once for every pixel of the smaller image."""

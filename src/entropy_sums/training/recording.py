@@ -1,4 +1,4 @@
-"""What is recorded of the replicas of a pack."""
+"""What was recorded of a pack so far, before it becomes a trace file."""
 
 from __future__ import annotations
 
@@ -6,33 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from entropy_sums.models import ModelSettings
 from entropy_sums.training.evaluation import Record
-from entropy_sums.training.settings import TrainingSettings
-
-
-@dataclass(frozen=True)
-class Replica:
-    """What one replica of a pack is trained with."""
-
-    seed: int
-    model: ModelSettings
-    training: TrainingSettings
-
-
-class Interrupted(KeyboardInterrupt):
-    """Training was asked to stop, as by Ctrl-C; the checkpoint holds all that is needed to go on."""
 
 
 @dataclass
-class Trace:
-    """What was recorded.
+class Recording:
+    """What was recorded of the replicas of a pack.
 
     Attributes:
         steps: at which steps.
         records: a record for each, arrays with a leading replica axis.
-        at_end: what does not depend on the step, `(replica, …)`: estimates of the log-likelihood and from subsets,
-            latents and dictionary at the end, the bound of every minibatch.
+        at_end: what does not depend on the step, `(replica, …)`.
         diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
         wall_time: seconds of training until each step.
     """

@@ -7,6 +7,8 @@ $$\frac1N \sum_n \mathbb E \Bigl[\log \frac1K \sum_{k=1}^K \frac{p(x_n, z_k)}{q(
 is the ELBO at K = 1, grows with K, and is never more than the log-likelihood. Of a model with a partition function
 annealing gives two estimates: forward AIS finds log Z too small and the log-likelihood too large on average, reverse
 AIS the other way round (`entropy_sums.ais`). Where the posterior is approximate, both are of the ELBO, and named so.
+
+Each estimate has limits of an interval of 95 % for its Monte Carlo error; the data are taken as given.
 """
 
 from __future__ import annotations
@@ -21,40 +23,61 @@ from entropy_sums.ais import TWO_SIDED, Estimate
 from entropy_sums.models.abilities import Annealed, Weighted
 from entropy_sums.models.model import Model
 from entropy_sums.training.evaluation import Evaluation, Record
-from entropy_sums.training.randomness import Stream, generator
-from entropy_sums.training.settings import EvaluationSettings
+from entropy_sums.training.randomness import Purpose, generator
+from entropy_sums.training.recorders.base import Recorder, Subject
 
 
-def estimates(model: Model, evaluations: Mapping[str, Evaluation], step: int, settings: EvaluationSettings) -> Record:
-    """What the settings ask for and the model offers, by name, `(replica,)`.
+class ImportanceWeighted(Recorder):
+    """The importance-weighted bound with its limits, `(replica,)` each.
 
-    Each quantity has the limits `…_low` and `…_high` of an interval of 95 % for its Monte Carlo error; the data are
-    taken as given. A model that goes through all its latents has an exact likelihood in place of the weighted bound.
-
-    Args:
-        evaluations: prefix of the names → what has the data.
-        step: at which the model is; the posterior samples that annealing needs are those of the record there.
+    A model that goes through all its latents has an exact likelihood in place of it.
     """
-    found: dict[str, Estimate] = {}
-    with torch.no_grad():
-        if settings.importance_samples and isinstance(model, Weighted) and model.sample_dim:
-            for prefix, evaluation in evaluations.items():
+
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        model = subject.model
+        return subject.settings.importance_samples > 0 and isinstance(model, Weighted) and model.sample_dim > 0
+
+    def at_end(self, step: int) -> Record:
+        found = {}
+        with torch.no_grad():
+            for prefix, evaluation in self.subject.evaluations.items():
                 weights = [
-                    log_mean_weights(model, evaluation, settings.importance_samples, number)
+                    log_mean_weights(self.model, evaluation, self.subject.settings.importance_samples, number)
                     for number in range(evaluation.samples)
                 ]
-                bound = _less(_mean(torch.stack(weights)), _partition_error(model, evaluation, step))
+                bound = _less(_mean(torch.stack(weights)), _partition_error(self.model, evaluation, step))
                 found[f"{prefix}importance_weighted_bound"] = bound
-        if settings.annealing_temperatures and isinstance(model, Annealed):
-            noise = evaluations[""].data.new_empty(model.replicas, 1, model.noise_dim)
-            _fill(noise, [generator(seed, Stream.LIKELIHOOD, device=noise.device) for seed in evaluations[""].seeds])
-            bracket = model.bracket(noise, settings.annealing_temperatures)
+        return _with_limits(found)
+
+
+class Annealing(Recorder):
+    """The log-likelihood by forward and by reverse annealing with their limits, `(replica,)` each."""
+
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return subject.settings.annealing_temperatures > 0 and isinstance(subject.model, Annealed)
+
+    def at_end(self, step: int) -> Record:
+        model, evaluations, found = self.model, self.subject.evaluations, {}
+        assert isinstance(model, Annealed)
+        seeds, data = evaluations[""].seeds, evaluations[""].data
+        with torch.no_grad():
+            noise = data.new_empty(self.model.replicas, 1, self.model.noise_dim)
+            _fill(noise, [generator(seed, Purpose.LIKELIHOOD, device=noise.device) for seed in seeds])
+            bracket = model.bracket(noise, self.subject.settings.annealing_temperatures)
             of = "" if model.exact_posterior else "elbo_"
             for prefix, evaluation in evaluations.items():
+                # The posterior samples are those of the record at this step
                 samples = [_unnormalised(model, evaluation, step, number) for number in range(evaluation.samples)]
                 unnormalised = _mean(torch.stack(samples))
                 for way, log_z in zip(("forward", "reverse"), bracket, strict=True):
                     found[f"{prefix}{of}{way}_ais"] = _less(unnormalised, log_z)
+        return _with_limits(found)
+
+
+def _with_limits(found: Mapping[str, Estimate]) -> Record:
+    """Each estimate with the limits `…_low` and `…_high` of an interval of 95 % for its Monte Carlo error."""
     limits = {"": "value", "_low": "lower", "_high": "upper"}
     return {
         f"{name}{suffix}": getattr(estimate, limit).cpu().numpy()
@@ -72,7 +95,7 @@ def log_mean_weights(model: Model, evaluation: Evaluation, samples: int, number:
     assert isinstance(model, Weighted)
     data, chunks = evaluation.data, evaluation.chunks(model.replicas)
     posteriors = [model.posterior(data[chunk]) for chunk in chunks]
-    position = Stream.LIKELIHOOD, evaluation.stream, number
+    position = Purpose.LIKELIHOOD, evaluation.purpose, number
     generators = [generator(seed, *position, device=data.device) for seed in evaluation.seeds]
     total = torch.full((model.replicas, len(data)), -math.inf, dtype=torch.float64, device=data.device)
     most = max(1, evaluation.at_once(model.replicas) // len(data))

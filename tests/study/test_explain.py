@@ -5,8 +5,8 @@ import pytest
 from entropy_sums import cli
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.catalogue import MODELS
-from entropy_sums.study.catalogue import TRAINING, describe, overview
 from entropy_sums.study.errors import StudyError
+from entropy_sums.study.explain import TRAINING, describe, overview
 
 KNOWN = {**MODELS, **DATASETS, **TRAINING}
 
