@@ -14,7 +14,7 @@ import torch
 from entropy_sums.data.dataset import Dataset, true_log_likelihoods
 from entropy_sums.models import build
 from entropy_sums.models.abilities import abilities
-from entropy_sums.quantities import TRUTH
+from entropy_sums.quantities import PREFIXES, TRUTH
 from entropy_sums.study import fitting
 from entropy_sums.study.grid import Job
 from entropy_sums.traces.write import Header, to_dataset, write
@@ -80,7 +80,8 @@ def train(
     check(job, dataset)
     # Before training, so that nothing that may fail comes after it
     kind = type(job.runs[0].dataset_settings)
-    known = {TRUTH[part]: np.full(len(replicas), nats) for part, nats in true_log_likelihoods(kind, dataset).items()}
+    truths = true_log_likelihoods(kind, dataset).items()
+    known = {f"{PREFIXES[part]}{TRUTH.name}": np.full(len(replicas), nats) for part, nats in truths}
     pack = Pack(replicas, *points, place, identity, checkpoint, checkpoint_seconds, dataset.truth)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())

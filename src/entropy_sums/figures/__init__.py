@@ -31,7 +31,7 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
         ...     sorted(path.name for path in Path(folder).iterdir())
         ['gap.pdf', 'gap.png', 'gap.svg', 'gap.txt']
     """
-    from entropy_sums.analysis import cells
+    from entropy_sums.analysis import cells, names
     from entropy_sums.figures.save import save
 
     kind, part = split(name, known)
@@ -42,4 +42,5 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
     # Once: figures select cell after cell, each of which would be read from the file again
     tree = tree.load()
     draw, caption = figure.code()
-    save(draw(tree), path, caption(tree), cells.note(tree))
+    with names.known(tree):
+        save(draw(tree), path, caption(tree), cells.note(tree))

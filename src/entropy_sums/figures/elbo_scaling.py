@@ -74,7 +74,7 @@ def caption(tree: xr.DataTree) -> str:
         'ELBO, entropy sum and log-likelihood at the end of tra'
     """
     (dataset,) = cells.datasets(tree)
-    estimated = any(name in panel.values for panel in panels(tree) for name in ESTIMATES)
+    estimated = any(each.name in panel.values for panel in panels(tree) for each in ESTIMATES)
     return captions.compose(
         tree,
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
@@ -99,9 +99,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
 
 
 def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
-    values = {
-        name: runs[name] if name in ESTIMATES else statistics.final(runs, name) for name in MARKERS if name in runs
-    }
+    values = {name: statistics.final(runs, name) for name in MARKERS if name in runs}
     return {name: value for name, value in values.items() if value.notnull().any()}
 
 

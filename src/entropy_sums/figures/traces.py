@@ -13,13 +13,13 @@ from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, layout, style
+from entropy_sums.quantities import SHOWN
+
+WITHOUT = "heldout_log_likelihood"
+"""Has no curve here: that of the training set is shown, beside the ELBO that it bounds."""
 
 LINES: dict[str, Any] = {
-    "elbo": "-",
-    "heldout_elbo": "--",
-    "entropy_sum": "-",
-    "log_likelihood": ":",
-    "true_log_likelihood": "--",
+    quantity.name: quantity.shown.line for quantity in SHOWN if quantity.shown.line and quantity.name != WITHOUT
 }
 """Quantity → line style, in the order of drawing."""
 

@@ -70,9 +70,9 @@ def _lines(ax: Axes, ds: xr.Dataset) -> None:
     if not subsets.recorded(ds):
         style.say(ax, "no estimates\nfrom subsets")
         return
-    spread = subsets.spread(ds)
+    deviations = subsets.standard_deviation(subsets.estimates(ds))
     # What does not vary has no place on a logarithmic axis
-    bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in spread.items()}
+    bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in deviations.items()}
     if still := [names.readable(str(name)) for name, band in bands.items() if not band.sizes["subset"]]:
         style.say(ax, f"{', '.join(still)}:\nno variation", x=0.04, y=0.05, ha="left", va="bottom")
     for name, band in bands.items():

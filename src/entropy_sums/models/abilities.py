@@ -49,7 +49,7 @@ class Weighted(Protocol):
 
     @property
     def sample_dim(self) -> int:
-        """Standard normal numbers that a posterior sample wants; 0 where all latents are gone through."""
+        """Standard normal numbers that a posterior sample wants."""
         ...
 
     def log_weights(
@@ -138,7 +138,7 @@ def _drops_units(model: nn.Module) -> bool:
 IMPLEMENTED: dict[Ability, Callable[[nn.Module], bool]] = {
     Ability.MAXIMISE: lambda model: isinstance(model, Maximising),
     Ability.LANDSCAPE: lambda model: isinstance(model, WithLandscape) and not _drops_units(model),
-    Ability.WEIGHTS: lambda model: isinstance(model, Weighted) and model.sample_dim > 0,
+    Ability.WEIGHTS: lambda model: isinstance(model, Weighted),
     Ability.ANNEALING: lambda model: isinstance(model, Annealed),
     Ability.DICTIONARY: lambda model: isinstance(model, WithDictionary),
     Ability.INFORMED: lambda model: isinstance(model, Informed),

@@ -133,8 +133,8 @@ class DirectedModel(Model):
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
 
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__(latent_dim, noise_dim=latent_dim)
+    def __init__(self, latent_dim: int, noise_dim: int | None = None) -> None:
+        super().__init__(latent_dim, latent_dim if noise_dim is None else noise_dim)
 
     @property
     def sample_dim(self) -> int:

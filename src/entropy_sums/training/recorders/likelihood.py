@@ -36,7 +36,7 @@ class ImportanceWeighted(Recorder):
     @classmethod
     def applies(cls, subject: Subject) -> bool:
         model = subject.model
-        return subject.settings.importance_samples > 0 and isinstance(model, Weighted) and model.sample_dim > 0
+        return subject.settings.importance_samples > 0 and isinstance(model, Weighted)
 
     def at_end(self, step: int) -> Record:
         found = {}

@@ -101,7 +101,7 @@ def test_the_likelihood_sums_to_one_over_all_data(depth):
 def test_the_likelihood_of_many_points_is_computed_in_parts(monkeypatch):
     model, x = made(depth=2), data(7)
     whole = model.log_likelihood(x)
-    monkeypatch.setattr("entropy_sums.models.binary.sbn.ENTRIES_AT_ONCE", 24)
+    monkeypatch.setattr("entropy_sums.models.binary.network.ENTRIES_AT_ONCE", 24)
     torch.testing.assert_close(model.log_likelihood(x), whole, rtol=1e-14, atol=1e-14)
 
 

@@ -7,10 +7,8 @@ from torch.autograd import gradcheck, gradgradcheck
 from entropy_sums.distributions import Normal
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.model import DirectedModel
-from entropy_sums.models.vae.averages import NormalOnFeatures, center_and_covariance
+from entropy_sums.models.vae.averages import NormalOfFeatures, NormalOnFeatures, center_and_covariance
 from entropy_sums.models.vae.gaussian import LinearVAE
-from entropy_sums.models.vae.vae import VAE
 
 
 def test_center_and_covariance_by_hand(float64):
@@ -75,7 +73,7 @@ def points_and_noise(*leading):
 def test_bounds_from_averages_are_those_of_all_samples(float64, monkeypatch, name, settings, leading):
     model, (x, noise) = made(name, **settings), points_and_noise(*leading)
     found = elbo_and_gradients(model, x, noise)
-    monkeypatch.setattr(VAE, "observation_factor", DirectedModel.observation_factor)
+    monkeypatch.setattr(NormalOfFeatures, "mean_log_prob", Normal.mean_log_prob)
     torch.testing.assert_close(found, elbo_and_gradients(model, x, noise), rtol=1e-11, atol=1e-11)
 
 
@@ -88,7 +86,7 @@ def test_dropped_units_are_those_of_all_samples(float64, monkeypatch):
             return elbo_and_gradients(model, x, noise)
 
     found = results()
-    monkeypatch.setattr(VAE, "observation_factor", DirectedModel.observation_factor)
+    monkeypatch.setattr(NormalOfFeatures, "mean_log_prob", Normal.mean_log_prob)
     torch.testing.assert_close(found, results(), rtol=1e-11, atol=1e-11)
 
 
@@ -108,6 +106,8 @@ def test_decoders_with_many_features_or_a_nonlinear_mean_see_all_samples(setting
 
 
 class Shifted(LinearVAE):
+    """The mean of what averages its samples, moved."""
+
     def observation(self, z):
         return Normal(super().observation(z).mean + 5, torch.zeros(1, 1, 1))
 
@@ -118,6 +118,20 @@ def test_an_observation_of_ones_own_is_not_passed_by(float64, monkeypatch):
     assert isinstance(model, Shifted)
     one = [model.bound(x, part).elbo for part in noise.split(POINTS, dim=1)]
     torch.testing.assert_close(model.bound(x, noise).elbo, torch.stack(one).mean(0))
+
+
+class Surprised(LinearVAE):
+    """An entropy that depends on the mean of every sample."""
+
+    def observation_entropy(self, observation, x):
+        return -observation.log_prob(x)
+
+
+def test_an_entropy_of_ones_own_sees_all_samples(float64, monkeypatch):
+    monkeypatch.setattr("entropy_sums.models.vae.gaussian.LinearVAE", Surprised)
+    model, (x, noise) = made("linear_vae"), points_and_noise()
+    observation = model.bound(x, noise).factors["observation"]
+    torch.testing.assert_close(observation.entropy, observation.cross_entropy)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 16])

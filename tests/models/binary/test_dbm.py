@@ -15,7 +15,7 @@ from entropy_sums.distributions import Bernoulli
 from entropy_sums.estimators import all_states, log_probs
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.binary import dbm as module
-from entropy_sums.models.binary import rbm as sides
+from entropy_sums.models.binary import machine as sides
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.training.pack import Interrupted, Pack
 from entropy_sums.training.replica import Replica

@@ -11,26 +11,22 @@ from scipy import stats
 from scipy.special import digamma, logsumexp, softmax, xlogy
 from sklearn.mixture import GaussianMixture
 
+from catalogue import supported
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.abilities import Maximising
 from entropy_sums.models.mixtures.mixture import _concentration
+from entropy_sums.models.mixtures.settings import MixtureSettings
 
 pytestmark = pytest.mark.usefixtures("float64")
 
 REPLICAS, POINTS, DIM, COMPONENTS = 2, 13, 3, 4
 SEEDS = st.integers(0, 10_000)
 
-SUPPORTS = {
-    "poisson_mixture": lambda x: np.floor(2 * np.abs(x)),
-    "bernoulli_mixture": lambda x: (x > 0).astype(float),
-    "exponential_mixture": np.abs,
-    "gamma_mixture": lambda x: np.abs(x) + 0.1,
-}
-"""Which data a model is for, made from any."""
+MIXTURES = [name for name, settings in MODELS.items() if issubclass(settings, MixtureSettings)]
 
 KINDS = [
     *(("gaussian_mixture", {"covariance": c}) for c in ("scalar", "diagonal", "full")),
-    *((name, {}) for name in SUPPORTS),
+    *((name, {}) for name in MIXTURES if name != "gaussian_mixture"),
 ]
 
 
@@ -47,7 +43,7 @@ def made(name, seed=0, replicas=REPLICAS, components=COMPONENTS, dim=DIM, **sett
 
 def points(name, seed=0, count=POINTS, dim=DIM):
     x = np.random.default_rng(seed).normal(0.3, 1, (count, dim))
-    return torch.as_tensor(SUPPORTS.get(name, lambda x: x)(x))
+    return torch.as_tensor(supported(name, x))
 
 
 NOISE = torch.empty(REPLICAS, POINTS, 0)
@@ -241,7 +237,7 @@ def test_em_never_decreases_the_elbo(x, seed, kind):
     name, settings = kind
     # Half of the points lie at random: rows that are alike make covariances singular
     spread = np.random.default_rng(seed).normal(size=(9, 2))
-    x = torch.as_tensor(SUPPORTS.get(name, lambda x: x)(np.concatenate([x, spread])))
+    x = torch.as_tensor(supported(name, np.concatenate([x, spread])))
     model = made(name, seed, components=2, dim=2, **settings)
     before = model.log_likelihood(x)
     for _ in range(4):
@@ -341,7 +337,7 @@ def test_single_precision_far_from_the_origin():
 
 
 def test_mixtures_have_a_step_of_em():
-    assert all(isinstance(made(name), Maximising) for name in ("gaussian_mixture", *SUPPORTS))
+    assert all(isinstance(made(name), Maximising) for name in MIXTURES)
     vae = build([MODELS["vae1"]()], DIM, [torch.Generator()])
     assert not isinstance(vae, Maximising)
 

@@ -32,7 +32,7 @@ from belief_networks import (
 from entropy_sums.certificates.certificate import certify
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.abilities import Annealed
-from entropy_sums.models.binary import rbm as machines
+from entropy_sums.models.binary import machine as machines
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack
@@ -263,7 +263,7 @@ def test_offsets_that_move_leave_the_gradient_of_the_directed_layers_as_it_is(gr
     model, x = made(replicas=1, depth=2, gradient=gradient, chains=9, **LINEAR), data()
     noise = noises(model, POINTS)
     same = made(replicas=1, depth=2, gradient=gradient, chains=9, **LINEAR)
-    z = same._sample(x, noise).climb.states[-1]
+    z = same.sample(x, noise).climb.states[-1]
     apart = mean_gradients(same.prior.machine, torch.ones(1), same.prior.machine.objective(z, noise))
     elbo = mean_gradients(model, torch.ones(1), model.bound(x, noise).elbo)
     trained = mean_gradients(model, torch.ones(1), model.objective(x, noise))
@@ -331,7 +331,7 @@ def test_layers_are_pretrained_one_after_the_other():
     expected = [["encoders.0", "decoders.0"], ["encoders.1", "decoders.1"], ["prior.machine"]]
     for step in range(6):
         noise = noises(model, 2 * POINTS, seed=step)
-        sample = model._sample(x, noise)
+        sample = model.sample(x, noise)
         below = [sample.x, *sample.climb.states][step // 2]
         alone = made(depth=3, pretraining_steps=2, **LINEAR)
         alone.load_state_dict(model.state_dict())

@@ -17,8 +17,8 @@ from entropy_sums.ais import anneal, forward, reverse, schedule
 from entropy_sums.certificates.certificate import certify
 from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
-from entropy_sums.models.binary import partition, rbm
-from entropy_sums.models.binary import rbm as module
+from entropy_sums.models.binary import machine as module
+from entropy_sums.models.binary import partition
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Interrupted, Pack
@@ -182,12 +182,12 @@ def test_offsets_leave_the_distribution_as_it_is(float64, name):
         machine._follow(x)
     assert ((machine.visible_offset - offsets).abs().max() > 1e-3).all()
     close(machine.log_likelihood(x), before)
-    centre, rate = x.mean(0), rbm.OFFSET_RATE
+    centre, rate = x.mean(0), module.OFFSET_RATE
     close(machine.visible_offset, centre + (1 - rate) ** 5 * (offsets - centre))
 
 
 def test_only_training_moves_offsets_and_chains(float64):
-    for gradient in rbm.GRADIENTS:
+    for gradient in module.GRADIENTS:
         machine, x = made(gradient=gradient, centred=True)
         buffers = [machine.get_buffer(name) for name in machine.evolving]
         before = [tensor.clone() for tensor in buffers]
@@ -494,7 +494,7 @@ def test_a_machine_that_is_annealed_trains_resumes_and_is_certified(tmp_path, mo
 
 
 @pytest.mark.parametrize("rate", [1e4, 1e30])
-@pytest.mark.parametrize("gradient", rbm.GRADIENTS)
+@pytest.mark.parametrize("gradient", module.GRADIENTS)
 def test_no_wild_replica_ends_its_pack(gradient, rate):
     settings = MODELS["gaussian_rbm"](gradient=gradient, latent_dim=3, chains=9)
     phases = tuple(phase.model_copy(update={"learning_rate": rate}) for phase in TRAINING.phases)
@@ -505,7 +505,7 @@ def test_no_wild_replica_ends_its_pack(gradient, rate):
     np.testing.assert_allclose(trace.arrays()["elbo"][:, 0], alone.arrays()["elbo"][:, 0], rtol=2e-4, atol=2e-4)
 
 
-@pytest.mark.parametrize("gradient", rbm.GRADIENTS)
+@pytest.mark.parametrize("gradient", module.GRADIENTS)
 @pytest.mark.parametrize("name", ["rbm", "dbm"])
 def test_alone_is_as_in_a_pack(name, gradient):
     packed, alone = pack(name, gradient, count=3).run().arrays(), pack(name, gradient, count=1).run().arrays()
@@ -516,7 +516,7 @@ def test_alone_is_as_in_a_pack(name, gradient):
 
 
 def test_training_climbs_and_the_likelihood_is_the_elbo():
-    for gradient in rbm.GRADIENTS:
+    for gradient in module.GRADIENTS:
         arrays = pack("rbm", gradient).run().arrays()
         assert (arrays["elbo"][-1] > arrays["elbo"][0] + 0.1).all()
         np.testing.assert_allclose(arrays["elbo"], arrays["log_likelihood"], atol=1e-5)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalogue import accepted, dim_of, supported
 from entropy_sums.layers import log_std
 from entropy_sums.models import MODELS, build
 
@@ -15,8 +16,6 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 SMALL = {"encoder_width": 6, "encoder_depth": 2, "decoder_width": 5, "decoder_depth": 2, "width": 2, "depth": 2}
 REPLICAS, POINTS, DIM, LATENTS = 3, 17, 4, 2
-DIMS = {"conv_vae": 16}
-"""Data dimensions of models that are not for any number of them."""
 
 
 @dataclass
@@ -45,9 +44,6 @@ class Case:
         return total
 
 
-SUPPORTS = {"bernoulli_vae": lambda x: (x > 0).to(x.dtype), "poisson_vae": lambda x: (2 * x).abs().floor()}
-"""Which data a model is for, made from any."""
-
 NETWORKS = ["vae1", "vae2", "vae3", "conv_vae", "bernoulli_vae", "poisson_vae"]
 PROVEN = ["linear_vae", *NETWORKS]
 
@@ -55,10 +51,9 @@ PROVEN = ["linear_vae", *NETWORKS]
 def case(name, seed=0, **settings):
     """A model with well spread random parameters, random data and noise; a tuple is a setting of each replica."""
     source = torch.Generator().manual_seed(seed)
-    accepted = MODELS[name].model_fields
-    chosen = {k: v for k, v in {**SMALL, "latent_dim": LATENTS, **settings}.items() if k in accepted}
+    chosen = accepted(name, **{**SMALL, "latent_dim": LATENTS, **settings})
     each = [{k: v[r] if isinstance(v, tuple) else v for k, v in chosen.items()} for r in range(REPLICAS)]
-    dim = DIMS.get(name, DIM)
+    dim = dim_of(name, DIM)
     model = build([MODELS[name](**own) for own in each], dim, [source] * REPLICAS)
     with torch.no_grad():
         for part in (model.encoder, model.latent_prior, model.decoder):
@@ -67,7 +62,7 @@ def case(name, seed=0, **settings):
         model.constrain()
     x = torch.randn(POINTS, dim, generator=source)
     noise = torch.randn(REPLICAS, POINTS, LATENTS, generator=source)
-    return Case(model, SUPPORTS.get(name, lambda x: x)(x), noise)
+    return Case(model, supported(name, x), noise)
 
 
 def shift(by):
