@@ -1,11 +1,11 @@
-# make study: the default study, from nothing to figures.  make test: everything checked.
-# make study STUDY=config/studies/conditions.yaml SIZE=full: another one, in a size that its file has.
+# make study: install and run the default study.  make test: check everything.
+# make study STUDY=config/studies/conditions.yaml SIZE=full: another study, in one of the sizes of its file.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= config/config.yaml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# One thread per process: jobs and tests run side by side.
+# One thread per process, because jobs and tests run side by side.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
@@ -14,7 +14,7 @@ export MKL_NUM_THREADS := 1
 study: $(VENV)/installed
 	snakemake --configfile $(STUDY) $(if $(SIZE),--config size=$(SIZE))
 
-# The tests with a cluster by themselves: daemons have deadlines, and whoever waits for a job holds up a worker.
+# Cluster tests run separately: daemons have deadlines, and a test that waits for a job blocks a worker.
 test: lint
 	pytest -n auto --ignore=tests/slurm
 	pytest tests/slurm
@@ -36,7 +36,7 @@ slurm-up:
 slurm-down:
 	tests/slurm/down.sh
 
-# torch first and by itself: a plain pip install of something that needs it may fetch a build with gigabytes of CUDA.
+# torch comes first: as a dependency of another package, pip may fetch a build with gigabytes of CUDA.
 $(VENV)/installed: requirements.lock pyproject.toml src/entropy_sums/mkl.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.lock)"

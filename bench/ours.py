@@ -9,8 +9,8 @@ from entropy_sums.job import tune_process
 from entropy_sums.models.vae.settings import VAE1Settings
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 from networks import Network
 
 UNENDING = 10**9
@@ -29,7 +29,7 @@ def steps(network: Network, seed: int) -> Iterator[int]:
     training = TrainingSettings(phases=(PhaseSettings(steps=UNENDING, batch_size=network.batch),))
     seeds = range(seed * network.pack, (seed + 1) * network.pack)
     pack = Pack([Replica(s, model, training) for s in seeds], *network.points())
-    phase = Phase(pack, position=0, start=0)
+    phase = Phase(pack.data, pack.model, pack.replicas, position=0, start=0)
     for step in count():
-        phase.update(pack, step)
+        phase.update(step)
         yield network.pack

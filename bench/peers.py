@@ -28,8 +28,8 @@ from entropy_sums.models import MODELS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 
 RESULTS = Path(__file__).with_name("peers.md")
 POINTS, DIM, BATCH, PACK = 5000, 784, 100, 8
@@ -117,9 +117,9 @@ def _ours(peer: Peer, seed: int, precision: str) -> Iterator[float]:
     )
     points = peer.points().astype(precision)
     pack = Pack([Replica(PACK * seed + r, settings, training) for r in range(PACK)], points, points[:BATCH])
-    phase = Phase(pack, position=0, start=0)
+    phase = Phase(pack.data, pack.model, pack.replicas, position=0, start=0)
     for step in count():
-        phase.update(pack, step)
+        phase.update(step)
         yield PACK * peer.worth
 
 

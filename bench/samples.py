@@ -19,8 +19,8 @@ from entropy_sums.models.model import DirectedModel
 from entropy_sums.models.vae.vae import VAE
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 
 RESULTS = Path(__file__).with_name("samples.md")
 POINTS, BATCH = 4000, 2000
@@ -50,9 +50,9 @@ def averaged(figure: Figure, seed: int) -> Iterator[int]:
     training = TrainingSettings.model_validate({"phases": phases, "evaluation": {"certificate": False}})
     points = np.random.default_rng(0).normal(size=(POINTS, figure.dim)).astype("float32")
     pack = Pack([Replica(seed, MODELS[figure.model](latent_dim=2), training)], points, points[:BATCH])
-    phase = Phase(pack, position=0, start=0)
+    phase = Phase(pack.data, pack.model, pack.replicas, position=0, start=0)
     for step in count():
-        phase.update(pack, step)
+        phase.update(step)
         yield 1
 
 

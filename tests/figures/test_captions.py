@@ -1,8 +1,8 @@
 import json
 
 from entropy_sums.analysis import cells
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.figures import captions
+from example import example_tree
 
 
 def test_diverged_and_missing_runs_are_stated(study):
@@ -38,7 +38,7 @@ def test_training_that_differs_is_told_apart(study):
     changed["vae1"].attrs["training"] = json.dumps(training)
     text = captions.training(changed)
     assert text.startswith("Training: batch size 128")
-    assert text.endswith("Training of VAE-1 on PCA: batch size 64, else the same.")
+    assert text.endswith("Training of VAE-1 on PCA: batch size 64, otherwise the same.")
     assert captions.training(cells.narrow(changed, "digits")).startswith("Training: batch size 128")
 
 
@@ -48,7 +48,7 @@ def test_only_what_differs_is_told_of_a_model_that_is_trained_alike_everywhere(s
     for settings in training.values():
         settings["phases"][0]["steps"] = 5
     changed["vae1"].attrs["training"] = json.dumps(training)
-    assert captions.training(changed).endswith("Training of VAE-1: phase 1 (steps 5), else the same.")
+    assert captions.training(changed).endswith("Training of VAE-1: phase 1 (steps 5), otherwise the same.")
 
 
 def test_nothing_is_said_where_there_is_no_model(study):

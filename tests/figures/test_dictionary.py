@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import cells
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.figures import dictionary
+from example import example_tree
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 9))
 
@@ -54,5 +54,5 @@ def test_a_cell_without_sound_runs_says_so(coded):
 
 def test_caption_says_what_the_sign_is(coded):
     text = dictionary.caption(cells.narrow(coded, "pca"))
-    assert "sign of a latent means nothing" in text
+    assert "sign of a latent is arbitrary" in text
     assert "Panels: latent size (2, 4)." in text

@@ -46,4 +46,4 @@ def test_estimates_that_do_not_vary_have_no_place(single):
     ds["subset_entropy_sum"][:] = -1.0
     ax = variance_reduction.draw(type(single).from_dict({"/": single.to_dataset(), "vae1": ds})).axes[0]
     assert [line.get_xdata().size for line in ax.lines] == [3, 0, 3]
-    assert "entropy sum:\nno spread" in [text.get_text() for text in ax.texts]
+    assert "entropy sum:\nno variation" in [text.get_text() for text in ax.texts]

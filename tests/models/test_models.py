@@ -7,12 +7,11 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
+from catalogue import accepted, dim_of, supported
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.vae.settings import NetworkSettings
 
 DIM = 5
-DIMS = {"conv_vae": 16}
-"""Data dimensions of models that are not for any number of them."""
 
 
 def generators(count, start=0):
@@ -20,16 +19,12 @@ def generators(count, start=0):
 
 
 def made(name, count=3, **settings):
-    return build([MODELS[name](**settings)] * count, DIMS.get(name, DIM), generators(count))
-
-
-SUPPORTS = {"gamma_mixture": lambda x: x + 0.5}
-"""Which data a model is for, made from zeros and ones where these are not."""
+    return build([MODELS[name](**settings)] * count, dim_of(name, DIM), generators(count))
 
 
 def inputs(name, replicas=3, latents=2, points=7):
     source = torch.Generator().manual_seed(1)
-    x = SUPPORTS.get(name, lambda x: x)(torch.rand(points, DIMS.get(name, DIM), generator=source).round())
+    x = supported(name, torch.rand(points, dim_of(name, DIM), generator=source).round())
     return x, torch.randn(replicas, points, latents, generator=source)
 
 
@@ -51,7 +46,7 @@ def test_replicas_do_not_touch_each_other(name):
     bound = model.bound(x, noise)
     gradients = torch.autograd.grad(bound.elbo[1], [p for p in model.parameters() if p.requires_grad])
     assert all(g[[0, 2]].abs().max() == 0 for g in gradients)
-    alone = build([MODELS[name]()], DIMS.get(name, DIM), generators(1, start=1))
+    alone = build([MODELS[name]()], dim_of(name, DIM), generators(1, start=1))
     torch.testing.assert_close(alone.bound(x, noise[1:2]).elbo, bound.elbo[1:2], rtol=1e-5, atol=1e-5)
 
 
@@ -91,7 +86,7 @@ HIDDEN = {
 @pytest.mark.parametrize(("name", "field", "value"), [(n, f, v) for n, s in MODELS.items() for f, v in alternatives(s)])
 def test_every_setting_changes_the_objective(name, field, value):
     x, noise = inputs(name, latents=3)
-    needed = {k: v for k, v in HIDDEN.get(field, {}).items() if k in MODELS[name].model_fields}
+    needed = accepted(name, **HIDDEN.get(field, {}))
     before = made(name, **needed).bound(x, noise[..., :2]).elbo
     latents = 3 if field == "latent_dim" else 2
     after = made(name, **needed, **{field: value}).bound(x, noise[..., :latents]).elbo
@@ -174,7 +169,7 @@ def test_defaults_are_the_published_network():
 def test_bound_of_several_samples_is_the_mean_of_their_bounds(name, shape, float64):
     model = made(name)
     source = torch.Generator().manual_seed(6)
-    x = SUPPORTS.get(name, lambda x: x)(torch.rand(*shape, DIMS.get(name, DIM), generator=source).round())
+    x = supported(name, torch.rand(*shape, dim_of(name, DIM), generator=source).round())
     noise = torch.randn(3, 4 * 20, 2, generator=source)
     together = model.bound(x, noise, model.posterior(x))
     alone = [model.bound(x, part) for part in noise.chunk(4, dim=1)]

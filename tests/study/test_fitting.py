@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from itertools import product
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,11 +17,12 @@ from entropy_sums.models import MODELS, build
 from entropy_sums.models.abilities import abilities
 from entropy_sums.models.base import Ability
 from entropy_sums.study.errors import StudyError
-from entropy_sums.study.fitting import NEEDS, Data, lines, misfits
+from entropy_sums.study.fitting import Data, lines, misfits
 from entropy_sums.supports import CONTAINED
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.pack import Pack
-from entropy_sums.training.settings import Optimizer, TrainingSettings
-from entropy_sums.training.trace import Replica
+from entropy_sums.training.replica import Replica
+from entropy_sums.training.settings import TrainingSettings
 
 DIM = 16
 SMALL = {"encoder_width": 3, "decoder_width": 3, "width": 2, "depth": 2, "chains": 2, "temperatures": 5}
@@ -58,9 +58,9 @@ def points(settings, number=12):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_pair_of_model_and_optimiser_is_trained_or_refused_with_the_reason(name):
     settings = model(name)
-    for optimizer in get_args(Optimizer):
+    for optimizer, kind in OPTIMIZERS.items():
         phase = {"optimizer": optimizer, "batch_size": "full"}
-        missing = NEEDS.get(optimizer, frozenset()) - settings.abilities
+        missing = kind.needs - settings.abilities
         found = reasons(settings, phase)
         assert len(found) == len(missing)
         if not missing:

@@ -10,34 +10,24 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from workspace import ROOT, Workspace
+from walk import Page
+from workspace import Workspace
 
-PAGE = (ROOT / "docs" / "add-a-model.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^`([\w/]+\.\w+)`:\n\n```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-(SNIPPET,) = re.findall(r":\n\n```python\n(import .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-COMMANDS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = Page("add-a-model.md")
+(SNIPPET,) = PAGE.snippets
 
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory):
     """The folder after the walk, and what each command printed."""
-    space = Workspace(tmp_path_factory.mktemp("walk"))
-    for name, text in FILES.items():
-        (space.folder / name).parent.mkdir(exist_ok=True)
-        (space.folder / name).write_text(text, encoding="utf-8")
-    printed = {}
-    for command in COMMANDS:
-        options = {"cwd": space.folder, "env": space.environment(), "capture_output": True, "text": True}
-        done = subprocess.run(["bash", "-euc", command], **options, check=False)
-        assert done.returncode == 0, f"{command}{done.stdout}{done.stderr}"
-        printed[command.split()[0]] = done.stdout
-    return space.folder, printed
+    folder = tmp_path_factory.mktemp("walk")
+    return folder, PAGE.walk(folder)
 
 
 def test_the_page_has_these_files_and_commands():
     names = ["laplace_vae.py", "laplace_vae_torch.py", "test_laplace_vae.py", "study.yaml"]
-    assert list(FILES) == [f"my_study/{name}" for name in names]
-    assert [" ".join(command.split()[:2]) for command in COMMANDS] == [
+    assert list(PAGE.files) == [f"my_study/{name}" for name in names]
+    assert [" ".join(command.split()[:2]) for command in PAGE.commands] == [
         "pytest my_study",
         "entropy-sums plan",
         "entropy-sums certify",
@@ -62,7 +52,7 @@ def test_what_the_page_shows_is_what_is_printed(walked):
     """Numbers aside, as they are those of one machine."""
     _, printed = walked
     directions = [line for line in printed["entropy-sums"].splitlines() if line.startswith("laplace_vae")]
-    shown = re.findall(r"^    (laplace_vae .*)$", PAGE, re.MULTILINE)
+    shown = re.findall(r"^    (laplace_vae .*)$", PAGE.text, re.MULTILINE)
     assert list(map(without_numbers, shown)) == list(map(without_numbers, directions))
 
 
@@ -116,7 +106,7 @@ def test_edited_code_trains_its_own_runs_only(walked):
     try:
         edited = subprocess.run(command, **options).stdout
     finally:
-        code.write_text(FILES["my_study/laplace_vae_torch.py"], encoding="utf-8")
+        code.write_text(PAGE.files["my_study/laplace_vae_torch.py"], encoding="utf-8")
     assert "job=laplace_vae/pca_ring/seed=0-3" in edited
     assert "job=vae1/" not in edited
     assert "rule collect:" in edited

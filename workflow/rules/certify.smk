@@ -1,4 +1,4 @@
-# For which models of the study the theorem holds, before and beside all training.
+# Search for certificates: for which models of the study the theorem holds. Needs data, but no training.
 rule certify:
     input:
         lambda wildcards: [GRID.data_path(name) for name in GRID.data_names],

@@ -1,4 +1,4 @@
-# One file per job becomes one tree per study; all that follows reads only that.
+# Collect the trace files of all jobs in one tree per study. All later rules read only this file.
 rule collect:
     input:
         lambda wildcards: [GRID.trace_path(name) for name in GRID.jobs],
@@ -10,7 +10,7 @@ rule collect:
         f"{FOLDER}/benchmarks/collect.tsv"
     conda:
         ENVIRONMENT
-    threads: 4  # nothing else can run meanwhile, and thousands of files are read side by side
+    threads: 4  # no other rule can run meanwhile, and thousands of files are read in parallel
     params:
         study=STUDY,
         configuration=lambda wildcards: GRID.study.model_dump_json(),

@@ -1,4 +1,4 @@
-# What all rules share. Every job of a cluster reads this: the grid is not expanded here but where it is used.
+# Shared by all rules. Each job of a cluster reads this file, so the grid is expanded only where it is used.
 import os
 import re
 import shlex
@@ -30,16 +30,18 @@ SIZE = workflow.config_settings.config.get("size")
 try:
     GRID = Grid(read(Path(STUDY_FILE), SIZE), STUDY_FILE)
     if workflow.is_main_process:
-        GRID.jobs  # whatever is wrong with the grid is said here, and not within a rule
+        GRID.jobs  # errors of the grid are reported here, not within a rule
         for line in GRID.left_out:
             print(line, file=sys.stderr)
 except StudyError as error:
     raise WorkflowError(error)
-# Of every command: which study
+# Arguments of every command that name the study
 STUDY = shlex.join([*(["--size", SIZE] if SIZE else []), STUDY_FILE])
+# Of commands that read traces.nc: whose plugins have figures and tables
+PLUGINS = shlex.join(["--study", STUDY_FILE, *(["--size", SIZE] if SIZE else [])])
 
-# Snakemake leaves the name of a variable that is not set as it is, and SLURM would be asked for an account "$…".
-# Only before submission: within a job such variables are gone, and no matter.
+# Snakemake does not expand a variable that is not set: SLURM would get the account "$…". Check this only before
+# submission, because within a job these variables are not set and not needed.
 if workflow.is_main_process:
     asked = workflow.resource_settings
     given = [asked.default_resources or {}, *asked.overwrite_resources.values()]
@@ -51,18 +53,17 @@ if workflow.is_main_process:
             + ". Its first lines say which values there are; empty stands for the cluster's default."
         )
 
-# The command takes the place of its shell. A cluster that warns of a time limit signals both: a shell would die at
-# once, the job would be over, and training be killed before its checkpoint is written.
+# The command replaces its shell. Before a time limit the cluster signals both: a shell would exit at once, which ends
+# the job, and training would be killed before it has written its checkpoint.
 shell.prefix("set -euo pipefail; exec ")
 
-# The libraries, where Snakemake is asked for them (--software-deployment-method conda); the package itself is
-# installed from this clone.
+# The libraries, for --software-deployment-method conda. The package itself is installed from this clone.
 ENVIRONMENT = "../../environment.yml"
 FOLDER = GRID.whole.folder
 
 
 def pictures(*suffixes):
-    """Files of all pictures, for an input: which there are is in the grid."""
+    """Function of the wildcards that lists the files of all pictures of the grid, for an input."""
     return lambda wildcards: [
         f"{FOLDER}/figures/{name}{suffix}"
         for name in GRID.pictures

@@ -1,4 +1,4 @@
-# Data are made where snakemake runs: compute nodes may have no network.
+# Data are made where Snakemake runs, because compute nodes may have no network.
 localrules:
     data,
 

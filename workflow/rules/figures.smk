@@ -1,5 +1,5 @@
-# Figures in three formats and tables in two, all from the collected file. Their code is a parameter: editing it
-# draws them anew and trains nothing.
+# Draw figures in three formats and write tables in two, from the collected file. The digest of their code is a
+# parameter: after an edit they are made again, and nothing is trained.
 rule figure:
     input:
         f"{FOLDER}/traces.nc",
@@ -23,9 +23,13 @@ rule figure:
     params:
         path=subpath(output[0], strip_suffix=".svg"),
         code=source_digest("figures", "analysis", "tables"),
+        plugins=PLUGINS,
+        plugin_code=lambda wildcards: GRID.whole.catalogue.figure(
+            wildcards.name
+        ).source,
         training=GRID.whole.training.model_dump(mode="json"),
     shell:
-        "entropy-sums figure {wildcards.name:q} {input:q} --output {params.path:q} 2> {log:q}"
+        "entropy-sums figure {wildcards.name:q} {input:q} {params.plugins} --output {params.path:q} 2> {log:q}"
 
 
 rule tables:
@@ -35,7 +39,11 @@ rule tables:
         [
             report(
                 f"{FOLDER}/tables/{name}.csv",
-                caption=f"../report/{name}.rst",
+                caption=(
+                    "../report/table.rst"
+                    if name in GRID.whole.catalogue.tables
+                    else f"../report/{name}.rst"
+                ),
                 category="Tables",
             )
             for name in GRID.whole.tables
@@ -51,5 +59,7 @@ rule tables:
         path=subpath(output[0], parent=True),
         names=GRID.whole.tables,
         code=source_digest("figures", "analysis", "tables"),
+        plugins=PLUGINS,
+        plugin_code=[t.source for t in GRID.whole.catalogue.tables.values()],
     shell:
-        "entropy-sums tables {input:q} {params.names:q} --output {params.path:q} 2> {log:q}"
+        "entropy-sums tables {input:q} {params.names:q} {params.plugins} --output {params.path:q} 2> {log:q}"

@@ -1,4 +1,4 @@
-# One self-contained page. `snakemake --report FILE` makes Snakemake's own, with the provenance of every file.
+# Write one self-contained page. `snakemake --report FILE` writes Snakemake's own, with the provenance of each file.
 rule report:
     input:
         traces=f"{FOLDER}/traces.nc",
@@ -16,5 +16,6 @@ rule report:
     params:
         study=STUDY,
         code=source_digest("report.py", "templates", "figures", "analysis", "tables"),
+        plugin_code=[t.source for t in GRID.whole.catalogue.tables.values()],
     shell:
         "entropy-sums report {params.study} --output {output:q} 2> {log:q}"

@@ -1,4 +1,4 @@
-# A pack of runs. Its identity says when it must be done again: settings, seeds, protocol.
+# Train a pack of runs. Its identity (settings, seeds, protocol) decides whether it is trained again.
 from entropy_sums.study import plan
 
 
@@ -14,7 +14,7 @@ rule train:
     conda:
         ENVIRONMENT
     threads: 1
-    # Only a cluster is asked for these; a retry asks for more. Nothing here makes Snakemake run a job again.
+    # Only clusters use these. A retry requests more. Changes here do not make Snakemake run a job again.
     resources:
         mem_mb=lambda wildcards, attempt: plan.request_megabytes(
             GRID.find(wildcards.job), attempt

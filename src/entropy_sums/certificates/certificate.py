@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entropy_sums.certificates.directions import Direction, by_entry, directions, learned, projections
 from entropy_sums.certificates.system import (
     CONSTANT,
     LARGEST_DENOMINATOR,
@@ -29,12 +28,14 @@ from entropy_sums.certificates.system import (
     Solution,
     System,
     nullspace,
+    projections,
     rational,
     rationals,
     solve,
     sparsest,
 )
 from entropy_sums.certificates.verdict import THRESHOLD
+from entropy_sums.models.directions import Direction
 from entropy_sums.models.model import Model
 
 MOST_HALVINGS = 10
@@ -47,19 +48,20 @@ def spread(model: Model, generator: torch.Generator, trial: int = 0, width: floa
     """A copy in float64 with random parameters, well spread around those that the model has.
 
     Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two, with a
-    smaller `width` less of both. Entries of vectors outside the networks change their sign from trial to trial, as
-    their meaning may depend on it; the first replica is that of `trial`.
+    smaller `width` less of both. Tensors that move entry by entry change their signs from trial to trial, as their
+    meaning may depend on it; the first replica is that of `trial`.
     """
     copied = copy.deepcopy(model).double()
+    by_entry = {direction.parameter for direction in model.directions() if direction.entry is not None}
     with torch.no_grad():
-        for name, parameter in learned(copied):
+        for name, parameter in copied.learned().items():
             flat = parameter.flatten(1)
             size = flat.square().mean(1).sqrt()
             size = torch.where(size > 0, size, torch.full_like(size, 0.3))
             noise = torch.randn(flat.shape, generator=generator, dtype=torch.float64).to(flat.device)
             power = torch.rand(len(flat), 1, generator=generator, dtype=torch.float64).to(flat.device) - 0.5
             drawn = (flat + width * size[:, None] * noise) * 4 ** (width * power)
-            if by_entry(name, parameter):
+            if name in by_entry:
                 places = torch.arange(trial, trial + len(flat))[:, None] + torch.arange(flat.shape[1])
                 drawn = drawn.abs() * (1 - 2 * (places % 2)).to(flat.device)
             parameter.copy_(drawn.reshape(parameter.shape))
@@ -142,7 +144,7 @@ class Certificate:
         """
         gradients = {
             name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            for name, parameter in learned(model)
+            for name, parameter in model.learned().items()
         }
         return self._products(model, gradients, data)
 
@@ -154,7 +156,7 @@ class Certificate:
         Args:
             data: `(N, D)`.
         """
-        return self._products(model, {name: parameter.detach() for name, parameter in learned(model)}, data)
+        return self._products(model, {name: parameter.detach() for name, parameter in model.learned().items()}, data)
 
     def _products(self, model: Model, vectors: Mapping[str, Tensor], data: Tensor) -> np.ndarray:
         """v times a vector with an entry for every learned parameter."""
@@ -166,7 +168,8 @@ class Certificate:
                     found[:] = solve(exact, replica, data.double(), generator).coefficients[:-1]
                 except FloatingPointError:  # it is about to diverge
                     found[:] = np.nan
-        along = projections(model, {name: vector.double() for name, vector in vectors.items()}).cpu().numpy()
+        doubles = {name: vector.double() for name, vector in vectors.items()}
+        along = projections(self.directions, model, doubles).cpu().numpy()
         products = np.einsum("rfd,rd->rf", coefficients, along)
         return np.where(self.held, products, np.nan)
 
@@ -203,7 +206,7 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certi
         if (residuals[:-1] < THRESHOLD).all():
             coefficients[-1] = coefficients[:-1].sum(0)
             residuals[-1] = [s.residual(-1, total) for s, total in zip(systems, coefficients[-1], strict=True)]
-    return Certificate((*model.factors, TOTAL), tuple(directions(model)), coefficients, residuals, systems[0].fitted)
+    return Certificate((*model.factors, TOTAL), tuple(model.directions()), coefficients, residuals, systems[0].fitted)
 
 
 def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:

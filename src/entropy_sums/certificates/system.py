@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entropy_sums.certificates.directions import directions, learned, projections
+from entropy_sums.certificates.verdict import THRESHOLD
+from entropy_sums.models.directions import Direction
 from entropy_sums.models.model import Model, copies
 
 RANK = 1e-11
@@ -96,7 +98,7 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
     Raises:
         FloatingPointError: gaps or gradients are not finite at these parameters.
     """
-    fitted = EQUATIONS_PER_DIRECTION * len(directions(model))
+    fitted = EQUATIONS_PER_DIRECTION * len(model.directions())
     size = sum(parameter[0].numel() for parameter in model.parameters())
     parts = torch.arange(fitted + HELDOUT_EQUATIONS).split(max(1, ENTRIES_AT_ONCE // size))
     found = [_equations(model, replica, len(part), data, generator) for part in parts]
@@ -152,18 +154,22 @@ def _equations(
     noise = torch.randn(batches, POINTS, model.noise_dim, generator=generator, dtype=torch.float64)
     points = data[chosen.to(data.device)]
     bound = many.bound(points, noise.to(data.device))
-    names, parameters = zip(*learned(many), strict=True)
-    found = torch.autograd.grad(bound.elbo.sum(), parameters, allow_unused=True)
-    gradients = {
-        name: torch.zeros_like(parameter) if gradient is None else gradient
-        for name, parameter, gradient in zip(names, parameters, found, strict=True)
-    }
+    learned = many.learned()
+    found = torch.autograd.grad(bound.elbo.sum(), [*learned.values()], allow_unused=True, materialize_grads=True)
     factors = list(bound.factors.values())
     gaps = torch.stack([*(factor.gap for factor in factors), bound.gap], dim=-1)
     terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
     ripples = torch.randn(data.shape[1], generator=torch.Generator().manual_seed(0), dtype=data.dtype).to(data.device)
     control = (RIPPLES * points @ ripples).sin().mean(1, keepdim=True)
-    return projections(many, gradients), gaps.detach(), terms.detach(), control
+    gradients = dict(zip(learned, found, strict=True))
+    return projections(model.directions(), many, gradients), gaps.detach(), terms.detach(), control
+
+
+def projections(directions: Sequence[Direction], model: Model, gradients: Mapping[str, Tensor]) -> Tensor:
+    """⟨d, ∇F⟩ for every candidate, `(replica, direction)`."""
+    learned = model.learned()
+    columns = [d.along(gradients[d.parameter], learned[d.parameter].detach()) for d in directions]
+    return torch.stack(columns, dim=1)
 
 
 def nullspace(a: np.ndarray) -> np.ndarray:

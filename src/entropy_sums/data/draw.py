@@ -9,25 +9,20 @@ import numpy as np
 from entropy_sums.data.base import DrawnSettings, GeneratedSettings
 from entropy_sums.data.preparation import add_noise
 
-Shape = Callable[[int, np.random.Generator], np.ndarray]
-"""Function that draws a number of points without noise, shape (count, D)."""
-
 Draw = Callable[[int, np.random.Generator], np.ndarray]
 """Function that draws a number of points, shape (count, D)."""
 
 
+def parts(settings: DrawnSettings, generator: np.random.Generator, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
+    """Training and held-out points, each from a generator of its own."""
+    train, test = generator.spawn(2)
+    return draw(settings.train, train), draw(settings.test, test)
+
+
 def in_parts(settings: DrawnSettings, generator: np.random.Generator, draw: Draw, truth: dict) -> dict:
-    """Training and held-out points, each from a generator of its own, with the truth."""
-    train, test = generator.spawn(2)
-    return {"train": draw(settings.train, train), "test": draw(settings.test, test), "truth": truth}
-
-
-def noise_free(
-    settings: GeneratedSettings, generator: np.random.Generator, shape: Shape
-) -> tuple[np.ndarray, np.ndarray]:
-    """Training and held-out points before their noise."""
-    train, test = generator.spawn(2)
-    return shape(settings.train, train), shape(settings.test, test)
+    """Training and held-out points with the truth."""
+    train, test = parts(settings, generator, draw)
+    return {"train": train, "test": test, "truth": truth}
 
 
 def with_noise(
@@ -41,6 +36,6 @@ def with_noise(
     }
 
 
-def noisy(settings: GeneratedSettings, generator: np.random.Generator, shape: Shape) -> dict[str, np.ndarray]:
-    """Training and held-out points of a shape, with noise."""
-    return with_noise(settings, generator, *noise_free(settings, generator, shape))
+def noisy(settings: GeneratedSettings, generator: np.random.Generator, draw: Draw) -> dict[str, np.ndarray]:
+    """Training and held-out points with Gaussian noise on every coordinate of what is drawn."""
+    return with_noise(settings, generator, *parts(settings, generator, draw))

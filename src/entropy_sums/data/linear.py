@@ -16,7 +16,7 @@ from entropy_sums.data.base import (
     StandardDeviation,
     VectorSettings,
 )
-from entropy_sums.data.draw import noise_free, noisy, with_noise
+from entropy_sums.data.draw import in_parts, noisy, parts, with_noise
 from entropy_sums.data.preparation import add_noise
 from entropy_sums.data.truths import Truth
 
@@ -25,6 +25,7 @@ class PCA(EmbeddedSettings):
     r"""Linear Gaussian data $x = Wz + b + \sigma\varepsilon$ with $W, b \sim U(0, 1)$: the ground truth is known."""
 
     name = "pca"
+    label = "PCA"
     source = "generated; Damm et al. (AISTATS 2023), figure 1a"
 
     noise: StandardDeviation = 0.1
@@ -70,6 +71,7 @@ class PCARing(EmbeddedSettings):
     r"""PCA data whose latents are first moved to a ring, $z \leftarrow z/10 + z/\|z\|$."""
 
     name = "pca_ring"
+    label = "PCA-ring"
     source = "generated; Damm et al. (AISTATS 2023), figure 1c"
 
     noise: StandardDeviation = 0.1
@@ -126,12 +128,7 @@ class Counts(VectorSettings):
             latents = part.standard_normal((count, self.true_latent_dim))
             return part.poisson(np.exp(latents @ weights.T + offset)).astype(float)
 
-        train, test = points.spawn(2)
-        return {
-            "train": drawn(self.train, train),
-            "test": drawn(self.test, test),
-            "truth": {"weights": weights, "offset": offset},
-        }
+        return in_parts(self, points, drawn, {"weights": weights, "offset": offset})
 
 
 class Manifold(EmbeddedSettings):
@@ -163,7 +160,7 @@ class Manifold(EmbeddedSettings):
         truth, points = generator.spawn(2)
         pairs = truth.integers(self.true_latent_dim, size=(self.dim - self.true_latent_dim, 2))
 
-        train, test = noise_free(
+        train, test = parts(
             self, points, lambda count, part: to_manifold(_latents(self, count, part), pairs, self.scale)
         )
         low, high = train.min(axis=0), train.max(axis=0)

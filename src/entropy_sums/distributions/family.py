@@ -42,6 +42,15 @@ class Family(torch.distributions.Distribution, ABC):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density or log mass of each event in nats, shape `(...)` for values `(..., D)`."""
 
+    def mean_log_prob(self, value: Tensor, rounds: int) -> Tensor:
+        """Mean log density or log mass in nats of points, accumulated in float64, `(replica or 1,)`.
+
+        Args:
+            value: points `(*replica, N, D)`.
+            rounds: number of times that the events of this family, `(replica, rounds · N, D)`, go through all points.
+        """
+        return self.log_prob(repeated(value, rounds)).flatten(1).mean(1, dtype=torch.float64)
+
     @abstractmethod
     def entropy(self) -> Tensor:
         """Entropy of one event in nats, broadcastable to `batch_shape`, differentiable in the parameters."""
@@ -67,6 +76,11 @@ class Coordinatewise(Family):
 
     def entropy(self) -> Tensor:
         return sum_coordinates(self._entropies(), self.dim)
+
+
+def repeated(points: Tensor, rounds: int) -> Tensor:
+    """All points, one round of them after the other, `(..., N, D)` → `(..., rounds · N, D)`."""
+    return points if rounds == 1 else torch.cat([points] * rounds, dim=-2)
 
 
 def broadcast_shape(*shapes: torch.Size) -> torch.Size:

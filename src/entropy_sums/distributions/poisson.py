@@ -55,7 +55,8 @@ class Poisson(Coordinatewise):
         r"""$\sum_d \lambda_d - \lambda_d\log\lambda_d$ in nats, shape of `entropy()`."""
         return sum_coordinates(self.mean * (1 - self.log_rate), self.dim)
 
-    def base_measure(self, value: Tensor) -> Tensor:
+    @staticmethod
+    def base_measure(value: Tensor) -> Tensor:
         r"""$\log h(x) = -\sum_d \log x_d!$ in nats, shape `(...)` for values `(..., D)`."""
         return -(value + 1).lgamma().sum(-1)
 

@@ -1,4 +1,4 @@
-"""Sentences that every caption shares: how many runs, which are left out, how they were trained.
+"""Sentences that captions share: number of runs, runs that are left out, training.
 
 Plain text that is also valid reStructuredText, as Snakemake's report includes it: no bars, stars or underscores.
 """
@@ -14,27 +14,24 @@ import xarray as xr
 from entropy_sums.analysis import cells, names, statistics
 
 LISTED = 6
-"""More left-out cells than this are counted rather than listed."""
+"""Largest number of left-out cells that a caption lists; more are counted."""
 
 
 def compose(tree: xr.DataTree, *sentences: str) -> str:
-    """A caption: the given sentences, then runs, training and the size of the study.
+    """Compose a caption of the given sentences, then runs, training and the size of the study.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> axes = {"dataset": ["pca"], "latent_dim": [2], "seed": [0]}
-        >>> compose(example_tree(axes, ["vae1"]), "Gap of one model.")
-        'Gap of one model. 1 run per cell. Training: batch size 128, phases (optimizer adam, learning rate 0.001, ...'
+        >>> compose(tree, "Gap of four models.")
+        'Gap of four models. 7 to 8 runs per cell. ... Training: batch size 128, phases (optimizer adam, ...'
     """
     return " ".join(sentence for sentence in [*sentences, runs(tree), training(tree), size(tree)] if sentence)
 
 
 def runs(tree: xr.DataTree) -> str:
-    """How many runs the statistics rest on, and which cells lack runs that diverged or are missing.
+    """State the number of runs per cell, and the cells with diverged or missing runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> runs(example_tree())
+        >>> runs(tree)
         '7 to 8 runs per cell. Left out because they diverged: 1 run of linear VAE on PCA, latent size 2; ...'
     """
     counted, lost = [], {"Left out because they diverged": [], "Missing": []}
@@ -56,13 +53,12 @@ def runs(tree: xr.DataTree) -> str:
 
 
 def training(tree: xr.DataTree) -> str:
-    """How the models were trained, from the attribute `training` of the groups; empty where there are none.
+    """State how the models were trained, from the attribute `training` of the groups; empty without groups.
 
-    The training of most cells stands in full, of the others what differs.
+    The training of most cells is stated in full. For the others only the differences are stated.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> training(example_tree())
+        >>> training(tree)
         'Training: batch size 128, phases (optimizer adam, learning rate 0.001, steps 7936).'
     """
     trained: dict[str, dict[str, list[str]]] = {}
@@ -82,7 +78,7 @@ def training(tree: xr.DataTree) -> str:
 
 
 def _trained(model: str, datasets: list[str], trained: dict[str, dict[str, list[str]]]) -> str:
-    """A model, and on which datasets if it was trained otherwise on others."""
+    """Name of a model, with its datasets if it was trained differently on others."""
     name = names.readable(model)
     if datasets == [dataset for where in trained.values() for dataset in where.get(model, [])]:
         return name
@@ -90,12 +86,12 @@ def _trained(model: str, datasets: list[str], trained: dict[str, dict[str, list[
 
 
 def _difference(settings: Mapping, usual: Mapping) -> str:
-    """Settings in words, as far as they are not the usual ones.
+    """Settings in words that differ from the usual ones.
 
     Example:
         >>> usual = {"batch_size": 10, "phases": [{"steps": 1}, {"steps": 1}]}
         >>> _difference({"batch_size": 20, "phases": [{"steps": 1}, {"steps": 2}]}, usual)
-        'batch size 20, phase 2 (steps 2), else the same'
+        'batch size 20, phase 2 (steps 2), otherwise the same'
     """
     leaves, common = _leaves(settings), _leaves(usual)
     if leaves.keys() != common.keys():
@@ -105,11 +101,11 @@ def _difference(settings: Mapping, usual: Mapping) -> str:
         if value != common[place, name]:
             changed.setdefault(place, {})[name] = value
     words = {place: names.settings(values) for place, values in changed.items()}
-    return ", ".join([*(f"{place} ({text})" if place else text for place, text in words.items()), "else the same"])
+    return ", ".join([*(f"{place} ({text})" if place else text for place, text in words.items()), "otherwise the same"])
 
 
 def _leaves(settings: Mapping, place: str = "") -> dict[tuple[str, str], Any]:
-    """Single settings by where they stand, in words, and by name."""
+    """Single settings by their place, in words, and by their name."""
     leaves = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):
@@ -123,7 +119,7 @@ def _leaves(settings: Mapping, place: str = "") -> dict[tuple[str, str], Any]:
 
 
 def size(tree: xr.DataTree) -> str:
-    """Which size of the study this is, where it has sizes.
+    """State the size of the study; empty if the study has no sizes.
 
     Example:
         >>> size(xr.DataTree(xr.Dataset(attrs={"size": "full"})))
@@ -133,11 +129,10 @@ def size(tree: xr.DataTree) -> str:
 
 
 def facets(tree: xr.DataTree, what: str) -> str:
-    """What the panels are split by, in words; empty where there is no facet axis.
+    """State what the panels are split by; empty without facet axes.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> facets(example_tree(), "Rows")
+        >>> facets(tree, "Rows")
         'Rows: latent size (2, 4).'
     """
     axes = [

@@ -50,7 +50,7 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
 
 
 def caption(verdicts: Sequence[Verdict]) -> str:
-    """What is shown, and how far apart the two kinds are.
+    """Caption: what is shown, and how far apart the two kinds are.
 
     Example:
         >>> found = [Verdict("vae1", "pca", "", "prior", r < 1e-6, "", r, r, 5, 20, 120) for r in (1e-14, 1e-2)]
@@ -68,7 +68,7 @@ def caption(verdicts: Sequence[Verdict]) -> str:
     (trials,) = {verdict.trials for verdict in verdicts}
     return (
         "Relative residuals of the search for a direction v with gap = v·∇F, in float64 on minibatches that were not "
-        f"fitted: the smallest and the largest of {trials} random parameter values, a line for every combination of "
-        f"model settings and data; up to {THRESHOLD:g} (dashed) the theorem holds. No trained runs enter. "
+        "fitted. Each line is a combination of model settings and data, from the smallest to the largest residual of "
+        f"{trials} random parameter values. The theorem holds below {THRESHOLD:g} (dashed). No trained runs enter. "
         f"{'; '.join(ends)}."
     )

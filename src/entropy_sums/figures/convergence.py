@@ -29,9 +29,9 @@ class Law(NamedTuple):
 
 
 LAWS = (
-    Law(1, powers.gradient, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap with gradient"),
-    Law(1, powers.gradient, powers.distance, style.QUANTITIES["elbo"], "s", "distance with gradient"),
-    Law(2, powers.distance, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap with distance"),
+    Law(1, powers.gradient, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap against gradient norm"),
+    Law(1, powers.gradient, powers.distance, style.QUANTITIES["elbo"], "s", "ELBO distance against gradient norm"),
+    Law(2, powers.distance, powers.gap, style.QUANTITIES["entropy_sum"], "o", "gap against ELBO distance"),
 )
 
 Y_LABELS = ("|gap| (nats)", "|gap|, distance (nats)", "|gap| (nats)")
@@ -50,8 +50,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure = draw(cells.narrow(tree, "pca"))
         >>> len(figure.axes), figure.axes[0].get_title()
         (12, 'linear VAE')
     """
@@ -80,11 +79,10 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and the exponents with their intervals.
+    """Caption: what is shown, and the exponents with their intervals.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:33]
+        >>> caption(cells.narrow(tree, "pca"))[:33]
         'How the gap closes on PCA (nats p'
     """
     (dataset,) = cells.datasets(tree)
@@ -93,19 +91,18 @@ def caption(tree: xr.DataTree) -> str:
     colors = "".join(f", for each {names.readable(axis)}" for axis in lines)
     return captions.compose(
         tree,
-        f"How the gap closes on {names.readable(dataset)} (nats per data point), in the base cell of each model, whose "
-        "neighbours the other cells are.",
-        f"Top: absolute gap against the optimiser step, median over seeds with quartiles{colors}; dotted: its "
-        "median Monte Carlo standard error; vertical line: start of the last phase.",
+        f"How the gap closes on {names.readable(dataset)} (nats per data point), in the base cell of each model.",
+        f"Top: absolute gap against the optimiser step, median over seeds with quartiles{colors}. Dotted: its "
+        "median Monte Carlo standard error. Vertical line: start of the last phase.",
         "Middle: absolute gap (orange circles) and distance of the ELBO to its final value (blue squares) against the "
-        "gradient norm; bottom: absolute gap against that distance. One point per recorded step, median over seeds. "
-        "Lines are fitted to the full points: from where on the ELBO stays within "
-        f"{powers.NEAR:g} nats per data dimension of its final value, where the gap is above {powers.GAP_NOISE} and "
-        f"the distance above {powers.DISTANCE_NOISE} standard errors. The final value is the last ELBO of the run, so "
-        "that distances closer to it would come out too small.",
+        "gradient norm. Bottom: absolute gap against that distance. One point per recorded step, median over seeds. "
+        "Lines are fitted to the filled points. These begin where the ELBO stays within "
+        f"{powers.NEAR:g} nats per data dimension of its final value; their gap is above {powers.GAP_NOISE} and "
+        f"their distance above {powers.DISTANCE_NOISE} standard errors. The final value is the last ELBO of the run, "
+        "so smaller distances would be underestimated.",
         *(_in_words(model, ds) for model, ds in groups.items()),
-        "Intervals: 95 %, from resampling the seeds. Close to a stationary point, approached along one direction, the "
-        "exponents are 1, 2 and 1/2.",
+        "Intervals: 95 %, from resampling the seeds. Near a stationary point that is approached along one direction, "
+        "the exponents are 1, 2 and 1/2.",
     )
 
 
@@ -113,8 +110,7 @@ def fitted(runs: xr.Dataset, law: Law) -> xr.Dataset:
     """The law as the runs of one cell follow it, from where on they have settled.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> found = fitted(example_tree(flaws=False)["vae1"].to_dataset().isel(dataset=0, latent_dim=0), LAWS[0])
+        >>> found = fitted(tree["vae1"].to_dataset().isel(dataset=0, latent_dim=0), LAWS[0])
         >>> 0.8 < found["estimate"].item() < 1.2, found["runs"].item()
         (True, 8)
     """

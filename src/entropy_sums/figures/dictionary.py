@@ -1,4 +1,4 @@
-"""What each latent of sparse coding sends to the data, as a picture."""
+"""Dictionary vectors of sparse coding as pictures, one per latent."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> draw(cells.narrow(example_tree(), "pca")).axes[0].texts[0].get_text()
+        >>> draw(cells.narrow(tree, "pca")).axes[0].texts[0].get_text()
         'no model with a dictionary'
     """
     panels = [(model, cell, ds) for model, cell, ds in cells.walk(tree) if "weights" in ds]
@@ -56,21 +55,20 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, of which run.
+    """Caption: what is shown, and which run.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:42]
+        >>> caption(cells.narrow(tree, "pca"))[:42]
         'Dictionaries at the end of training on PCA'
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        f"Dictionaries at the end of training on {names.readable(dataset)}: what every latent sends to the data, times "
-        "the scale of its prior, the largest first.",
-        "Red is positive, blue negative, white zero, on one scale for a panel. The sign of a latent means nothing: it "
-        "is chosen so that the largest pixel is positive.",
-        "Of the first seed that did not diverge.",
+        f"Dictionaries at the end of training on {names.readable(dataset)}: one picture per latent, its dictionary "
+        "vector times the scale of its prior, in order of decreasing norm.",
+        "Red is positive, blue negative, white zero, with one scale per panel. The sign of a latent is arbitrary; it "
+        "is chosen such that the largest pixel is positive.",
+        "The first seed that did not diverge is shown.",
         captions.facets(tree, "Panels"),
     )
 

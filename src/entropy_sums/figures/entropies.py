@@ -1,4 +1,4 @@
-"""The entropies that the entropy sum has, and the ELBO, while learning: what each objective trades for what."""
+"""ELBO and the entropies of the entropy sum during training: what each objective trades for what."""
 
 from __future__ import annotations
 
@@ -27,10 +27,8 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> tree = example_tree({"dataset": ["pca"], "latent_dim": [2, 4], "seed": [0]}, ["vae1"])
-        >>> [ax.get_title() for ax in draw(tree).axes]
-        ['latent size 2', 'latent size 4']
+        >>> [ax.get_title().splitlines() for ax in draw(cells.narrow(tree, "pca")).axes][:2]
+        [['linear VAE', 'latent size 2'], ['linear VAE', 'latent size 4']]
     """
     panels = list(cells.walk(tree))
     width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
@@ -52,22 +50,20 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:47]
-        'Entropies and ELBO while learning on PCA (nats '
+        >>> caption(cells.narrow(tree, "pca"))[:47]
+        'Entropies and ELBO during training on PCA (nats'
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        f"Entropies and ELBO while learning on {names.readable(dataset)} (nats per data point), on the training set.",
-        "Where learning has ended, the ELBO is the entropy of the posterior minus those of all factors of the model.",
+        f"Entropies and ELBO during training on {names.readable(dataset)} (nats per data point), on the training set.",
+        "When the gap has closed, the ELBO equals the entropy of the posterior minus the entropies of all factors.",
         "Lines: median over seeds; bands: 25 to 75 %.",
         captions.facets(tree, "Panels"),
-        "Triangles mark medians beyond the scale. The early steps are spread out by a scale that is linear up to step "
-        "1 and logarithmic from there.",
+        "Triangles mark medians beyond the scale. The step axis is linear up to step 1 and logarithmic from there.",
     )
 
 

@@ -1,4 +1,4 @@
-"""How far ELBO and entropy sum are apart at the end of training: every model on every dataset at a glance."""
+"""Distance between ELBO and entropy sum at the end of training, for every model on every dataset."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """A map of models and datasets per combination of facet axes, coloured and labelled by the median in percent.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(example_tree()).axes[:2]]
+        >>> [ax.get_title() for ax in draw(tree).axes[:2]]
         ['latent size 2', 'latent size 4']
     """
     combinations, models, datasets = cells.combinations(tree), cells.models(tree), cells.datasets(tree)
@@ -53,21 +52,20 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(example_tree())[:41]
-        'Absolute distance of ELBO and entropy sum'
+        >>> caption(tree)[:41]
+        'Absolute distance between ELBO and entrop'
     """
     return captions.compose(
         tree,
-        "Absolute distance of ELBO and entropy sum at the end of training in percent of the absolute ELBO there: "
+        "Absolute distance between ELBO and entropy sum at the end of training, in percent of the absolute final ELBO: "
         "median over seeds.",
         captions.facets(tree, "Maps"),
         "Grey cells have no finished run; "
-        f"{LEFT_OUT} marks cells of which some runs diverged or are missing. "
-        "The percentage means little where the ELBO is near zero; the table has the gap per data dimension.",
+        f"{LEFT_OUT} marks cells with diverged or missing runs. "
+        "The percentage has little meaning if the ELBO is near zero; the table has the gap per data dimension.",
     )
 
 

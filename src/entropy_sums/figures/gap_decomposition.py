@@ -1,4 +1,4 @@
-"""Which factor of a model the gap that remains at the end of training comes from."""
+"""Final gap, split by the factors of the model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         4
     """
     along, across = cells.facet_axes(tree)[:1], cells.facet_axes(tree)[1:]
@@ -50,20 +49,19 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:56]
-        'Distance ELBO minus entropy sum at the end of training o'
+        >>> caption(cells.narrow(tree, "pca"))[:56]
+        'Gap (ELBO minus entropy sum) at the end of training on P'
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        f"Distance ELBO minus entropy sum at the end of training on {names.readable(dataset)}, split into the entropy "
-        "minus cross-entropy of each factor of the model (nats per data point).",
-        "Bars: mean over seeds, stacked with their signs; black: total with 95 % bootstrap interval, "
-        f"which is not given for fewer than {statistics.MINIMUM_RUNS} runs. Every panel has its own scale.",
+        f"Gap (ELBO minus entropy sum) at the end of training on {names.readable(dataset)}, split by factor of the "
+        "model: entropy minus cross-entropy of each factor (nats per data point).",
+        "Bars: mean over seeds, stacked with their signs. Black: total with 95 % bootstrap interval, for at least "
+        f"{statistics.MINIMUM_RUNS} runs. Every panel has its own scale.",
         captions.facets(tree, "Bars and rows"),
     )
 

@@ -1,4 +1,4 @@
-"""What the gap at the end of training depends on: sizes of data and model, batch size, learning rate and its decay."""
+"""Final gap against sizes of data and model, batch size and learning rate, with and without its decay."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure = draw(cells.narrow(tree, "pca"))
         >>> [ax.get_title() for ax in figure.axes], figure.axes[0].get_xlabel()
         (['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3'], 'latent size')
     """
@@ -79,22 +78,21 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and the exponents with their intervals.
+    """Caption: what is shown, and the exponents with their intervals.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:44]
-        'Absolute gap that training leaves on PCA (na'
+        >>> caption(cells.narrow(tree, "pca"))[:44]
+        'Absolute gap at the end of training on PCA ('
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        f"Absolute gap that training leaves on {names.readable(dataset)} (nats per data point): one setting of the "
-        "base cell (vertical line) varied at a time, medians over seeds with quartiles.",
-        "Where the last phase of training takes full batches, the gap is measured as it starts (before polish), and "
-        "again at the end of the same runs (after polish).",
-        f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap, below which medians are not told from "
-        "zero and enter no law. Numbers: exponents before the polish.",
+        f"Absolute gap at the end of training on {names.readable(dataset)} (nats per data point). One setting of the "
+        "base cell (vertical line) is varied at a time; medians over seeds with quartiles.",
+        "If the last phase of training uses full batches, the gap is measured at its start (before polish) and at its "
+        "end (after polish), in the same runs.",
+        f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap; smaller medians cannot be distinguished "
+        "from zero and are not fitted. Numbers: exponents of power laws, before the polish if there is one.",
         *(_in_words(panel) for panel in panels(tree)),
         "Intervals: 95 %, from resampling the seeds.",
     )
@@ -104,8 +102,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
     """The settings that are varied, model by model, with what they do to the gap.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> panel = panels(cells.narrow(example_tree(), "pca"))[2]
+        >>> panel = panels(cells.narrow(tree, "pca"))[2]
         >>> panel.model, panel.axis, panel.base, [curve.moment for curve in panel.curves]
         ('vae1', 'latent_dim', 2, ['at the end'])
     """

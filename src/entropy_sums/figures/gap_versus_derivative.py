@@ -1,4 +1,4 @@
-"""The live check of the certificates: the gap of a factor is the derivative of the ELBO along a fixed direction."""
+"""Check of the certificates during training: the gap of a factor is the derivative of the ELBO along a direction."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """A panel per dataset: one point per run, recorded step and certified factor, on axes with both signs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(example_tree()).axes]
+        >>> [ax.get_title() for ax in draw(tree).axes]
         ['PCA', 'digits']
     """
     datasets = cells.datasets(tree)
@@ -42,11 +41,10 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and the largest deviation.
+    """Caption: what is shown, and the largest deviation.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(example_tree())[:52]
+        >>> caption(tree)[:52]
         'Gap of each certified factor against the derivative '
     """
     apart = [abs(gap - derivative) for _, ds in _groups(tree) for gap, derivative in [_pairs(ds)] if gap.size]
@@ -59,8 +57,8 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         "Gap of each certified factor against the derivative of the ELBO along the direction v of its certificate, "
-        "both on the training set with the same posterior samples (nats per data point): one point per run, recorded "
-        f"step and factor. Axes are logarithmic, and linear below {LINEAR:g} nats.",
+        "both on the training set with the same posterior samples (nats per data point). One point per run, recorded "
+        f"step and factor. The axes are logarithmic, and linear below {LINEAR:g} nats.",
         largest,
     )
 

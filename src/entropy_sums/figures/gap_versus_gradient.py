@@ -11,7 +11,7 @@ from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, layout, style
 
 NOISE = 2
-"""A gap of fewer standard errors than this is not told from zero."""
+"""A gap of fewer standard errors than this cannot be distinguished from zero."""
 
 COLUMNS = 4
 """Datasets beside each other before a panel would get too small; further ones make the figure wider."""
@@ -22,8 +22,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """A column per dataset, a row per combination of facet axes; one point per run and recorded step, log-log.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(example_tree())
+        >>> figure = draw(tree)
         >>> len(figure.axes), figure.axes[0].get_xscale()
         (4, 'log')
     """
@@ -50,26 +49,25 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(example_tree())[:54]
-        'Absolute distance of ELBO and entropy sum (nats per da'
+        >>> caption(tree)[:54]
+        'Absolute gap (nats per data point) against the Euclide'
     """
     return captions.compose(
         tree,
-        "Absolute distance of ELBO and entropy sum (nats per data point) against the Euclidean norm of the gradient "
-        "of the full-batch ELBO over all parameters: one point per run and recorded step, both axes logarithmic.",
+        "Absolute gap (nats per data point) against the Euclidean norm of the gradient of the full-batch ELBO over all "
+        "parameters. One point per run and recorded step, both axes logarithmic.",
         "Dashed: gap proportional to the gradient norm (slope 1), at the ratio of the median model.",
-        f"Pale points are below {NOISE} Monte Carlo standard errors of the gap, hence not told from zero; "
+        f"Pale points are below {NOISE} Monte Carlo standard errors of the gap and cannot be distinguished from zero; "
         "the lowest of them lie outside the panels.",
         captions.facets(tree, "Rows"),
     )
 
 
 def _cloud(ax: Axes, tree: xr.DataTree, cell: cells.Cell, looks: dict[str, style.Look]) -> float:
-    """The points of one panel; returns the smallest gap that is told from zero."""
+    """The points of one panel; returns the smallest gap that differs from zero."""
     finished, middles, lowest = False, [], np.inf
     for model, look in looks.items():
         runs = statistics.usable(cells.select(tree[model].to_dataset(), cell))

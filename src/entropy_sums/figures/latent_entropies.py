@@ -1,4 +1,4 @@
-"""How much of its prior uncertainty each latent keeps: posterior collapse, latent by latent."""
+"""Posterior collapse: mean posterior entropy of each latent, and number of active latents."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from entropy_sums.figures import captions, layout, style
 
 LINE: dict[str, Any] = {"color": "black", "linewidth": 0.6}
 
-TITLES = ("while learning", "active latents", "at the end, by rank")
+TITLES = ("during training", "active latents", "at the end, by rank")
 
 
 @style.styled
 def draw(tree: xr.DataTree) -> Figure:
-    """A row per combination of facet axes: entropies while learning, how many latents are active, bars at the end.
+    """A row per combination of facet axes: entropies during training, number of active latents, bars at the end.
 
     The latents of each run are ranked by their entropy at the end before the median over seeds is taken, since their
     order within a model means nothing.
@@ -29,9 +29,8 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(cells.narrow(example_tree(), "pca")).axes[:3]]
-        ['while learning', 'active latents', 'at the end, by rank']
+        >>> [ax.get_title() for ax in draw(cells.narrow(tree, "pca")).axes[:3]]
+        ['during training', 'active latents', 'at the end, by rank']
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
     figure, grid = layout.facets(len(combinations), 3, style.TEXT_WIDTH, [1.35] * len(combinations))
@@ -71,25 +70,24 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:65]
-        'Mean posterior entropy of each latent on PCA (nats), ranked withi'
+        >>> caption(cells.narrow(tree, "pca"))[:65]
+        'Mean posterior entropy of each latent on PCA (nats), during train'
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        f"Mean posterior entropy of each latent on {names.readable(dataset)} (nats), ranked within each run by the "
-        "end of training: while learning (left), and at the end (right, whiskers: 25 to 75 %).",
-        f"Solid line: entropy {latents.PRIOR:.3f} of the standard normal prior; dashed: {latents.COLLAPSED:.1f}, from "
-        "which on Damm et al. (2023) call a latent collapsed; both are for a standard normal prior and say nothing of "
-        "VAE-2, which learns its prior variances.",
-        "Middle: number of latents below the dashed line, with quartiles, and as a mark at the end the number whose "
-        f"posterior mean varies by more than {latents.ACTIVE_SPREAD:g} over the training points (Burda et al. 2016), "
-        "for models with a normal posterior.",
-        "Everywhere the median over seeds.",
+        f"Mean posterior entropy of each latent on {names.readable(dataset)} (nats), during training (left) and at the "
+        "end (right, whiskers: 25 to 75 %). Latents are ranked within each run by their entropy at the end.",
+        f"Solid line: entropy {latents.PRIOR:.3f} of the standard normal prior. Dashed line: {latents.COLLAPSED:.1f}; "
+        "Damm et al. (2023) call a latent with at least this entropy collapsed. Neither line applies to VAE-2, which "
+        "learns its prior variances.",
+        "Middle: number of latents below the dashed line, with quartiles. The mark at the end is the number of latents "
+        f"whose posterior mean has a variance above {latents.ACTIVE_VARIANCE:g} over the training points (Burda et al. "
+        "2016), for models with a normal posterior.",
+        "All values are medians over seeds.",
         captions.facets(tree, "Rows"),
     )
 
@@ -105,8 +103,8 @@ def _numbers(ax: Axes, ds: xr.Dataset, look: style.Look) -> None:
     entropy = ds["latent_entropy"]
     style.draw_band(ax, statistics.band(latents.number(latents.active_by_entropy(entropy), entropy)), look.color)
     if "latent_spread" in ds and ds["latent_spread"].notnull().any():
-        spread = ds["latent_spread"]
-        active = latents.number(latents.active_by_spread(spread), spread).median("seed").item()
+        variance = ds["latent_spread"]
+        active = latents.number(latents.active_by_variance(variance), variance).median("seed").item()
         options: dict[str, Any] = {"color": look.color, "markersize": 4, "clip_on": False, "zorder": 3}
         ax.plot([ax.get_xlim()[1]], [active], look.marker, **options)
 

@@ -1,4 +1,4 @@
-r"""What each latent does with the prior: squares of its posterior means against its posterior variances."""
+r"""Squares of posterior means against posterior variances, latent by latent."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         8
     """
     figure, _, panels = layout.per_model(tree, 1.25)
@@ -39,21 +38,20 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:61]
+        >>> caption(cells.narrow(tree, "pca"))[:61]
         'Square of the posterior mean against the posterior variance o'
     """
     (dataset,) = cells.datasets(tree)
     return captions.compose(
         tree,
-        "Square of the posterior mean against the posterior variance of each latent, means over the training points of "
-        f"{names.readable(dataset)} at the end of training, a dot per latent and seed.",
-        "Dashed: sum of 1, where the aggregate posterior has the second moment of a standard normal prior, as "
-        "stationary points of models with such a prior have it on average over latents. Hollow: collapsed, with a mean "
-        f"posterior entropy of at least {latents.COLLAPSED:g} nat (Damm et al. 2023).",
+        "Square of the posterior mean against the posterior variance of each latent at the end of training: means over "
+        f"the training points of {names.readable(dataset)}, one dot per latent and seed.",
+        "Dashed: sum of 1, the second moment of a standard normal prior. At stationary points of models with such a "
+        "prior, the mean over latents of the sum is 1. Hollow: collapsed latents, with a mean posterior entropy of at "
+        f"least {latents.COLLAPSED:g} nat (Damm et al. 2023).",
         captions.facets(tree, "Rows"),
     )
 

@@ -17,7 +17,7 @@ from entropy_sums.figures.style import COLUMN_WIDTH, GUIDE, TEXT_WIDTH, Look
 
 
 def width(columns: int) -> float:
-    """Inches for so many panels beside each other: a column of the paper, its text width, or more.
+    """Width in inches for this number of panels beside each other: a column of the paper, its text width, or more.
 
     Example:
         >>> width(1), width(5), width(10)
@@ -27,7 +27,7 @@ def width(columns: int) -> float:
 
 
 def arrange(panels: int, columns: int) -> tuple[int, int]:
-    """Rows and columns for so many panels, at most `columns` beside each other, the rows as even as can be.
+    """Rows and columns for this number of panels: at most `columns` beside each other, in rows as even as possible.
 
     Example:
         >>> arrange(4, 3), arrange(3, 3), arrange(7, 3)
@@ -73,8 +73,7 @@ def per_model(
         options: of `matplotlib.figure.Figure.subplots`.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure, grid, panels = per_model(cells.narrow(example_tree(), "pca"), 1.25)
+        >>> figure, grid, panels = per_model(cells.narrow(tree, "pca"), 1.25)
         >>> grid.shape, len(panels), panels[0][1]["elbo"].dims
         ((2, 4), 8, ('seed', 'step'))
     """

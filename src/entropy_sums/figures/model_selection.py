@@ -1,4 +1,4 @@
-"""Which latent size a stream of data asks for, from ELBOs and from entropy sums of minibatches."""
+"""Selection of the latent size on a stream of data, by ELBOs and by entropy sums of minibatches."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> [ax.get_title() for ax in draw(streaming()).axes]
+        >>> [ax.get_title() for ax in draw(streamed).axes]
         ['BIC by ELBO', 'BIC by entropy sum']
     """
     rows = {_label(model, cell): (ds, found) for model, cell, ds, found in streams.walk(tree)}
@@ -53,11 +52,10 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> caption(streaming())[:69]
+        >>> caption(streamed)[:69]
         'Model selection on stream: BIC of every minibatch, in nats, with the '
     """
     (dataset,) = cells.datasets(tree)
@@ -68,10 +66,10 @@ def caption(tree: xr.DataTree) -> str:
         tree,
         f"Model selection on {names.readable(dataset)}: BIC of every minibatch, in nats, with the ELBO (left) or the "
         "entropy sum (right) in place of the log-likelihood; lower is better.",
-        f"Lines: average over the last {windows} minibatches, median over seeds; bands: 5 to 95 % of these "
-        f"minibatches. Vertical lines: borders of the segments; above: the latent size with the lowest mean over the "
-        f"last {last} minibatches of the segment. The scale leaves out the highest values, of models that have just "
-        "met a segment."
+        f"Lines: average over the last {windows} minibatches, median over seeds. Bands: 5 to 95 % of these "
+        f"minibatches. Vertical lines: borders of the segments. Numbers: the latent size with the lowest mean over the "
+        f"last {last} minibatches of the segment. The scale omits the highest values, which occur at the start of a "
+        "segment."
         if found
         else "",
         captions.facets(tree, "Lines and rows"),

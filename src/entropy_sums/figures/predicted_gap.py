@@ -1,4 +1,4 @@
-"""Condition by condition: the gap that theory predicts for the end of training, and the one that was measured."""
+"""Predicted and measured gap at the end of training, condition by condition."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure = draw(cells.narrow(tree, "pca"))
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()][:2]
         ['linear VAE, latent size 2', 'linear VAE, latent size 4']
     """
@@ -72,11 +71,10 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, and how well prediction and measurement agree.
+    """Caption: what is shown, and how well prediction and measurement agree.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:44]
+        >>> caption(cells.narrow(tree, "pca"))[:44]
         'Gap at the end of training on PCA, condition'
     """
     (dataset,) = cells.datasets(tree)
@@ -91,10 +89,10 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         f"Gap at the end of training on {names.readable(dataset)}, condition by condition (nats per data point): "
-        f"median over seeds with 95 % bootstrap interval, not given for fewer than {statistics.MINIMUM_RUNS} runs.",
-        "Blue: every factor of the model has a certificate, so that theory predicts the gap of a stationary point, "
-        "zero, or what a penalty leaves (diamonds; none where the gradient that was followed is not that of the ELBO "
-        "with a penalty). Labels name what differs from most other cells of the model.",
+        f"median over seeds with 95 % bootstrap interval, for at least {statistics.MINIMUM_RUNS} runs.",
+        "Blue: every factor of the model has a certificate. Diamonds: the gap that theory predicts for a stationary "
+        "point, zero unless a penalty or other entropies leave one. There is no prediction if training follows the "
+        "gradient of another objective. Labels name the settings that differ from most other cells of the model.",
         f"The axis is linear below {LINEAR:g} nats.",
         agreement,
     )
@@ -104,8 +102,7 @@ def rows(tree: xr.DataTree) -> list[Row]:
     """The cells that have finished runs, in the order of the file.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [row.label for row in rows(cells.narrow(example_tree(), "pca"))][:2]
+        >>> [row.label for row in rows(cells.narrow(tree, "pca"))][:2]
         ['linear VAE, latent size 2', 'linear VAE, latent size 4']
     """
     found = list(_finished(tree))

@@ -13,10 +13,10 @@ from entropy_sums.figures import layout, style
 
 
 def tiles(number: int, columns: int, height: float, label: str, **options) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, which says so where nothing is varied, and their axes.
+    """Figure with this number of panels, and their axes; it says so if nothing is varied.
 
     Args:
-        columns: as many panels are beside each other at most.
+        columns: largest number of panels beside each other.
         height: of one panel in inches.
         label: of the y axes.
         options: of `matplotlib.figure.Figure.subplots`.
@@ -37,7 +37,7 @@ def tiles(number: int, columns: int, height: float, label: str, **options) -> tu
 
 
 def name(ax: Axes, model: str, axis: str, values: Iterable[float]) -> None:
-    """Say what a panel shows: the model above, below it the setting, with a logarithmic axis that has its values.
+    """Label a panel: the model above, the setting below, on a logarithmic axis with its values.
 
     Example:
         >>> figure, used = tiles(1, 3, 1.5, "nats")

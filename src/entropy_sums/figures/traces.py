@@ -1,4 +1,4 @@
-"""ELBO and entropy sum while learning, and their distance in percent: Fig. 1 of Damm et al. (AISTATS 2023)."""
+"""ELBO and entropy sum during training, and their distance in percent: Fig. 1 of Damm et al. (AISTATS 2023)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, layout, style
+from entropy_sums.quantities import SHOWN
+
+WITHOUT = "heldout_log_likelihood"
+"""Has no curve here: that of the training set is shown, beside the ELBO that it bounds."""
 
 LINES: dict[str, Any] = {
-    "elbo": "-",
-    "heldout_elbo": "--",
-    "entropy_sum": "-",
-    "log_likelihood": ":",
-    "true_log_likelihood": "--",
+    quantity.name: quantity.shown.line for quantity in SHOWN if quantity.shown.line and quantity.name != WITHOUT
 }
 """Quantity → line style, in the order of drawing."""
 
@@ -53,8 +53,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         16
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
@@ -91,32 +90,32 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, for whom, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:59]
-        'ELBO and entropy sum while learning on PCA (nats per data p'
+        >>> caption(cells.narrow(tree, "pca"))[:59]
+        'ELBO and entropy sum during training on PCA (nats per data '
     """
     (dataset,) = cells.datasets(tree)
     nodes = list(tree.children.values())
     return captions.compose(
         tree,
-        f"ELBO and entropy sum while learning on {names.readable(dataset)} (nats per data point), on the training set "
-        "and, for the blue dashed line, on held-out data.",
+        f"ELBO and entropy sum during training on {names.readable(dataset)} (nats per data point), on the training "
+        "set. Blue, dashed: ELBO on held-out data.",
         "Orange, dashed: log-likelihood of the training set under the distribution that it was drawn from."
         if any(node["true_log_likelihood"].notnull().any() for node in nodes if "true_log_likelihood" in node)
         else "",
-        "Below each: distance of ELBO and entropy sum on the training set in percent of the final ELBO of the run.",
+        "Below each: distance between ELBO and entropy sum on the training set, in percent of the final ELBO of the "
+        "run.",
         "Lines: median over seeds; bands: 25 to 75 %.",
-        "Markers: estimates of the log-likelihood of the training set at the end, or of the ELBO where the legend says "
-        "so, medians over seeds of the value and of the limits of its 95 % Monte Carlo interval."
+        "Markers: estimates of the log-likelihood of the training set at the end of training, or of the ELBO where the "
+        "legend says so. Medians over seeds of the value and of the limits of its 95 % Monte Carlo interval."
         if any(name in node for node in nodes for name in MARKERS)
         else "",
         captions.facets(tree, "Rows"),
         f"Triangles mark medians beyond the scale (above {LIMIT:g} % for the error). "
-        "The early steps are spread out by a scale that is linear up to step 1 and logarithmic from there; "
-        "where runs differ in length, later steps show those that reached them.",
+        "The step axis is linear up to step 1 and logarithmic from there. If runs differ in length, later steps show "
+        "the runs that reached them.",
     )
 
 
@@ -142,7 +141,7 @@ def limits(ds: xr.Dataset, bands: Mapping[str, xr.Dataset], above: Sequence[floa
 
 
 def _block(grid: np.ndarray, tree: xr.DataTree, models: Sequence[str]) -> set[str]:
-    """Draws so many models beside each other; the quantities that were to be had."""
+    """Draw these models beside each other; returns the quantities that were available."""
     drawn = set()
     for ax in grid[:-1].flat:
         ax.tick_params(labelbottom=False)

@@ -1,4 +1,4 @@
-"""How much less the entropy sum varies than the ELBO when both are estimated from few points."""
+"""Standard deviation of entropy sum and ELBO, estimated from few points."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         8
     """
     figure, grid, panels = layout.per_model(tree, 1.25, subsets.recorded, sharex="all", sharey="all")
     for ax, runs in panels:
         _lines(ax, runs)
     for ax in grid[:, 0]:
-        ax.set_ylabel("std (nats)")
+        ax.set_ylabel("std. dev. (nats)")
     # Whole decades: within one there would be no label, or too many
     exponents = np.log10(grid[0, 0].get_ylim())
     grid[0, 0].set_ylim(10 ** np.floor(exponents[0]), 10 ** np.ceil(exponents[1]))
@@ -46,11 +45,10 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def caption(tree: xr.DataTree) -> str:
-    """What is shown, from how many runs.
+    """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:64]
+        >>> caption(cells.narrow(tree, "pca"))[:64]
         'Standard deviation of estimates of ELBO and entropy sum on PCA f'
     """
     (dataset,) = cells.datasets(tree)
@@ -58,9 +56,9 @@ def caption(tree: xr.DataTree) -> str:
         tree,
         f"Standard deviation of estimates of ELBO and entropy sum on {names.readable(dataset)} from random subsets of "
         "the held-out points at the end of training (nats per data point).",
-        "Lines: median over seeds; bands: 25 to 75 %. Dashed: falling with the root of the number of points, from the "
-        "ELBO of the smallest subsets on. Subsets that have most of the held-out points vary less than that; and an "
-        "entropy sum whose variances are the same for all points, as of a linear VAE, does not vary at all.",
+        "Lines: median over seeds; bands: 25 to 75 %. Dashed: decrease with the square root of the number of points, "
+        "starting at the ELBO of the smallest subsets. Subsets with most of the held-out points vary less. An entropy "
+        "sum whose variances are the same for all points, as in a linear VAE, does not vary.",
         captions.facets(tree, "Rows"),
     )
 
@@ -72,11 +70,11 @@ def _lines(ax: Axes, ds: xr.Dataset) -> None:
     if not subsets.recorded(ds):
         style.say(ax, "no estimates\nfrom subsets")
         return
-    spread = subsets.spread(ds)
+    deviations = subsets.standard_deviation(subsets.estimates(ds))
     # What does not vary has no place on a logarithmic axis
-    bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in spread.items()}
+    bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in deviations.items()}
     if still := [names.readable(str(name)) for name, band in bands.items() if not band.sizes["subset"]]:
-        style.say(ax, f"{', '.join(still)}:\nno spread", x=0.04, y=0.05, ha="left", va="bottom")
+        style.say(ax, f"{', '.join(still)}:\nno variation", x=0.04, y=0.05, ha="left", va="bottom")
     for name, band in bands.items():
         color = style.QUANTITIES[str(name)]
         ax.fill_between(band["subset"], band["low"], band["high"], color=color, alpha=0.25, linewidth=0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.models.catalogue import MODELS
+from entropy_sums.modules import load_named
 
 if TYPE_CHECKING:
     import torch
@@ -37,4 +37,4 @@ def build(replicas: Sequence[ModelSettings], observed_dim: int, generators: Sequ
         raise ValueError(reason)
     from entropy_sums.models.blueprint import Blueprint
 
-    return resolve_name(replicas[0].implementation)(Blueprint(replicas, observed_dim, generators))
+    return load_named(type(replicas[0]), "implementation")(Blueprint(replicas, observed_dim, generators))

@@ -26,7 +26,7 @@ class Maximising(Protocol):
 
 @runtime_checkable
 class WithLandscape(Protocol):
-    """A model whose objective is a function of its parameters that can be called again and again."""
+    """A model with an objective that is one function of the parameters all along a search."""
 
     def landscape(
         self,
@@ -34,11 +34,12 @@ class WithLandscape(Protocol):
         noise: Float[Tensor, "all rows noise"],
         prior_weight: Float[Tensor, " all"] | None = None,
     ) -> Callable[[], Tensor]:
-        """As `DirectedModel.landscape`."""
-        ...
+        """What training ascends on x as a function of the parameters as they are when it is called, `(replica,)`.
 
-    def settle(self, x: Float[Tensor, "*replica points dim"], prior_weight: Tensor | None = None) -> None:
-        """As `DirectedModel.settle`."""
+        Args:
+            x, noise: as for `Model.bound`.
+            prior_weight: weight of the prior in it, of each replica; by default 1.
+        """
         ...
 
 
@@ -48,7 +49,7 @@ class Weighted(Protocol):
 
     @property
     def sample_dim(self) -> int:
-        """Standard normal numbers that a posterior sample wants; 0 where all latents are gone through."""
+        """Standard normal numbers that a posterior sample wants."""
         ...
 
     def log_weights(
@@ -137,7 +138,7 @@ def _drops_units(model: nn.Module) -> bool:
 IMPLEMENTED: dict[Ability, Callable[[nn.Module], bool]] = {
     Ability.MAXIMISE: lambda model: isinstance(model, Maximising),
     Ability.LANDSCAPE: lambda model: isinstance(model, WithLandscape) and not _drops_units(model),
-    Ability.WEIGHTS: lambda model: isinstance(model, Weighted) and model.sample_dim > 0,
+    Ability.WEIGHTS: lambda model: isinstance(model, Weighted),
     Ability.ANNEALING: lambda model: isinstance(model, Annealed),
     Ability.DICTIONARY: lambda model: isinstance(model, WithDictionary),
     Ability.INFORMED: lambda model: isinstance(model, Informed),

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import CLOSED_FORMS, Family, FullNormal, Normal, cross_entropy
+from entropy_sums.distributions.family import repeated
+from entropy_sums.models.directions import Direction, candidates
 
 
 class Model(nn.Module, ABC):
@@ -33,8 +35,23 @@ class Model(nn.Module, ABC):
 
     @property
     def replicas(self) -> int:
-        """How many."""
+        """Number of replicas."""
         return len(next(self.parameters()))
+
+    def learned(self) -> dict[str, nn.Parameter]:
+        """Parameters that training changes, by name."""
+        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def directions(self) -> list[Direction]:
+        """Candidate directions of a certificate; a model whose v is known may declare fewer.
+
+        Example:
+            >>> from entropy_sums.models import MODELS, build
+            >>> model = build([MODELS["linear_vae"]()], 3, [torch.Generator()])
+            >>> [str(direction) for direction in model.directions()][:4]
+            ['shift of encoder.spread[0]', 'shift of encoder.spread[1]', 'encoder.mean.weight', 'shift of ...']
+        """
+        return candidates(self)
 
     @abstractmethod
     def posterior(self, x: Float[Tensor, "*replica points dim"]) -> Family:
@@ -76,6 +93,14 @@ class Model(nn.Module, ABC):
     def constrain(self) -> None:
         """Restore constraints on the parameters in place, called after every update; most models have none."""
 
+    def settle(self, x: Float[Tensor, "*replica points dim"], prior_weight: Tensor | None = None) -> None:
+        """Set parameters that are solved for on the points of an update, after it; most models have none.
+
+        Args:
+            x: as for `bound`.
+            prior_weight: weight of the prior in the objective, of each replica; by default 1.
+        """
+
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         """Exact mean log-likelihood of x in nats, `(replica,)`, or None where the model has no closed form."""
         return None
@@ -108,8 +133,8 @@ class DirectedModel(Model):
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
 
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__(latent_dim, noise_dim=latent_dim)
+    def __init__(self, latent_dim: int, noise_dim: int | None = None) -> None:
+        super().__init__(latent_dim, latent_dim if noise_dim is None else noise_dim)
 
     @property
     def sample_dim(self) -> int:
@@ -146,10 +171,10 @@ class DirectedModel(Model):
 
     def observation_factor(self, samples: Float[Tensor, "replica samples points latent"], x: Tensor) -> Factor:
         """p(x given z) seen through posterior samples of every point, as means over all of them."""
-        value = repeated(x, samples.shape[1])
-        observation = self.observation(samples.flatten(1, 2))
+        observation, rounds = self.observation(samples.flatten(1, 2)), samples.shape[1]
         return Factor(
-            -self.mean(observation.log_prob(value)), lambda: self.mean(self.observation_entropy(observation, value))
+            -observation.mean_log_prob(x, rounds).expand(self.replicas),
+            lambda: self.mean(self.observation_entropy(observation, repeated(x, rounds))),
         )
 
     def log_weights(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Tensor:
@@ -180,13 +205,6 @@ class DirectedModel(Model):
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
         return self.landscape(x, noise)()
 
-    def settle(self, x: Float[Tensor, "*replica points dim"], prior_weight: Tensor | None = None) -> None:
-        """Set parameters that are solved for on the points of an update, after it; most models have none.
-
-        Args:
-            x, prior_weight: as for `landscape`.
-        """
-
     def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
         """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""
         return observation.entropy()
@@ -212,8 +230,3 @@ def _samples(
     points = x.shape[-2]
     first = noise.unflatten(1, (noise.shape[1] // points, points)).movedim(1, 0)
     return posterior.reparametrise(first).movedim(0, 1)
-
-
-def repeated(x: Tensor, times: int) -> Tensor:
-    """All points, one round of them after the other."""
-    return x if times == 1 else torch.cat([x] * times, dim=-2)

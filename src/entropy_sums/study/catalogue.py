@@ -1,108 +1,153 @@
-"""What a study file may name: models, datasets, and the settings of each with values, defaults and meaning."""
+"""What a study may name: models, datasets, figures, tables and optimisers, ours and those of its plugins."""
 
 from __future__ import annotations
 
-import inspect
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
-
+from entropy_sums.data.base import DatasetSettings
 from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.base import ModelSettings
 from entropy_sums.models.catalogue import MODELS
-from entropy_sums.study.errors import StudyError, nearest
-from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
+from entropy_sums.modules import load
+from entropy_sums.quantities import group_name
+from entropy_sums.study.errors import StudyError
+from entropy_sums.study.pictures import CERTIFICATES, FIGURES, Figure, split
+from entropy_sums.study.plugins import Plugin
+from entropy_sums.study.tables import CERTIFICATES as CERTIFICATES_TABLE
+from entropy_sums.study.tables import Table
+from entropy_sums.training.optimizers.base import Optimizer
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
+from entropy_sums.training.settings import TrainingSettings
 
-TRAINING: dict[str, type[BaseModel]] = {
-    "training": TrainingSettings,
-    "phases": PhaseSettings,
-    "evaluation": EvaluationSettings,
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that a study may name.
+
+    Attributes:
+        models, datasets: settings class by name.
+        figures: declaration by name.
+        optimizers: class by name.
+        tables: declaration by name.
+        plugins: digest of the source of each plugin, by the name that the study file has for it.
+        sources: settings class, or optimiser, of a plugin → digest of the source of that plugin.
+
+    Example:
+        >>> "vae1" in BUILT_IN.models, "pca" in BUILT_IN.datasets, "traces" in BUILT_IN.figures
+        (True, True, True)
+        >>> list(BUILT_IN.tables)
+        ['final', 'model_selection', 'subsets']
+    """
+
+    models: Mapping[str, type[ModelSettings]]
+    datasets: Mapping[str, type[DatasetSettings]]
+    figures: Mapping[str, Figure]
+    optimizers: Mapping[str, type[Optimizer]]
+    tables: Mapping[str, Table]
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[type, str] = field(default_factory=dict)
+
+    def with_plugins(self, plugins: Mapping[str, Plugin]) -> Catalogue:
+        """The catalogue with what plugins bring.
+
+        Args:
+            plugins: name in the study file → what was loaded.
+
+        Raises:
+            StudyError: a plugin takes a name that something has already.
+        """
+        known: dict[str, dict[str, Any]] = {
+            "MODELS": {**self.models},
+            "DATASETS": {**self.datasets},
+            "FIGURES": {**self.figures},
+            "OPTIMIZERS": {**self.optimizers},
+            "TABLES": {**self.tables},
+        }
+        sources = dict(self.sources)
+        for plugin in plugins.values():
+            for kind, members in plugin.members.items():
+                for name, member in members.items():
+                    if problem := CLASHES[kind](name, member, known[kind]):
+                        raise StudyError(f"{plugin.where}: {kind}: {name!r}: {problem}")
+                    known[kind][name] = member
+            for kind in ("MODELS", "DATASETS", "OPTIMIZERS"):
+                sources |= dict.fromkeys(plugin.members[kind].values(), plugin.digest)
+        digests = {**self.plugins, **{name: plugin.digest for name, plugin in plugins.items()}}
+        return Catalogue(
+            known["MODELS"],
+            known["DATASETS"],
+            known["FIGURES"],
+            known["OPTIMIZERS"],
+            known["TABLES"],
+            digests,
+            sources,
+        )
+
+    def figure(self, picture: str) -> Figure:
+        """The figure that a picture is of.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.figures[split(picture, self.figures)[0]]
+
+    def code(
+        self, model: type[ModelSettings], dataset: type[DatasetSettings], training: TrainingSettings
+    ) -> dict[str, str]:
+        """Digests of the code of plugins that a run depends on, by the block of its settings that names it.
+
+        These are `model`, `dataset`, and `training.phases.0` and so on.
+        """
+        phases = {f"training.phases.{position}": phase.kind for position, phase in enumerate(training.phases)}
+        kinds = {"model": model, "dataset": dataset, **phases}
+        return {block: self.sources[kind] for block, kind in kinds.items() if kind in self.sources}
+
+
+def _clash_of_settings(kind: str, key: Callable[[str], str]) -> Callable[[str, Any, Mapping[str, Any]], str | None]:
+    def clash(name: str, member: Any, known: Mapping[str, Any]) -> str | None:
+        for other, schema in known.items():
+            if key(other) == key(name):
+                return f"{other!r} is a {kind} already; choose another name"
+            if schema is member:
+                return f"its settings are those of {other!r}; make a subclass of them"
+        return None
+
+    return clash
+
+
+def _clash_of_figures(name: str, member: Figure, known: Mapping[str, Figure]) -> str | None:
+    if name in known or name == CERTIFICATES:
+        return f"{name!r} is a figure already; choose another name"
+    for other, figure in known.items():
+        # A picture is called by its figure and what it is of, and that has to tell which figure it is
+        if (figure.of_each and name.startswith(f"{other}_")) or (member.of_each and other.startswith(f"{name}_")):
+            return f"reads as a picture of {min(name, other, key=len)!r}, as {other!r} is a figure, too; rename it"
+    return None
+
+
+def _clash_of_optimizers(name: str, member: type[Optimizer], known: Mapping[str, type[Optimizer]]) -> str | None:
+    for other, kind in known.items():
+        if name == other:
+            return f"{name!r} is an optimiser already; choose another name"
+        if kind is member:
+            return f"its class is that of {other!r}; make a subclass of it"
+    return None
+
+
+def _clash_of_tables(name: str, member: Table, known: Mapping[str, Table]) -> str | None:
+    return f"{name!r} is a table already; choose another name" if name in (*known, CERTIFICATES_TABLE) else None
+
+
+CLASHES: dict[str, Callable[[str, Any, Mapping[str, Any]], str | None]] = {
+    "MODELS": _clash_of_settings("model", group_name),
+    "DATASETS": _clash_of_settings("dataset", str.lower),
+    "FIGURES": _clash_of_figures,
+    "OPTIMIZERS": _clash_of_optimizers,
+    "TABLES": _clash_of_tables,
 }
-"""Place in a study file → its settings; `phases` is a list of such blocks."""
+"""Kind of member → why one cannot have its name beside those that are known."""
 
-WORDS = {
-    "integer": "whole number",
-    "number": "number",
-    "boolean": "true or false",
-    "string": "text",
-    "array": "list",
-    "null": "null",
-}
-"""Type of JSON → what to write."""
-
-LIMITS = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below", "maximum": "to"}
-"""Limit of a number in JSON schema → how it is said."""
-
-
-def overview() -> str:
-    """Names of all models, datasets and blocks of training, with the first sentence on each.
-
-    Example:
-        >>> print(overview().splitlines()[1])
-          bernoulli_mixture           Bernoulli components for binary data.
-    """
-    groups: dict[str, Mapping[str, type[BaseModel]]] = {"models": MODELS, "datasets": DATASETS, "training": TRAINING}
-    lines = []
-    for group, members in groups.items():
-        names = sorted(members) if group != "training" else members
-        lines += [group, *(f"  {name:27} {_summary(members[name])}" for name in names)]
-    return "\n".join(lines)
-
-
-def describe(name: str) -> str:
-    """Every setting of a model, a dataset or a block of training: values, default, meaning.
-
-    Raises:
-        StudyError: there is nothing of this name.
-
-    Example:
-        >>> print(describe("rbm").splitlines()[5])
-          gradient: exact | cd | pcd | parallel_tempering (default pcd)
-        >>> describe("rmb")
-        Traceback (most recent call last):
-        entropy_sums.study.errors.StudyError: 'rmb' is no model, dataset or block of training; did you mean 'rbm'?
-    """
-    known: dict[str, type[BaseModel]] = {**MODELS, **DATASETS, **TRAINING}
-    if name not in known:
-        raise StudyError(f"{name!r} is no model, dataset or block of training; {nearest(name, known)}")
-    settings = known[name]
-    schema = settings.model_json_schema()
-    lines = [f"{name}: {_summary(settings)}"]
-    for setting, field in schema.get("properties", {}).items():
-        lines += [f"  {setting}: {_values(field)}{_default(field)}", *_indented(field.get("description", ""))]
-    return "\n".join(lines)
-
-
-def _summary(settings: type[BaseModel]) -> str:
-    return (inspect.getdoc(settings) or "").split("\n\n")[0].replace("\n", " ")
-
-
-def _values(field: Mapping[str, Any]) -> str:
-    """What may be written for a setting.
-
-    Example:
-        >>> _values({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"const": "full"}]})
-        'whole number above 0 or full'
-    """
-    if "anyOf" in field:
-        return " or ".join(_values(each) for each in field["anyOf"])
-    if "enum" in field:
-        return " | ".join(map(str, field["enum"]))
-    if "const" in field:
-        return str(field["const"])
-    kind = WORDS.get(field.get("type", ""), "block of settings")
-    return " ".join([kind, *(f"{word} {field[limit]}" for limit, word in LIMITS.items() if limit in field)])
-
-
-def _default(field: Mapping[str, Any]) -> str:
-    if "default" not in field:
-        return " (required)"
-    default = field["default"]
-    if isinstance(default, list | dict):
-        return ""
-    return f" (default {default if isinstance(default, str) else json.dumps(default)})"
-
-
-def _indented(text: str) -> Iterator[str]:
-    yield from (f"      {line}" for line in text.splitlines())
+BUILT_IN = Catalogue(MODELS, DATASETS, FIGURES, OPTIMIZERS, load("entropy_sums.tables:TABLES"))
+"""What this package has."""

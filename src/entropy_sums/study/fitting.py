@@ -7,22 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from entropy_sums.data.base import DatasetSettings
 from entropy_sums.models.base import Ability, ModelSettings
 from entropy_sums.supports import CONTAINED, WORDS, Support
-from entropy_sums.training.settings import FULL_BATCH_ONLY, Optimizer, PhaseSettings, TrainingSettings
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
+from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from entropy_sums.data.dataset import Dataset
-
-# MERGE: the classes in training/optimizers/ declare this as `needs`; replace the table by a look-up there
-NEEDS: dict[str, frozenset[Ability]] = {
-    "em": frozenset({Ability.MAXIMISE}),
-    "lbfgs": frozenset({Ability.LANDSCAPE}),
-}
-"""Optimiser → what it needs of a model."""
 
 MOST_SHOWN = 6
 """Number of cells that a line names, or of pairs of model and dataset."""
@@ -122,8 +116,8 @@ def _truth(cell: Cell) -> Iterator[str]:
 
 def _optimizer(cell: Cell) -> Iterator[str]:
     for where, phase in cell.phases:
-        for ability in cell.lacks(NEEDS.get(phase.optimizer, ())):
-            able = [name for name in get_args(Optimizer) if not cell.lacks(NEEDS.get(name, ()))]
+        for ability in cell.lacks(phase.kind.needs):
+            able = [name for name, kind in OPTIMIZERS.items() if not cell.lacks(kind.needs)]
             fixes = [f"choose {_either(able)}", *_defaults_where(cell.model, partial(_is_able, ability))]
             yield (
                 f"{where}.optimizer: {phase.optimizer} needs {ability}, which the model does not have; "
@@ -170,8 +164,9 @@ def _minibatches(cell: Cell) -> Iterator[str]:
         others = _defaults_where(cell.model, partial(_is_able, ability))
         yield f"{key}: true needs {ability}, which the model does not have; {', or '.join([fix, *others])}"
     for position, phase in enumerate(cell.training.phases):
-        if phase.optimizer in FULL_BATCH_ONLY or phase.prior_weight != 1:
-            other = "optimizer" if phase.optimizer in FULL_BATCH_ONLY else "prior_weight"
+        ascends = phase.kind.ascends_bound
+        if not ascends or phase.prior_weight != 1:
+            other = "prior_weight" if ascends else "optimizer"
             yield (
                 f"{key}: phase {position} has {_written(other, getattr(phase, other))}, and does not ascend the bound "
                 f"of its minibatch; {fix}"

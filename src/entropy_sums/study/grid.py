@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby, product
 from math import prod
@@ -15,10 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.settings import PROTOCOL
-from entropy_sums.study import fitting, pictures, plugins
+from entropy_sums.study import fitting, pictures
 from entropy_sums.study.blocks import Part, cells, matches
 from entropy_sums.study.errors import CombinationError, StudyError, nearest
 from entropy_sums.study.resolve import Resolver
@@ -44,6 +43,7 @@ class Run:
     Attributes:
         coordinates: axis → value as its setting reads it, for all axes that this model and dataset have a setting
             for, except `model`.
+        code: block of settings that names something of a plugin, as `Catalogue.code` says → digest of its code.
     """
 
     model: str
@@ -53,17 +53,31 @@ class Run:
     model_settings: ModelSettings
     dataset_settings: DatasetSettings
     training: TrainingSettings
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All settings, defaults included, as plain JSON types; of the model of a plugin also a digest of its code."""
-        code = plugins.source(type(self.model_settings))
+        """All settings, defaults included, as plain JSON types; of what plugins bring also a digest of its code."""
         return {
-            "model": {"name": self.model, **code, **self.model_settings.model_dump(mode="json")},
-            "dataset": {"name": self.dataset, **self.dataset_settings.model_dump(mode="json")},
-            "training": self.training.model_dump(mode="json"),
+            "model": {"name": self.model, **self.source("model"), **self.model_settings.model_dump(mode="json")},
+            "dataset": {
+                "name": self.dataset,
+                **self.source("dataset"),
+                **self.dataset_settings.model_dump(mode="json"),
+            },
+            "training": self._training,
             "seed": self.seed,
         }
+
+    @property
+    def _training(self) -> dict[str, Any]:
+        whole = self.training.model_dump(mode="json")
+        phases = [{**self.source(f"training.phases.{i}"), **phase} for i, phase in enumerate(whole["phases"])]
+        return {**whole, "phases": phases}
+
+    def source(self, block: str) -> dict[str, str]:
+        """What a configuration says of code that is not ours in a block of settings; of our own nothing."""
+        return {"source": self.code[block]} if block in self.code else {}
 
     def identity(self, data_checksum: str) -> str:
         """Digest of all that determines the trace: settings, data and the version of the code that computes it."""
@@ -94,8 +108,9 @@ class Job:
 
 
 def data_name(run: Run) -> str:
-    """Name of the data file of a run, without suffix."""
-    return f"{run.dataset}-{digest(run.dataset_settings.model_dump(mode='json'))[:DIGITS]}"
+    """Name of the data file of a run, without suffix: dataset and digest of its settings, and of a plugin's code."""
+    made_by = {**run.source("dataset"), **run.dataset_settings.model_dump(mode="json")}
+    return f"{run.dataset}-{digest(made_by)[:DIGITS]}"
 
 
 def digest(value: Any) -> str:
@@ -189,7 +204,7 @@ class Grid:
         cells = Counter(column.dataset for column in self._whole_columns)
         reasons = {}
         for name, number in lacking.items():
-            if (why := DATASETS[name].missing(self.whole.data_dir)) is not None:
+            if (why := self.whole.catalogue.datasets[name].missing(self.whole.data_dir)) is not None:
                 some = "" if number == cells[name] else f" in {number} of {cells[name]} cells"
                 reasons[name] = f"is left out{some}: {why}"
         return reasons
@@ -202,7 +217,7 @@ class Grid:
 
     @cached_property
     def axes(self) -> dict[str, list[Scalar]]:
-        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells.."""
+        """Axis → values, excluded ones too: those of `axes`, then those of blocks, in the order of their cells."""
         axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
         for cell, parts in self._formed.cells.items():
             for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):
@@ -228,8 +243,9 @@ class Grid:
     def pictures(self) -> list[str]:
         """Names of all pictures that the study asks for of what it has runs of."""
         present = pictures.parts(self.datasets, self.panels)
-        known = {*pictures.FIGURES, *pictures.names(list(pictures.FIGURES), present)}
-        return pictures.names([figure for figure in self.whole.figures if figure in known], present)
+        figures = self.whole.catalogue.figures
+        known = {*figures, *pictures.names(list(figures), present, figures)}
+        return pictures.names([figure for figure in self.whole.figures if figure in known], present, figures)
 
     def cells_of(self, part: str) -> int:
         """Number of cells, seeds aside, that a part of the study has, such as `grids.0`."""
@@ -386,9 +402,12 @@ class Grid:
                     complete = self._resolver.completed(part, cell, places)
                 except CombinationError as error:
                     own = (f"{axis}={_text(value)}" for axis, value in cell.items() if axis not in ("model", "dataset"))
-                    impossible["/".join([str(model), str(dataset), *own])] = self._reason(error)
+                    if seeds:
+                        impossible["/".join([str(model), str(dataset), *own])] = self._reason(error)
                     continue
-                yield complete, [s for s in seeds if not any(matches(rule, complete | {"seed": s}) for rule in exclude)]
+                if len(complete) > len(cell):
+                    seeds = [s for s in seeds if not any(matches(rule, {**complete, "seed": s}) for rule in exclude)]
+                yield complete, seeds
 
     @cached_property
     def _present_columns(self) -> list[Column]:
@@ -438,11 +457,13 @@ class Grid:
             settings = self._resolver.resolve(model, dataset, chosen, own)
         except CombinationError as error:
             return column(signature="", misfits=(self._reason(error),), runs=())
+        code = self.whole.catalogue.code(type(settings.model), type(settings.dataset), settings.training)
         dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
         found = {seed for _, seeds in parts for seed in seeds}
         full = [{**cell, "seed": seed} for seed in self.axes["seed"] if seed in found]
         runs = tuple(
-            Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings) for each in full
+            Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings, code)
+            for each in full
         )
         return column(signature=_signature(runs[0]), misfits=tuple(fitting.misfits(*settings)), runs=runs)
 

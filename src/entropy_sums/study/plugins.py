@@ -1,49 +1,56 @@
-"""Models of the user's own, in Python files that a study names. As light as those files: the workflow loads them."""
+"""Plugins, files or packages with models, datasets, figures, tables and optimisers. As light as their code is."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from importlib import import_module, invalidate_caches
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from inspect import isabstract
 from pathlib import Path
-from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from types import ModuleType
+from typing import Any, TypeGuard
 
+from entropy_sums.data.base import DatasetSettings
 from entropy_sums.models.base import ModelSettings
-from entropy_sums.models.catalogue import MODELS
-from entropy_sums.quantities import group_name
-from entropy_sums.study.errors import StudyError
+from entropy_sums.modules import Space
+from entropy_sums.settings import Settings
+from entropy_sums.study.errors import StudyError, nearest
+from entropy_sums.study.pictures import EACH, Figure
+from entropy_sums.study.tables import Table
+from entropy_sums.training.optimizers.base import Optimizer
+
+GROUP = "entropy_sums.plugins"
+"""Group of the entry points of installed packages."""
+
+KINDS = ("MODELS", "DATASETS", "FIGURES", "TABLES", "OPTIMIZERS")
+"""What a plugin may have, each a mapping of names."""
 
 
-class Plugin(NamedTuple):
-    """What was loaded: source files, and their digest."""
+@dataclass(frozen=True)
+class Plugin:
+    """What a plugin brings.
 
-    files: frozenset[Path]
+    Attributes:
+        where: its file, or the entry point, for messages.
+        digest: of the source of its models, datasets and optimisers; each figure and table has one of its own.
+        members: one of `KINDS` → name → class or declaration.
+    """
+
+    where: str
     digest: str
+    members: Mapping[str, Mapping[str, Any]]
 
 
-# Names, modules and search path belong to the process, so the three change together: it has the plugins of one study.
-_loaded: dict[Path, Plugin] = {}
-_undo = ExitStack()
-_digests: WeakKeyDictionary[type[ModelSettings], str] = WeakKeyDictionary()
+class Library:
+    """The plugins that a study file names, each loaded once.
 
-
-def load(paths: Iterable[Path]) -> list[str]:
-    """Make the models of these files known by the names in their `MODELS`, in place of those loaded before.
-
-    The folder of each file is searched for modules, after all others. A file that has not changed is not loaded again.
-
-    Returns:
-        Digests of the sources, in the order of `paths`: of each file, of the files of its folder that hold its
-        implementations, and of all those of its folder that they import.
-
-    Raises:
-        StudyError: a file that is not there or cannot be imported, or one without proper `MODELS`.
+    Args:
+        folder: of the study file; paths are as seen from there.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -56,101 +63,217 @@ def load(paths: Iterable[Path]) -> list[str]:
         ... MODELS = {"wide_vae": WideVAESettings}
         ... '''
         >>> with TemporaryDirectory() as folder:
-        ...     file = Path(folder, "wide.py")
-        ...     _ = file.write_text(text)
-        ...     [digest] = load([file])
-        >>> MODELS["wide_vae"]().encoder_width, source(MODELS["wide_vae"]) == {"source": digest}
-        (500, True)
-        >>> load([]), "wide_vae" in MODELS
-        ([], False)
+        ...     _ = Path(folder, "wide.py").write_text(text)
+        ...     plugin = Library(Path(folder)).load(["wide.py"])["wide.py"]
+        >>> plugin.members["MODELS"]["wide_vae"]().encoder_width
+        500
     """
-    wanted = [path.resolve() for path in paths]
-    if list(_loaded) != wanted or not all(map(_is_as_loaded, _loaded.values())):
-        _forget()
-        try:
-            for path in wanted:
-                _loaded[path] = _load(path)
-        except Exception:
-            _forget()
-            raise
-    return [_loaded[path].digest for path in wanted]
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._spaces: dict[Path, Space] = {}
+        self._loaded: dict[str, Plugin] = {}
+
+    def load(self, names: Sequence[str]) -> dict[str, Plugin]:
+        """The plugins of these names, a Python file or the name of an entry point each.
+
+        Raises:
+            StudyError: one that is not there or cannot be imported, or that brings nothing, or nothing of use.
+        """
+        called: set[tuple[str, bool]] = set()
+        for name in names:
+            path, in_file = (self._folder / name).resolve(), _is_file_name(name)
+            if (path.stem, in_file) in called:
+                where = path if in_file else name
+                raise StudyError(f"{where}: a second plugin of this name; name it once, or rename one of the two")
+            called.add((path.stem, in_file))
+            if name not in self._loaded:
+                self._loaded[name] = self._file(path) if in_file else _installed(name)
+        return {name: self._loaded[name] for name in names}
+
+    def _file(self, path: Path) -> Plugin:
+        if not path.is_file():
+            raise StudyError(f"{path}: no such file; name a Python file, as seen from the folder of the study file")
+        if path.suffix != ".py" or not path.stem.isidentifier():
+            raise StudyError(f"{path}: cannot be a module; rename it to letters, digits and underscores, then .py")
+        folder = path.parent
+        if (folder / "entropy_sums").is_dir():
+            raise StudyError(
+                f"{path}: lies among installed modules, which are no part of it; move it to another folder"
+            )
+        _sources(folder, [path.stem])
+        space = self._spaces.setdefault(folder, Space(folder))
+        module = _imported(lambda: space.load(path.stem), str(path), f"`python {path}`")
+        members = _members(module, str(path), space)
+
+        def digest(modules: Iterable[str]) -> str:
+            return _digest(_sources(folder, [path.stem, *modules]))
+
+        implementations = [_module(schema.implementation) for schema in members["MODELS"].values()]
+        return Plugin(str(path), digest(implementations), _with_source(members, space, digest))
 
 
-def source(schema: type[ModelSettings]) -> dict[str, str]:
-    """What the settings of a run say of code that is not ours: the digest of its plugin; of our own models nothing."""
-    return {"source": _digests[schema]} if schema in _digests else {}
+def _is_file_name(name: str) -> bool:
+    return bool(Path(name).suffix) or os.sep in name or name in ("", ".", "..")
 
 
-def _forget() -> None:
-    _loaded.clear()
-    _undo.close()
-
-
-def _is_as_loaded(plugin: Plugin) -> bool:
-    return all(file.is_file() for file in plugin.files) and _digest(plugin.files) == plugin.digest
-
-
-def _load(path: Path) -> Plugin:
-    if not path.is_file():
-        raise StudyError(f"{path}: no such file; name a Python file, as seen from the folder of the study file")
-    if path.suffix != ".py" or not path.stem.isidentifier():
-        raise StudyError(f"{path}: cannot be a module; rename it to letters, digits and underscores, then .py")
-    if path.stem in (other.stem for other in _loaded):
-        raise StudyError(f"{path}: a second plugin of this name; name it once, or rename one of the two")
-    folder = path.parent
-    if (folder / "entropy_sums").is_dir():
-        raise StudyError(f"{path}: lies among installed modules, which are no part of it; move it to another folder")
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
-        _undo.callback(sys.path.remove, str(folder))
-    invalidate_caches()
-    files = _sources(folder, [path.stem])
-    _unload(files)
-    try:
-        module = import_module(path.stem)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise StudyError(f"{path}: cannot be imported ({reason}); `python {path}` shows where") from error
-    finally:
-        _undo.callback(_unload, files)
-    models = getattr(module, "MODELS", None)
-    if not isinstance(models, dict) or not models:
-        raise StudyError(f"{path}: MODELS is missing; add MODELS = {{'name_in_studies': ClassOfSettings}}")
-    for name, schema in models.items():
-        if problem := _problem(name, schema):
-            raise StudyError(f"{path}: MODELS: {name!r}: {problem}")
-        MODELS[name] = schema
-        _undo.callback(MODELS.pop, name)
-    files = _sources(folder, [path.stem, *(_module(schema) for schema in models.values())])
-    _undo.callback(_unload, files)
+def _installed(name: str) -> Plugin:
+    """The plugin of an entry point. Its identity is that of all Python files of the package that holds it."""
+    found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        known = f"installed are: {', '.join(sorted(found))}" if found else "no plugin is installed"
+        raise StudyError(f"{name!r} is no Python file, and no entry point of the group {GROUP}; {known}")
+    point = found[name]
+    where = f"{name} ({point.value})"
+    module = _imported(point.load, where, f"`python -c 'import {point.module}'`")
+    if not isinstance(module, ModuleType):
+        raise StudyError(f"{where}: is no module; write {name} = {point.module!r} in the entry points of its package")
+    members = _members(module, where, None)
+    top = find_spec(_top(point.module))
+    assert top is not None, "was imported"
+    folders = [Path(place) for place in top.submodule_search_locations or ()]
+    files = {file for folder in folders for file in folder.rglob("*.py")} or {Path(str(top.origin))}
     digest = _digest(files)
-    _digests.update(dict.fromkeys(models.values(), digest))
-    return Plugin(files, digest)
+    return Plugin(where, digest, _with_source(members, None, lambda modules: digest))
 
 
-def _problem(name: Any, schema: Any) -> str | None:
-    """What is wrong with an entry of `MODELS`, and what to do."""
+def _imported(load: Callable[[], Any], where: str, command: str) -> Any:
+    try:
+        return load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the code of others does, such as leave the process
+        reason = f"{type(error).__name__}: {error}"
+        raise StudyError(f"{where}: cannot be imported ({reason}); {command} shows where") from error
+
+
+def _members(module: ModuleType, where: str, space: Space | None) -> dict[str, dict[str, Any]]:
+    """What a module brings, checked by itself: `Catalogue` compares it with what is known."""
+    members = {kind: getattr(module, kind, {}) for kind in KINDS}
+    for kind, named in members.items():
+        if not isinstance(named, Mapping):
+            raise StudyError(f"{where}: {kind}: {named!r} is no mapping; write {kind} = {{'name_in_studies': …}}")
+    if not any(members.values()):
+        raise StudyError(
+            f"{where}: MODELS is missing; add MODELS = {{'name_in_studies': ClassOfSettings}}, "
+            "or likewise DATASETS, FIGURES, TABLES or OPTIMIZERS"
+        )
+    for kind, named in members.items():
+        for name, member in named.items():
+            if problem := _name_problem(name) or CHECKS[kind](name, member, space):
+                raise StudyError(f"{where}: {kind}: {name!r}: {problem}")
+    return {kind: dict(named) for kind, named in members.items()}
+
+
+def _name_problem(name: Any) -> str | None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         return "a name is a letter, then letters, digits and underscores"
-    for known, other in MODELS.items():
-        if group_name(known) == group_name(name):
-            return f"{known!r} is a model already; choose another name"
-        if other is schema:
-            return f"its settings are those of {known!r}; make a subclass of them"
-    if not isinstance(schema, type) or not issubclass(schema, ModelSettings):
-        return f"{schema!r} is no class of settings; make a subclass of entropy_sums.models.settings.ModelSettings"
-    if taken := {"name", "source"} & schema.model_fields.keys():
-        return f"a setting cannot be called {min(taken)!r}, which stands for the model itself; rename it"
-    implementation = getattr(schema, "implementation", None)
-    if not isinstance(implementation, str) or not re.fullmatch(r"[\w.]+:[\w.]+", implementation):
-        return "no implementation; add implementation = 'module:function', which builds it from a Blueprint"
-    if find_spec(_top(_module(schema))) is None:
-        return f"implementation {implementation!r}: no module {_module(schema)!r} beside this file, nor installed"
     return None
 
 
-def _module(schema: type[ModelSettings]) -> str:
-    return schema.implementation.partition(":")[0]
+def _model_problem(name: str, schema: Any, space: Space | None) -> str | None:
+    """What is wrong with an entry of `MODELS`, and what to do."""
+    if problem := _settings_problem(schema, ModelSettings, "model"):
+        return problem
+    implementation = getattr(schema, "implementation", None)
+    if not _is_reference(implementation):
+        return "no implementation; add implementation = 'module:function', which builds it from a Blueprint"
+    return _missing("implementation", implementation, space)
+
+
+def _dataset_problem(name: str, schema: Any, space: Space | None) -> str | None:
+    """What is wrong with an entry of `DATASETS`, and what to do."""
+    if problem := _settings_problem(schema, DatasetSettings, "dataset"):
+        return problem
+    if isabstract(schema):
+        return f"{schema.__name__} does not make its data; add the method arrays(self, data_dir, generator)"
+    if getattr(schema, "name", None) != name:
+        return f"its class is called {getattr(schema, 'name', None)!r}; write name = {name!r} in {schema.__name__}"
+    if not isinstance(getattr(schema, "source", None), str):
+        return f"says not where it comes from; write source = 'what to cite' in {schema.__name__}"
+    return None
+
+
+def _settings_problem(schema: Any, base: type[Settings], kind: str) -> str | None:
+    if not isinstance(schema, type) or not issubclass(schema, base):
+        return f"{schema!r} is no class of settings; make a subclass of {base.__module__}.{base.__name__}"
+    if taken := {"name", "source"} & schema.model_fields.keys():
+        return f"a setting cannot be called {min(taken)!r}, which stands for the {kind} itself; rename it"
+    return None
+
+
+def _figure_problem(name: str, figure: Any, space: Space | None) -> str | None:
+    """What is wrong with an entry of `FIGURES`, and what to do."""
+    if not isinstance(figure, Figure):
+        return f"{figure!r} is no figure; write Figure(draw='module:function', caption='module:function')"
+    if figure.of_each not in EACH:
+        return f"of_each is {figure.of_each!r}; {nearest(str(figure.of_each), EACH[1:])}, or leave it out"
+    return _reference_problem("draw", figure.draw, space) or _reference_problem("caption", figure.caption, space)
+
+
+def _table_problem(name: str, table: Any, space: Space | None) -> str | None:
+    """What is wrong with an entry of `TABLES`, and what to do."""
+    if not isinstance(table, Table):
+        return f"{table!r} is no table; write Table(rows='module:function', title='…')"
+    return _reference_problem("rows", table.rows, space)
+
+
+def _optimizer_problem(name: str, kind: Any, space: Space | None) -> str | None:
+    """What is wrong with an entry of `OPTIMIZERS`, and what to do."""
+    if not isinstance(kind, type) or not issubclass(kind, Optimizer):
+        return f"{kind!r} is no optimiser; make a subclass of {Optimizer.__module__}.{Optimizer.__name__}"
+    if isabstract(kind):
+        missing = min(kind.__abstractmethods__)
+        return f"{kind.__name__} is not complete; add the method {missing}"
+    if getattr(kind, "name", None) != name:
+        return f"its class is called {getattr(kind, 'name', None)!r}; write name = {name!r} in {kind.__name__}"
+    return None
+
+
+CHECKS: dict[str, Callable[[str, Any, Space | None], str | None]] = {
+    "MODELS": _model_problem,
+    "DATASETS": _dataset_problem,
+    "FIGURES": _figure_problem,
+    "TABLES": _table_problem,
+    "OPTIMIZERS": _optimizer_problem,
+}
+"""Kind of member → what is wrong with one."""
+
+
+def _reference_problem(key: str, reference: Any, space: Space | None) -> str | None:
+    if not _is_reference(reference):
+        return f"{key} is {reference!r}; write {key}='module:function'"
+    return _missing(key, reference, space)
+
+
+def _is_reference(text: Any) -> TypeGuard[str]:
+    return isinstance(text, str) and bool(re.fullmatch(r"[\w.]+:[\w.]+", text))
+
+
+def _missing(key: str, reference: str, space: Space | None) -> str | None:
+    module = _module(reference)
+    if (space is not None and space.has(module)) or find_spec(_top(module)) is not None:
+        return None
+    return f"{key} {reference!r}: no module {module!r} beside this file, nor installed"
+
+
+def _with_source(
+    members: Mapping[str, dict[str, Any]], space: Space | None, digest: Callable[[Iterable[str]], str]
+) -> dict[str, dict[str, Any]]:
+    """The members; figures and tables know where their code is, and its digest."""
+    figures = {
+        name: replace(figure, space=space, source=digest(map(_module, (figure.draw, figure.caption))))
+        for name, figure in members["FIGURES"].items()
+    }
+    tables = {
+        name: replace(table, space=space, source=digest([_module(table.rows)]))
+        for name, table in members["TABLES"].items()
+    }
+    return {**members, "FIGURES": figures, "TABLES": tables}
+
+
+def _module(reference: str) -> str:
+    return reference.partition(":")[0]
 
 
 def _top(module: str) -> str:
@@ -184,14 +307,6 @@ def _imports(file: Path) -> Iterator[str]:
                 yield from (alias.name for alias in names)
             case ast.ImportFrom(module=str(module), level=0):
                 yield module
-
-
-def _unload(files: Iterable[Path]) -> None:
-    """Take modules from these files out of the process, so that the next import reads them anew."""
-    places = {str(file) for file in files}
-    for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) in places and name != "__main__":
-            del sys.modules[name]
 
 
 def _digest(files: Iterable[Path]) -> str:

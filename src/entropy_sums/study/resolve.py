@@ -10,9 +10,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
-from entropy_sums.models.catalogue import MODELS
 from entropy_sums.quantities import NAMES
 from entropy_sums.settings import Settings
 from entropy_sums.study.blocks import Part, listed, matches
@@ -89,10 +87,10 @@ class Resolver:
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
-        # Another study with other plugins may be read before this one is gone through
-        self._models = {str(model): MODELS[str(model)] for model in study.named["model"]}
+        self._catalogue = study.catalogue
+        self._models, self._datasets = study.catalogue.models, study.catalogue.datasets
         phases = len(study.training.phases)
-        self._places = {(m, d): _places(self._models[m], DATASETS[d], phases) for m, d in _pairs_of(study)}
+        self._places = {(m, d): _places(self._models[m], self._datasets[d], phases) for m, d in _pairs_of(study)}
         self._defaults: dict[tuple[str, ...], Any] = {}
         self._validated: dict[tuple[type[Settings], str], Settings] = {}
         self._unchecked: list[tuple[str, str, list[Scalar]]] = []
@@ -118,6 +116,11 @@ class Resolver:
         }
         rules = {"overrides": overrides, "exclude": exclude, "panels": panels}
         self.study = study.model_copy(update={"axes": self._axes, "grids": grids, **rules})
+        axes = [axis for axis in self._named if axis not in IDENTITY_AXES]
+        self._applicable = {
+            pair: {axis: place for axis in axes if (place := self._place(axis, *pair)) is not None}
+            for pair in self._places
+        }
 
     @property
     def parts(self) -> list[Part]:
@@ -133,10 +136,9 @@ class Resolver:
         ]
         return [*blocks, *panels] or [Part("axes", self._axes)]
 
-    def applicable(self, model: str, dataset: str) -> dict[str, Place]:
+    def applicable(self, model: str, dataset: str) -> Mapping[str, Place]:
         """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
-        places = {axis: self._place(axis, model, dataset) for axis in self._named if axis not in IDENTITY_AXES}
-        return {axis: place for axis, place in places.items() if place is not None}
+        return self._applicable[model, dataset]
 
     def completed(self, part: Part, cell: Mapping[str, Scalar], axes: Mapping[str, Place]) -> dict[str, Scalar]:
         """A cell with a value on each of `axes`: where its part names none, the value that its settings have.
@@ -215,7 +217,7 @@ class Resolver:
                 assigned[place] = value
         return Cell(
             self._validate(self._models[model], f"settings of model {model}", "model", assigned),
-            self._validate(DATASETS[dataset], f"settings of dataset {dataset}", "dataset", assigned),
+            self._validate(self._datasets[dataset], f"settings of dataset {dataset}", "dataset", assigned),
             self._validate(TrainingSettings, "training", "training", assigned),
         )
 
@@ -258,7 +260,7 @@ class Resolver:
             for place, value in own.items():
                 _follow(tree, place.block)[place.field] = value
             with explained(f"{self.source}: {where}", tree[root], schema):
-                self._validated[key] = schema.model_validate(tree[root])
+                self._validated[key] = schema.model_validate(tree[root], context=self._catalogue)
         return self._validated[key]
 
     def _axis(self, section: str, axis: str, values: list[Scalar], pairs: Collection[Pair]) -> list[Scalar]:
@@ -289,7 +291,8 @@ class Resolver:
             if place is not None and place not in refused:
                 try:
                     with explained(f"{self.source}: {section}.{name}", value):
-                        return place.reader.dump_python(place.reader.validate_python(value), mode="json")
+                        read = place.reader.validate_python(value, context=self._catalogue)
+                        return place.reader.dump_python(read, mode="json")
                 except StudyError as error:
                     refused[place] = error
         if not refused:

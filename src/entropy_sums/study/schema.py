@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 import yaml
 from pydantic import (
@@ -15,17 +15,18 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     ValidationError,
     field_validator,
     model_validator,
 )
 from yaml.composer import ComposerError
 
-from entropy_sums.data.catalogue import DATASETS
-from entropy_sums.models.catalogue import MODELS
 from entropy_sums.settings import Settings
-from entropy_sums.study import pictures, plugins
+from entropy_sums.study import pictures
+from entropy_sums.study.catalogue import BUILT_IN, Catalogue
 from entropy_sums.study.errors import StudyError, explained, nearest
+from entropy_sums.study.plugins import Library
 from entropy_sums.training.settings import TrainingSettings
 
 Scalar = bool | int | float | str
@@ -66,17 +67,27 @@ Axis = Annotated[Values, BeforeValidator(_values, json_schema_input_type=Values 
 Choice = Annotated[Values, BeforeValidator(_one_or_more, json_schema_input_type=Scalar | Values | Count)]
 
 
-def _load(paths: Any, info: Any) -> dict[str, str]:
-    """Make the models of plugins known; `info` is a ValidationInfo, with the folder of the study file as context."""
-    if isinstance(paths, Mapping):  # as a study that was read has it
-        paths = list(paths)
-    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise ValueError(f"plugins are a list of Python files, such as [my_models.py] (got {paths!r})")
-    folder = info.context or Path()
-    return dict(zip(paths, plugins.load([folder / path for path in paths]), strict=True))
+def _digests(names: Any, info: Any) -> Any:
+    """The plugins that the catalogue has, which `info`, a ValidationInfo, carries as context, as name → digest."""
+    if isinstance(names, Mapping) and info.context is None:  # as a study that was read has it
+        return names
+    if not _are_plugins(names):
+        raise ValueError(f"plugins are a list of Python files, such as [my_models.py] (got {names!r})")
+    catalogue = _catalogue(info)
+    if names and not set(names) <= catalogue.plugins.keys():
+        raise ValueError("are loaded with a study file only; read it with entropy_sums.study.schema.read")
+    return {name: catalogue.plugins[name] for name in names}
 
 
-Plugins = Annotated[dict[str, str], BeforeValidator(_load, json_schema_input_type=list[str])]
+def _are_plugins(names: Any) -> TypeGuard[list[str]]:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _catalogue(info: Any) -> Catalogue:
+    return BUILT_IN if info.context is None else info.context
+
+
+Plugins = Annotated[dict[str, str], BeforeValidator(_digests, json_schema_input_type=list[str])]
 
 
 class Override(Settings):
@@ -162,7 +173,8 @@ class Study(Settings):
     study: PathPart
     """Name of the study, and of its folder under `results`."""
     plugins: Plugins = Field(default={})
-    """Python files with models of your own, as seen from the folder of the study file; read as file → digest."""
+    """Models, datasets, figures, tables and optimisers of your own: Python files, as seen from the folder of the study
+    file, or the names of installed plugins; read as name → digest."""
     axes: dict[str, Axis]
     """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
     grids: Annotated[list[Block], Field(min_length=1)] = Field(default=[])
@@ -201,11 +213,23 @@ class Study(Settings):
     """Whether datasets whose files are not at hand are left out, with a line that says so; nothing is downloaded for
     them. Otherwise a file that is not there is an error."""
 
+    _carried: Catalogue = PrivateAttr(default_factory=lambda: BUILT_IN)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the study may name, its plugins included."""
+        return self._carried
+
+    @model_validator(mode="after")
+    def _with_catalogue(self, info: Any) -> Study:
+        self._carried = _catalogue(info)
+        return self
+
     @model_validator(mode="after")
     def _complete(self):
         blocks = {f"grids.{i}": block.values for i, block in enumerate(self.grids)}
         for where, values in {"axes: ": self.axes, **{f"{key}.": values for key, values in blocks.items()}}.items():
-            for axis, known in {"model": MODELS, "dataset": DATASETS}.items():
+            for axis, known in {"model": self.catalogue.models, "dataset": self.catalogue.datasets}.items():
                 for value in values.get(axis, []):
                     if value not in known:
                         raise ValueError(f"{where}{axis}: {value!r} is unknown; {nearest(str(value), known)}")
@@ -227,8 +251,8 @@ class Study(Settings):
         if not {"axes", "grids", "panels"} <= info.data.keys():
             return named  # what there are pictures of is not known, and what is wrong with it is said already
         datasets = _named(info.data["axes"], info.data["grids"]).get("dataset", [])
-        parts = pictures.parts(datasets, info.data["panels"])
-        known = [*pictures.FIGURES, *pictures.names(list(pictures.FIGURES), parts)]
+        parts, figures = pictures.parts(datasets, info.data["panels"]), _catalogue(info).figures
+        known = [*figures, *pictures.names(list(figures), parts, figures)]
         for figure in named:
             if figure not in known:
                 raise ValueError(f"{figure!r} is unknown; {nearest(figure, known)}")
@@ -248,23 +272,33 @@ class Study(Settings):
 
     @property
     def tables(self) -> list[str]:
-        """Names of the tables of its runs, as `entropy_sums.tables` has them.
+        """Names of the tables of its runs, of this package and of plugins.
 
         Example:
             >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0]}
             >>> Study(study="a", axes=axes, training={"evaluation": {"subset_sizes": [10, 100]}}).tables
             ['final', 'subsets']
         """
-        in_segments = any("segment" in DATASETS[str(name)].model_fields for name in self.named["dataset"])
-        asked = {
-            "final": True,
-            "subsets": self._asks("subset_sizes"),
-            "model_selection": self._asks("batches") and in_segments,
-        }
-        return [name for name, wanted in asked.items() if wanted]
+        return [name for name, table in self.catalogue.tables.items() if table.wanted(self)]
 
-    def _asks(self, name: str) -> bool:
-        """Whether some of the runs may have this setting of evaluation on."""
+    def has_data_with(self, setting: str) -> bool:
+        """Whether one of its datasets has this setting.
+
+        Example:
+            >>> Study(study="a", axes={"model": ["vae1"], "dataset": ["pca"], "seed": [0]}).has_data_with("segment")
+            False
+        """
+        kinds = [self.catalogue.datasets[str(name)] for name in self.named["dataset"]]
+        return any(setting in kind.model_fields for kind in kinds)
+
+    def asks(self, name: str) -> bool:
+        """Whether some of the runs may have this setting of evaluation on.
+
+        Example:
+            >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0], "batches": [False, True]}
+            >>> Study(study="a", axes=axes).asks("batches"), Study(study="a", axes=axes).asks("subset_sizes")
+            (True, False)
+        """
         panels = [panel for named in self.panels.values() for panel in named.values()]
         given = [self.settings, *(rule.set for rule in self.overrides), *(block.together for block in self.grids)]
         given += [panel.set for panel in panels]
@@ -284,8 +318,8 @@ class Study(Settings):
 
 
 EXAMPLES = {
-    "model": f"model: [{next(iter(MODELS))}]",
-    "dataset": f"dataset: [{next(iter(DATASETS))}]",
+    "model": f"model: [{next(iter(BUILT_IN.models))}]",
+    "dataset": f"dataset: [{next(iter(BUILT_IN.datasets))}]",
     "seed": "seed: {count: 8}",
 }
 """Axis that every cell needs → how to write one."""
@@ -328,19 +362,26 @@ def read(path: Path, size: str | None = None) -> Study:
     """
     content = _parse(path)
     sizes = content.pop("sizes", None) or {}
-    with explained(str(path), {**content, "sizes": sizes}, Study):
-        Study.model_validate({**content, "sizes": sizes}, context=path.parent)
-    studies = {None: content}
+    library = Library(path.parent)
+
+    def validated(where: str, content: Mapping[str, Any]) -> Study:
+        named = content.get("plugins", [])
+        try:
+            catalogue = BUILT_IN.with_plugins(library.load(named) if _are_plugins(named) else {})
+        except StudyError as error:
+            raise StudyError(f"{where}: plugins: {error}") from error
+        with explained(where, content, Study):
+            return Study.model_validate(content, context=catalogue)
+
+    validated(str(path), {**content, "sizes": sizes})
+    studies = {None: validated(str(path), content)}
     for name, different in sizes.items():
-        studies[name] = {**_merged(content, different), "size": name}
-        with explained(f"{path}: sizes.{name}", studies[name], Study):
-            Study.model_validate(studies[name], context=path.parent)
+        studies[name] = validated(f"{path}: sizes.{name}", {**_merged(content, different), "size": name})
     chosen = size or content.get("size")
     if chosen not in studies:
         known = nearest(str(chosen), sizes) if sizes else "the file has no sizes"
         raise StudyError(f"{path}: size: {chosen!r} is unknown; {known}")
-    # Once more, and last: the plugins that were read last are those that stay known
-    return Study.model_validate(studies[chosen], context=path.parent)
+    return studies[chosen]
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.randomness import Purpose, generator
 from entropy_sums.training.settings import PhaseSettings
 
 NOISE_PER_BLOCK = 2**18
@@ -59,11 +59,11 @@ class Batches:
 
     def _draw_noise(self, block: int) -> None:
         for noise, seed in zip(self._noise, self.seeds, strict=True):
-            noise.normal_(generator=generator(seed, Stream.NOISE, self.phase, block, device=noise.device))
+            noise.normal_(generator=generator(seed, Purpose.NOISE, self.phase, block, device=noise.device))
         self._block = block
 
     def _shuffle(self, epoch: int) -> None:
         for order, seed in zip(self._order, self.seeds, strict=True):
-            source = generator(seed, Stream.BATCHES, self.phase, epoch, device=order.device)
+            source = generator(seed, Purpose.BATCHES, self.phase, epoch, device=order.device)
             torch.randperm(len(order), generator=source, out=order)
         self._epoch = epoch

@@ -13,7 +13,7 @@ from entropy_sums.bound import Bound
 from entropy_sums.certificates.certificate import Certificate
 from entropy_sums.models.abilities import Annealed
 from entropy_sums.models.model import Model
-from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.randomness import Purpose, generator
 
 Record = dict[str, np.ndarray]
 
@@ -31,7 +31,7 @@ class Evaluation:
     Args:
         data: `(N, D)`.
         seeds: one per replica.
-        stream: which data these are, so that training and held-out data get different noise.
+        purpose: of the noise, which differs between training and held-out data.
         certificate: of the model; with a gradient, the derivative along its direction is recorded.
         closing: the model with the entropies that its objective meets at stationary points, and its certificate; None
             where the model has them already.
@@ -43,12 +43,12 @@ class Evaluation:
         data: Tensor,
         seeds: Sequence[int],
         samples: int,
-        stream: Stream,
+        purpose: Purpose,
         certificate: Certificate | None = None,
         closing: tuple[Model, Certificate] | None = None,
         chosen: Tensor | None = None,
     ) -> None:
-        self.data, self.seeds, self.samples, self.stream = data, seeds, samples, stream
+        self.data, self.seeds, self.samples, self.purpose = data, seeds, samples, purpose
         self.certificate, self.closing, self.chosen = certificate, closing, chosen
 
     def __call__(self, model: Model, step: int, gradient: bool = False, penalties: np.ndarray | None = None) -> Record:
@@ -117,7 +117,7 @@ class Evaluation:
         the parameters'.
 
         Args:
-            position: of the noise within its stream, such as the step of the record.
+            position: of the noise within its purpose, such as the step of the record.
         """
         samples = self.samples if model.noise_dim else 1
         noises = [self.noise(model, *position, sample) for sample in range(samples)]
@@ -140,11 +140,11 @@ class Evaluation:
         """Standard normal numbers for a posterior sample of every point, `(replica, points, noise_dim)`.
 
         Args:
-            position: within the stream: that of the estimate, and the number of the sample.
+            position: within the purpose: that of the estimate, and the number of the sample.
         """
         noise = self.data.new_empty(model.replicas, self.points, model.noise_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
-            row.normal_(generator=generator(seed, self.stream, *position, device=row.device))
+            row.normal_(generator=generator(seed, self.purpose, *position, device=row.device))
         return noise
 
     def mean(self, replicas: int, function: Callable[[slice], Tensor]) -> Tensor:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 
-class Stream(IntEnum):
-    """What random numbers are drawn for; streams of one seed are independent."""
+class Purpose(IntEnum):
+    """What random numbers are drawn for; those of one seed for different purposes are independent."""
 
     PARAMETERS = 0
     BATCHES = 1
@@ -21,16 +21,16 @@ class Stream(IntEnum):
     SUBSETS = 7
 
 
-def generator(seed: int, stream: Stream, *position: int, device: str | torch.device = "cpu") -> torch.Generator:
+def generator(seed: int, purpose: Purpose, *position: int, device: str | torch.device = "cpu") -> torch.Generator:
     """A generator that depends on nothing but its arguments.
 
-    `position` counts within a stream (phase, block, …), so that a resumed run draws what an undisturbed one draws.
+    `position` counts within a purpose (phase, block, …), so that a resumed run draws what an undisturbed one draws.
 
     Example:
-        >>> first = torch.rand(2, generator=generator(0, Stream.NOISE, 7))
-        >>> first.equal(torch.rand(2, generator=generator(0, Stream.NOISE, 7)))
+        >>> first = torch.rand(2, generator=generator(0, Purpose.NOISE, 7))
+        >>> first.equal(torch.rand(2, generator=generator(0, Purpose.NOISE, 7)))
         True
     """
-    sequence = np.random.SeedSequence(entropy=seed, spawn_key=(int(stream), *position))
+    sequence = np.random.SeedSequence(entropy=seed, spawn_key=(int(purpose), *position))
     state = int(sequence.generate_state(1, np.uint64)[0])
     return torch.Generator(device=device).manual_seed(state >> 1)

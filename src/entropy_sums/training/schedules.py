@@ -1,21 +1,13 @@
-"""When things happen: learning rates within a phase, steps at which a trace is recorded, epochs."""
+"""When things happen: the steps at which a trace is recorded, and epochs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 import numpy as np
 
 from entropy_sums.training.settings import TrainingSettings
-
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda done: 1.0,
-    "linear": lambda done: 1 - done,
-    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
-}
-"""Factor on the learning rate, given the part of the phase that is done, from 0 to 1."""
 
 
 def evaluation_steps(total: int, every: int, also: Iterable[int] = ()) -> list[int]:

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from entropy_sums.settings import Packed, Settings
+from entropy_sums.training.optimizers.base import Decay, Optimizer
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 
-Optimizer = Literal["adam", "adamw", "sgd", "em", "lbfgs"]
 
-FULL_BATCH_ONLY = {
-    "em": "forgets all points but those of its step",
-    "lbfgs": "compares values on the same points",
-}
-"""Optimiser that takes full batches without a penalty → why."""
+def _known(name: str, info: Any) -> str:
+    """The name of an optimiser, of this package or of a plugin of the study."""
+    known = _optimizers(info)
+    if name not in known:
+        raise ValueError(f"{name!r} is no optimiser; choose {', '.join(known)}")
+    return name
+
+
+def _optimizers(info: Any) -> Mapping[str, type[Optimizer]]:
+    """Those of the catalogue of the study, where there is one."""
+    return OPTIMIZERS if info.context is None else info.context.optimizers
+
+
+# Editors offer ours, and take what a plugin may have
+_NAMES = WithJsonSchema({"anyOf": [{"enum": list(OPTIMIZERS), "type": "string"}, {"type": "string"}]})
+OptimizerName = Annotated[str, AfterValidator(_known), _NAMES]
 
 
 class PhaseSettings(Settings):
@@ -40,10 +56,8 @@ class PhaseSettings(Settings):
     """Each replica shuffles the points anew in every epoch, or all go through them as the data have them."""
     samples: PositiveInt = 1
     """Posterior samples per point and step."""
-    optimizer: Optimizer = "adam"
-    """`adam` and `adamw`, with a decay rate of 0.9 for the first moments, or plain `sgd`; or, on full batches,
-    `em`, for mixtures and factor analysis, and `lbfgs`, for VAEs and sparse coding, one run of which is a step: these
-    two have no learning rate, and none of the settings of the gradient acts on them."""
+    optimizer: OptimizerName = "adam"
+    """Optimiser."""
     iterations: PositiveInt = 200
     """Most iterations of a run of `lbfgs`, which begins anew at every step."""
     history: PositiveInt = 200
@@ -52,25 +66,40 @@ class PhaseSettings(Settings):
     """Weight of the prior in what training ascends, H[q] − weight · CE of the prior − CE of the observation, for VAEs
     and sparse coding: annealing has phases with other weights first. The elbo is recorded without it."""
     weight_decay: Packed[NonNegativeFloat] = 0.0
-    """λ, on all learned parameters θ: with `adam` and `sgd` the objective is elbo − (λ/2)‖θ‖², with `adamw` each step
-    shrinks θ by λ times the learning rate. The elbo is recorded without the penalty."""
+    """λ, on all learned parameters θ, as a penalty or apart from the gradient: the optimiser says how it acts. The elbo
+    is recorded without a penalty."""
     second_moment_decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
     learned variances need in short trainings."""
 
+    _kind: type[Optimizer] = PrivateAttr()
+
+    @property
+    def kind(self) -> type[Optimizer]:
+        """The class of the optimiser."""
+        return self._kind
+
     @property
     def passes(self) -> int:
-        """Of the points of a step through the model, for a forecast: three for a gradient, one for a step of EM."""
-        return self.steps * {"em": 1, "lbfgs": 3 * self.iterations}.get(self.optimizer, 3)
+        """Number of times that the points of a step go through the model in all steps, for a forecast."""
+        return self.steps * self.kind.passes(self)
+
+    @classmethod
+    def descriptions(cls) -> dict[str, str]:
+        """Setting → what it is; of the optimiser every choice by itself."""
+        found = super().descriptions()
+        choices = (kind.description() for kind in OPTIMIZERS.values())
+        return found | {"optimizer": "\n".join([found["optimizer"], *choices])}
 
     @model_validator(mode="after")
-    def _full_batches_as_they_are(self):
-        why = FULL_BATCH_ONLY.get(self.optimizer)
-        if why and self.batch_size != "full":
+    def _as_the_optimizer_takes_them(self, info: Any):
+        self._kind = kind = _optimizers(info)[self.optimizer]
+        if kind.full_batch and self.batch_size != "full":
             raise ValueError(
-                f"optimizer: {self.optimizer} {why}, here batch_size: {self.batch_size}; write batch_size: full"
+                f"optimizer: {self.optimizer} {kind.full_batch}, here batch_size: {self.batch_size}; write batch_size: "
+                "full"
             )
-        if why and self.weight_decay:
+        if kind.decay is Decay.NONE and self.weight_decay:
             raise ValueError(
                 f"optimizer: {self.optimizer} has no weight_decay, here {self.weight_decay}; write weight_decay: 0"
             )

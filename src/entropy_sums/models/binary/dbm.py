@@ -3,11 +3,11 @@ r"""Deep Boltzmann machines: binary data, layers of binary hidden units, a mean-
 $$-E(v, h) = b_0^\top v + \sum_{l=1}^L b_l^\top (h_l - \lambda_l)
   + \sum_{l=0}^{L-1} (h_l - \lambda_l)^\top W_l\, (h_{l+1} - \lambda_{l+1}), \qquad h_0 = v$$
 
-up to a constant. Units of even layers, the data among them, meet only units of odd ones: the machine is a restricted
-Boltzmann machine between the two (Salakhutdinov and Hinton, AISTATS 2009), of whose visible side only $v$ is observed.
-Chains, annealing, exact sums over the states of a side, and the offsets λ are therefore those of rbm.py. Centred, it
-trains without being pretrained layer by layer (Montavon and Müller, Neural Networks: Tricks of the Trade, 2012), but a
-small one may then leave its higher layers unused: their weights go to zero.
+up to a constant. Units of even layers, the data among them, meet only units of odd ones: the machine has two sides
+(Salakhutdinov and Hinton, AISTATS 2009), of whose visible one only $v$ is observed. Chains, annealing, exact sums over
+the states of a side, and the offsets λ are therefore those of machine.py. Centred, it trains without being pretrained
+layer by layer (Montavon and Müller, Neural Networks: Tricks of the Trade, 2012), but a small one may then leave its
+higher layers unused: their weights go to zero.
 
 The ELBO is $F = \frac1N \sum_n \bigl(\mathcal H[q_n] + \mathbb E_{q_n}[-E]\bigr) - \log Z$. The only factor is the
 joint distribution: its entropy is $\log Z - \mathbb E_p[-E]$, and the gap $\frac1N \sum_n \mathbb E_{q_n}[-E] -
@@ -25,11 +25,11 @@ from torch import Tensor, nn
 
 from entropy_sums import estimators
 from entropy_sums.distributions import Bernoulli
+from entropy_sums.distributions.family import repeated
 from entropy_sums.models.binary.draws import Draws
-from entropy_sums.models.binary.rbm import ENTRIES_AT_ONCE, RBM
+from entropy_sums.models.binary.machine import ENTRIES_AT_ONCE, Machine
 from entropy_sums.models.binary.units import BernoulliVisible
 from entropy_sums.models.blueprint import Blueprint
-from entropy_sums.models.model import repeated
 
 ENUMERABLE_BETWEEN = 8
 """Most hidden units of even layers over all states of which the likelihood sums, for every point: 256 states."""
@@ -45,6 +45,8 @@ class Couplings(nn.Module):
     Args:
         sizes: units of every layer, from the data up.
     """
+
+    whole = ("bias",)
 
     def __init__(self, blueprint: Blueprint, sizes: list[int]) -> None:
         super().__init__()
@@ -67,7 +69,7 @@ class Couplings(nn.Module):
         return self.bias.new_zeros(len(self.bias), self.sizes[even], self.sizes[odd])
 
 
-class DBM(RBM):
+class DBM(Machine):
     r"""A deep Boltzmann machine: `visible` is the side of even layers, the data first, `hidden` that of odd layers.
 
     The posterior is a product of Bernoullis over all hidden units, layer by layer from the data up. Given the means of
@@ -93,7 +95,7 @@ class DBM(RBM):
     """
 
     exact_posterior = False
-    evolving = (*RBM.evolving, "age")
+    evolving = (*Machine.evolving, "age")
     hidden: Couplings
     age: Tensor
 
@@ -101,9 +103,9 @@ class DBM(RBM):
         settings = blueprint.shared
         sizes = [blueprint.observed_dim] + [settings.latent_dim] * settings.depth
         between = replace(blueprint, observed_dim=sum(sizes[::2]))
-        super().__init__(between, BernoulliVisible(between), Couplings(blueprint, sizes))
+        latents = settings.depth * settings.latent_dim
+        super().__init__(between, BernoulliVisible(between), Couplings(blueprint, sizes), latents)
         self.observed_dim, self.units = blueprint.observed_dim, settings.latent_dim
-        self.latent_dim = settings.depth * settings.latent_dim
         self.tolerance, self.mean_field_steps = settings.tolerance, settings.mean_field_steps
         self.depth, self.pretraining_steps = settings.depth, settings.pretraining_steps
         self.register_buffer("age", torch.zeros(self.replicas, 1, dtype=torch.int64))

@@ -3,11 +3,11 @@ r"""Deep belief networks: directed sigmoid layers below a restricted Boltzmann m
 $$p(x, h_1, \dots, h_L) = p(x \mid h_1)\, p(h_1 \mid h_2) \cdots p(h_{L-2} \mid h_{L-1})\, p(h_{L-1}, h_L), \qquad
   p(h_{L-1}, h_L) = e^{-E(h_{L-1}, h_L)} / Z$$
 
-(Hinton, Osindero and Teh, Neural Computation 2006): a sigmoid belief network whose highest layer comes from the visible
-units of a machine, so its posteriors and gradients are those of sbn.py, and log Z, chains and offsets those of rbm.py.
-The posterior of $h_L$ given $h_{L-1}$ is that of the machine. No other one is nearer to the true posterior, it costs no
-sample, and what the machine says of a sample is the log-probability of $h_{L-1}$, with $h_L$ summed out. So the machine
-learns from samples of $h_{L-1}$ as it does from data, by the gradients that it has.
+(Hinton, Osindero and Teh, Neural Computation 2006): a belief network whose highest layer comes from the visible units
+of a machine, so its posteriors and gradients are those of sampled.py, log Z, chains and offsets those of machine.py.
+The posterior of $h_L$ given $h_{L-1}$ is that of the machine. No other one is nearer to the true posterior, it costs
+no sample, and what the machine says of a sample is the log-probability of $h_{L-1}$, with $h_L$ summed out. So the
+machine learns from samples of $h_{L-1}$ as it does from data, by the gradients that it has.
 
 $$F = \overline{\mathcal H[q]} + \sum_l \mathbb E_q[\log p(h_l \mid h_{l+1})] + \mathbb E_q[-E] - \log Z$$
 
@@ -29,8 +29,9 @@ from entropy_sums.bound import total
 from entropy_sums.distributions import Bernoulli
 from entropy_sums.layers import Linear
 from entropy_sums.models.binary.draws import Draws
+from entropy_sums.models.binary.network import BeliefNetwork, EnumeratedNetwork, Prior
 from entropy_sums.models.binary.rbm import RBM, rbm
-from entropy_sums.models.binary.sbn import ESTIMATORS, SBN, Prior
+from entropy_sums.models.binary.sampled import SampledNetwork
 from entropy_sums.models.binary.units import BernoulliVisible
 from entropy_sums.models.blueprint import Blueprint
 
@@ -78,8 +79,8 @@ class MachinePrior(Prior):
         return self.machine.gibbs(draws.bernoulli(self.machine.up(z)), draws)
 
 
-class DBN(SBN):
-    """A network with a machine on top, what annealing wants of it, and greedy pretraining; another class trains it.
+class DBN(SampledNetwork):
+    """A network with a machine on top, what annealing wants of it, and greedy pretraining.
 
     While it is pretrained, each directed layer in turn is a restricted Boltzmann machine, with the weights of its
     inference network in both directions, that learns by CD-k from samples of the layer below; in the end the machine
@@ -107,10 +108,10 @@ class DBN(SBN):
         """What has the gradient of the elbo, or, while it is pretrained, what the machine whose turn it is learns."""
         stage = self._stage(0)
         if stage > self.depth:
-            return super().objective(x, noise)
+            return self.estimator.objective(self, x, noise)
         self.age += 1
         with torch.no_grad():
-            sample = self._sample(x, noise)
+            sample = self.sample(x, noise)
         learned = [*self.greedy, self.prior.machine][stage].objective([sample.x, *sample.climb.states][stage], noise)
         others = total(p.flatten(1).sum(1) for p in self.parameters() if p.requires_grad)
         return learned + 0 * others
@@ -136,14 +137,8 @@ class DBN(SBN):
 
     def unnormalised(self, x: Tensor, noise: Tensor) -> Tensor:
         """The ELBO of every point without log Z, `(replica, N)`."""
-        climb = self._sample(x, noise).climb
+        climb = self.sample(x, noise).climb
         return climb.directed() + total(self.prior.gains(climb.posteriors[-1], climb.states[-1]))
-
-
-KINDS = ESTIMATORS | {
-    name: type(f"Deep{kind.__name__}", (DBN, kind), {}) for name, kind in ESTIMATORS.items() if name != "enumeration"
-}
-"""Estimator of the gradient in training → the network that is trained so; what is enumerated needs no annealing."""
 
 
 def _linear(conditional: nn.Module) -> Linear:
@@ -160,7 +155,7 @@ def _shared(blueprint: Blueprint, up: Linear, down: Linear) -> RBM:
     return RBM(layer, visible, up)
 
 
-def dbn(blueprint: Blueprint) -> SBN:
+def dbn(blueprint: Blueprint) -> BeliefNetwork:
     r"""$p(h_{L-1}, h_L)$ of a machine, $p(h_l \mid h_{l+1})$ and $p(x \mid h_1)$ of Bernoulli distributions.
 
     Example:
@@ -170,4 +165,6 @@ def dbn(blueprint: Blueprint) -> SBN:
         >>> model.factors
         ('joint', 'layer_1', 'observation')
     """
-    return KINDS[blueprint.shared.estimator](blueprint, MachinePrior(blueprint))
+    # What is enumerated needs no annealing
+    kind = EnumeratedNetwork if blueprint.shared.estimator == "enumeration" else DBN
+    return kind(blueprint, MachinePrior(blueprint))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -23,26 +24,56 @@ class Hidden(Protocol):
     def bias(self) -> Tensor: ...
 
 
-class BernoulliVisible(nn.Module):
-    r"""Units of 0 and 1: $a(v) = b^\top v$; given the hidden ones their logits are the input $b + W(h - \lambda)$."""
+class Visible(nn.Module, ABC):
+    """Visible units: their biases `(replica, 1, D)`, a(v), and their distribution given the hidden ones.
 
-    countable = True
-    middle = 0.5
+    Attributes:
+        countable: whether all states of the units can be gone through.
+        middle: offset of a centred machine at the start.
+    """
+
+    whole = ("bias",)
+    countable: ClassVar[bool]
+    middle: ClassVar[float]
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(len(blueprint.replicas), 1, blueprint.observed_dim))
 
+    @abstractmethod
     def scaled(self, weight: Tensor) -> Tensor:
         """Weights `(replica, D, H)` from the units to their log odds of hidden units."""
+
+    @abstractmethod
+    def exponent(self, v: Tensor) -> Tensor:
+        """a(v), `(replica, N)`."""
+
+    @abstractmethod
+    def mean_exponent(self, v: Tensor) -> Tensor:
+        """Mean of a(v) over points, `(replica,)`."""
+
+    @abstractmethod
+    def given(self, inputs: Tensor) -> Family:
+        """p(v given h) from the input of the units, `(replica, N, D)`."""
+
+    @abstractmethod
+    def sample(self, inputs: Tensor, draws: Draws) -> Tensor:
+        """A sample of p(v given h), `(replica, N, D)`."""
+
+
+class BernoulliVisible(Visible):
+    r"""Units of 0 and 1: $a(v) = b^\top v$; given the hidden ones their logits are the input $b + W(h - \lambda)$."""
+
+    countable = True
+    middle = 0.5
+
+    def scaled(self, weight: Tensor) -> Tensor:
         return weight
 
     def exponent(self, v: Tensor) -> Tensor:
-        """a(v), `(replica, N)`."""
         return (v @ self.bias.mT).squeeze(-1)
 
     def mean_exponent(self, v: Tensor) -> Tensor:
-        """Mean of a(v) over points, `(replica,)`."""
         return (v.mean(-2, keepdim=True) * self.bias).sum((1, 2))
 
     def given(self, inputs: Tensor) -> Family:
@@ -52,27 +83,23 @@ class BernoulliVisible(nn.Module):
         return draws.bernoulli(inputs)
 
 
-class NormalVisible(nn.Module):
+class NormalVisible(Visible):
     r"""Normal units: given the hidden ones their means are the input $b + W(h - \lambda)$, their variances learned."""
 
     countable = False
     middle = 0.0
 
     def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__()
-        shape = len(blueprint.replicas), 1, blueprint.observed_dim
-        self.bias, self.log_variance = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
+        super().__init__(blueprint)
+        self.log_variance = nn.Parameter(torch.zeros_like(self.bias))
 
     def scaled(self, weight: Tensor) -> Tensor:
-        """Weights `(replica, D, H)` from the units to their log odds of hidden units."""
         return weight * (-self.log_variance).exp().mT
 
     def exponent(self, v: Tensor) -> Tensor:
-        """a(v), `(replica, N)`."""
         return -0.5 * ((v - self.bias).square() * (-self.log_variance).exp()).sum(-1)
 
     def mean_exponent(self, v: Tensor) -> Tensor:
-        """Mean of a(v) over points, `(replica,)`."""
         return self.exponent(v).mean(1)
 
     def given(self, inputs: Tensor) -> Family:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from entropy_sums.distributions import Family, FullNormal, Laplace, Normal, cross_entropy
+from entropy_sums.distributions.normal import cholesky
+
+MOST_STEPS = 60
+"""Of the search for the best posterior, which takes 5 to 30 in most models. Where there are more latents than
+dimensions and σ is a small part of the data it may take more; cut short, the ELBO is a looser bound, but still one."""
 
 
 class Iterate(NamedTuple):
@@ -29,37 +38,164 @@ class Iterate(NamedTuple):
         return self.covariance.diagonal(dim1=-2, dim2=-1)
 
 
-def newton(
-    at: Iterate, gram: Tensor, linear: Tensor, scale: Tensor, smoothing: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Newton's step for mean and extra precision γ, and about twice the nats that are left to win.
+class Covariances(ABC):
+    """The normal distributions among which the best posterior is."""
 
-    In ν and τ the ELBO is concave; its second derivatives are those of $\mathbb E|z|$,
-    $c\,\bigl(\begin{smallmatrix}1 & -t\\-t & t^2\end{smallmatrix}\bigr)$ per latent with $t = \nu/\tau$ and
-    $c = 2\varphi(t)/(\tau\lambda)$, and those of the quadratic term and the entropy. The latter are of τ by way of γ:
-    $\tau\,\mathrm d\tau = -\frac12 Q\,\mathrm d\gamma$, where Q has the squares of all covariances.
+    @abstractmethod
+    def of(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
+        """Covariance of the latents and its log-determinant; NaN where there is none.
+
+        Args:
+            gram, extra: as of `Search` and `Iterate`.
+        """
+
+    @abstractmethod
+    def family(self, at: Iterate) -> Normal | FullNormal:
+        """The posterior of an iterate."""
+
+    @abstractmethod
+    def spread(self, posterior: Family, weight: Tensor) -> Tensor:
+        """As of `SparseCoding`, from weights with rows of norm one, `(replica, H, D)`."""
+
+
+class Diagonal(Covariances):
+    """All normals with independent latents."""
+
+    def of(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
+        precision = gram.diagonal(dim1=-2, dim2=-1) + extra
+        return (1 / precision).diag_embed(), -precision.log().sum(-1)
+
+    def family(self, at: Iterate) -> Normal:
+        return Normal(at.mean, 0.5 * at.covariance.diagonal(dim1=-2, dim2=-1).log())
+
+    def spread(self, posterior: Family, weight: Tensor) -> Tensor:
+        return spread_apart(posterior)
+
+
+class Full(Covariances):
+    """All normals, whatever their covariance."""
+
+    def of(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
+        factor = cholesky(gram + extra.diag_embed())
+        return torch.cholesky_inverse(factor), -2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def family(self, at: Iterate) -> FullNormal:
+        return FullNormal(at.mean, cholesky(at.covariance))
+
+    def spread(self, posterior: Family, weight: Tensor) -> Tensor:
+        assert isinstance(posterior, FullNormal)
+        return (posterior.covariance * (weight @ weight.mT).unsqueeze(1)).sum((-2, -1))
+
+
+def spread_apart(posterior: Family) -> Tensor:
+    """Spread of independent latents: what each sends to the data has norm one."""
+    return posterior.variance.sum(-1)
+
+
+@dataclass(frozen=True)
+class Search:
+    r"""The ELBO of some points as a function of their posteriors, and where it is largest.
+
+    It is concave in mean and covariance factor (Challis and Barber, JMLR 2013), so that there is one best posterior,
+    for held-out points as well. Its precision is $WW^\top/\sigma^2 + \mathrm{diag}\,\gamma$, of which the diagonal
+    posterior has the diagonal, with $\gamma_h = 2\varphi(\nu_h/\tau_h)/(\tau_h\lambda_h)$, where $\nu_h$ and $\tau_h$
+    are mean and standard deviation of latent h and φ the standard normal density. So 2H numbers are searched for: by
+    Newton's method in ν and τ, with steps that are halved where they would lose, while a smoothing of |z| goes to zero.
+
+    Attributes:
+        covariances: that the posterior may have.
+        gram, linear: $WW^\top/\sigma^2$, `(replica, 1, H, H)`, and $xW^\top/\sigma^2$, `(replica, N, H)`.
+        scale: λ, `(replica, 1, H)`.
     """
-    size = linear.shape[-1]
-    deviation = (at.variance + smoothing).sqrt()
-    ratio = at.mean / deviation
-    curvature = math.sqrt(2 / math.pi) * (-0.5 * ratio.square()).exp() / (deviation * scale)
-    # Where rounding of WWᵀ would decide which way a direction is curved: one that W maps to zero, at large latents
-    damping = torch.finfo(linear.dtype).eps ** 0.75 * gram.diagonal(dim1=-2, dim2=-1)
-    slope = linear - at.mean @ gram.squeeze(1) - torch.erf(ratio / math.sqrt(2)) / scale
-    squares = 0.5 * at.covariance.square()
-    mixed = (ratio * curvature / deviation).unsqueeze(-1)
-    own = ((ratio.square() * curvature - at.extra) / deviation.square()).unsqueeze(-1)
-    identity = torch.eye(size, dtype=own.dtype, device=own.device)
-    system = torch.cat(
-        [
-            torch.cat([gram + (curvature + damping).diag_embed(), mixed * squares], dim=-1),
-            torch.cat([mixed.squeeze(-1).diag_embed(), identity + own * squares], dim=-1),
-        ],
-        dim=-2,
-    )
-    lacking = curvature - at.extra
-    solution, _ = torch.linalg.solve_ex(system, torch.cat([slope, lacking], dim=-1).unsqueeze(-1))
-    ahead, change = solution.squeeze(-1).split(size, dim=-1)
-    missing = (slope * ahead).sum(-1) + (lacking * (squares @ change.unsqueeze(-1)).squeeze(-1)).sum(-1)
-    # Negative only where rounding hides which way is up: the step is then to be checked, not to be trusted
-    return ahead, change, missing.abs()
+
+    covariances: Covariances
+    gram: Tensor
+    linear: Tensor
+    scale: Tensor
+
+    @torch.no_grad()
+    def best(self, start: Iterate | None = None) -> Iterate:
+        """The best posterior of every point, from where a search for it begins."""
+        rounding = torch.finfo(self.linear.dtype).eps
+        if start is None:
+            # From a normal prior of as much variance, then |z| with less and less smoothing
+            extra = (0.5 / self.scale.square()).expand_as(self.linear)
+            mean = torch.linalg.solve_ex(self.gram + extra.diag_embed(), self.linear.unsqueeze(-1))[0].squeeze(-1)
+            smoothing = mean.square().amax(-1, keepdim=True)
+        else:
+            mean, extra = start.mean, start.extra
+            smoothing = torch.zeros_like(mean[..., :1])
+        at = self._iterate(mean, extra)
+        step = torch.ones_like(smoothing)
+        for _ in range(MOST_STEPS):
+            ahead, change, missing = self._newton(at, smoothing)
+            before = self._value(at, smoothing)
+            scope = 1 + before.abs()
+            if not ((missing > rounding * scope) | (smoothing.squeeze(-1) > 0)).any():
+                break
+            positive = torch.maximum(at.extra + step * change, at.extra / 10)
+            new = self._iterate(at.mean + step * ahead, positive)
+            # So near that rounding hides what is won, full steps of Newton's method need no check
+            better = (self._value(new, smoothing) >= before) | (missing < math.sqrt(rounding) * scope)
+            at = Iterate(*(torch.where(_like(better, b), b, a) for a, b in zip(at, new, strict=True)))
+            better, near = better.unsqueeze(-1), (missing < 1).unsqueeze(-1)
+            step = torch.where(better, (2 * step).clamp(max=1), step / 2)
+            smoothing = torch.where(better & near, smoothing / 4, smoothing)
+            smoothing = smoothing * (smoothing > 0.01 * at.variance.amin(-1, keepdim=True))
+        return at
+
+    def attached(self, at: Iterate) -> Iterate:
+        """The best posterior with its gradient along the parameters."""
+        at = self._iterate(at.mean, at.extra)
+        ahead, change, _ = self._newton(at, torch.zeros_like(self.linear[..., :1]))
+        return self._iterate(at.mean + ahead, at.extra + change)
+
+    def _iterate(self, mean: Tensor, extra: Tensor) -> Iterate:
+        covariance, log_determinant = self.covariances.of(self.gram, extra)
+        variance = covariance.diagonal(dim1=-2, dim2=-1)
+        # The trace of WWᵀ/σ² times the covariance is H − Σ extra · variance for both families
+        normal = 0.5 * (log_determinant + (extra * variance).sum(-1))
+        value = normal + (mean * (self.linear - 0.5 * mean @ self.gram.squeeze(1))).sum(-1)
+        return Iterate(mean, extra, covariance, value)
+
+    def _value(self, at: Iterate, smoothing: Tensor) -> Tensor:
+        """The ELBO but for constants, with variances in the prior term that are larger by `smoothing`."""
+        prior = Laplace(torch.zeros_like(self.scale), self.scale.log())
+        return at.value - cross_entropy(Normal(at.mean, 0.5 * (at.variance + smoothing).log()), prior)
+
+    def _newton(self, at: Iterate, smoothing: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        r"""Newton's step for mean and extra precision γ, and about twice the nats that are left to win.
+
+        In ν and τ the ELBO is concave; its second derivatives are those of $\mathbb E|z|$,
+        $c\,\bigl(\begin{smallmatrix}1 & -t\\-t & t^2\end{smallmatrix}\bigr)$ per latent with $t = \nu/\tau$ and
+        $c = 2\varphi(t)/(\tau\lambda)$, and those of the quadratic term and the entropy. The latter are of τ by way of
+        γ: $\tau\,\mathrm d\tau = -\frac12 Q\,\mathrm d\gamma$, where Q has the squares of all covariances.
+        """
+        size = self.linear.shape[-1]
+        deviation = (at.variance + smoothing).sqrt()
+        ratio = at.mean / deviation
+        curvature = math.sqrt(2 / math.pi) * (-0.5 * ratio.square()).exp() / (deviation * self.scale)
+        # Where rounding of WWᵀ would decide which way a direction is curved: one that W maps to zero, at large latents
+        damping = torch.finfo(self.linear.dtype).eps ** 0.75 * self.gram.diagonal(dim1=-2, dim2=-1)
+        slope = self.linear - at.mean @ self.gram.squeeze(1) - torch.erf(ratio / math.sqrt(2)) / self.scale
+        squares = 0.5 * at.covariance.square()
+        mixed = (ratio * curvature / deviation).unsqueeze(-1)
+        own = ((ratio.square() * curvature - at.extra) / deviation.square()).unsqueeze(-1)
+        identity = torch.eye(size, dtype=own.dtype, device=own.device)
+        system = torch.cat(
+            [
+                torch.cat([self.gram + (curvature + damping).diag_embed(), mixed * squares], dim=-1),
+                torch.cat([mixed.squeeze(-1).diag_embed(), identity + own * squares], dim=-1),
+            ],
+            dim=-2,
+        )
+        lacking = curvature - at.extra
+        solution, _ = torch.linalg.solve_ex(system, torch.cat([slope, lacking], dim=-1).unsqueeze(-1))
+        ahead, change = solution.squeeze(-1).split(size, dim=-1)
+        missing = (slope * ahead).sum(-1) + (lacking * (squares @ change.unsqueeze(-1)).squeeze(-1)).sum(-1)
+        # Negative only where rounding hides which way is up: the step is then to be checked, not to be trusted
+        return ahead, change, missing.abs()
+
+
+def _like(condition: Tensor, value: Tensor) -> Tensor:
+    return condition.reshape(*condition.shape, *[1] * (value.ndim - condition.ndim))

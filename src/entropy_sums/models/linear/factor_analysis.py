@@ -38,6 +38,8 @@ class FactorAnalysis(Model):
     """
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
+    # Standard deviations of all dimensions move together, for any number of dimensions
+    whole = ("noise_bias",)
 
     def __init__(self, blueprint: Blueprint) -> None:
         s = blueprint.shared
@@ -45,7 +47,7 @@ class FactorAnalysis(Model):
         self.latent_prior = StandardNormal(s.latent_dim)
         self.linear = blueprint.linear(s.latent_dim, blueprint.observed_dim)
         size = {"scalar": 1, "diagonal": blueprint.observed_dim}[s.noise]
-        # log σ_d, called a bias since certificates then move it as a whole, for any number of dimensions
+        # log σ_d
         self.noise_bias = nn.Parameter(per_replica(blueprint.packed("initial_std")).log().repeat(1, 1, size))
 
     def prior(self) -> Normal:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,18 +15,13 @@ from torch.nn.functional import normalize
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import Family, FullNormal, Laplace, Normal, cross_entropy
 from entropy_sums.distributions.closed_forms import mean_distance
-from entropy_sums.distributions.normal import cholesky
 from entropy_sums.layers import Trunk, constant, per_replica
 from entropy_sums.models.blueprint import Blueprint
 from entropy_sums.models.components import NormalHeads
-from entropy_sums.models.linear.best_posterior import Iterate, newton
+from entropy_sums.models.linear.best_posterior import Covariances, Diagonal, Full, Iterate, Search, spread_apart
 from entropy_sums.models.model import DirectedModel, weighted
 
 Points = Float[Tensor, "*replica points dim"]
-
-MOST_STEPS = 60
-"""Of the search for the best posterior, which takes 5 to 30 in most models. Where there are more latents than
-dimensions and σ is a small part of the data it may take more; cut short, the ELBO is a looser bound, but still one."""
 
 
 class SparseCoding(DirectedModel):
@@ -60,9 +55,8 @@ class SparseCoding(DirectedModel):
 
     def __init__(self, blueprint: Blueprint) -> None:
         s = blueprint.shared
-        super().__init__(s.latent_dim)
         # The bound has closed forms
-        self.noise_dim = 0
+        super().__init__(s.latent_dim, noise_dim=0)
         self.weight = nn.Parameter(blueprint.linear(s.latent_dim, blueprint.observed_dim).weight.detach())
         self.constrain()
         log_scale = per_replica(blueprint.packed("prior_scale")).log().repeat(1, 1, s.latent_dim)
@@ -183,24 +177,23 @@ class Amortised(SparseCoding):
         return lambda: self.posterior(x)
 
     def spread(self, posterior: Family) -> Tensor:
-        return _spread_apart(posterior)
+        return spread_apart(posterior)
 
 
 class Best(SparseCoding):
-    r"""With the normal posterior that maximises the ELBO, found anew for every point.
+    """With the normal posterior that maximises the ELBO, found anew for every point; best_posterior.py says how.
 
-    The ELBO is concave in mean and covariance factor (Challis and Barber, JMLR 2013), so that there is one best
-    posterior, for held-out points as well. Its precision is $WW^\top/\sigma^2 + \mathrm{diag}\,\gamma$, of which the
-    diagonal posterior has the diagonal, with $\gamma_h = 2\varphi(\nu_h/\tau_h)/(\tau_h\lambda_h)$, where $\nu_h$ and
-    $\tau_h$ are mean and deviation of latent h and φ the standard normal density. So 2H numbers are searched for: by
-    Newton's method in ν and τ, with steps that are halved where they would lose, while a smoothing of |z| goes to zero.
     As the gradient of the ELBO along the posterior is zero there, none passes through it. That of the entropy objective
     is not, unless σ and λ are the best for the posterior that is the best for them: there the gradient passes through
     one more step of Newton's method, which has that of its limit by the implicit function theorem.
     """
 
+    def __init__(self, blueprint: Blueprint, covariances: Covariances) -> None:
+        super().__init__(blueprint)
+        self.covariances = covariances
+
     def posterior(self, x: Points) -> Normal | FullNormal:
-        return self._family(self._search(x, self.log_scale.exp()))
+        return self.covariances.family(self._search(x, self.log_scale.exp()).best())
 
     def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal | FullNormal]:
         """A search begins where the last one ended: an optimiser that asks again and again takes small steps."""
@@ -208,103 +201,19 @@ class Best(SparseCoding):
 
         def find() -> Normal | FullNormal:
             nonlocal last
-            last = self._search(x, self.log_scale.exp() / prior_weight, last)
-            return self._family(last if self.kind == "elbo" else self._attached(x, last, prior_weight))
+            search = self._search(x, self.log_scale.exp() / prior_weight)
+            last = search.best(last)
+            return self.covariances.family(last if self.kind == "elbo" else search.attached(last))
 
         return find
 
-    def _attached(self, x: Points, at: Iterate, prior_weight: Tensor) -> Iterate:
-        """The same, with the gradient of the best posterior along the parameters."""
-        gram, linear = self._quadratic(x)
-        at = self._iterate(at.mean, at.extra, gram, linear)
-        scale = self.log_scale.exp() / prior_weight
-        ahead, change, _ = newton(at, gram, linear, scale, torch.zeros_like(linear[..., :1]))
-        return self._iterate(at.mean + ahead, at.extra + change, gram, linear)
+    def spread(self, posterior: Family) -> Tensor:
+        return self.covariances.spread(posterior, self.unit_weight)
 
-    def _quadratic(self, x: Points) -> tuple[Tensor, Tensor]:
-        """WWᵀ/σ² and xWᵀ/σ²."""
+    def _search(self, x: Points, scale: Tensor) -> Search:
         weight, precision = self.unit_weight, (-2 * self.log_std).exp()
-        return (weight @ weight.mT * precision).unsqueeze(1), x @ weight.mT * precision
-
-    @torch.no_grad()
-    def _search(self, x: Points, scale: Tensor, start: Iterate | None = None) -> Iterate:
-        gram, linear = self._quadratic(x)
-        rounding = torch.finfo(linear.dtype).eps
-        if start is None:
-            # From a normal prior of as much variance, then |z| with less and less smoothing
-            extra = (0.5 / scale.square()).expand_as(linear)
-            mean = torch.linalg.solve_ex(gram + extra.diag_embed(), linear.unsqueeze(-1))[0].squeeze(-1)
-            smoothing = mean.square().amax(-1, keepdim=True)
-        else:
-            mean, extra = start.mean, start.extra
-            smoothing = torch.zeros_like(mean[..., :1])
-        at = self._iterate(mean, extra, gram, linear)
-        step = torch.ones_like(smoothing)
-        for _ in range(MOST_STEPS):
-            ahead, change, missing = newton(at, gram, linear, scale, smoothing)
-            before = self._value(at, scale, smoothing)
-            scope = 1 + before.abs()
-            if not ((missing > rounding * scope) | (smoothing.squeeze(-1) > 0)).any():
-                break
-            positive = torch.maximum(at.extra + step * change, at.extra / 10)
-            new = self._iterate(at.mean + step * ahead, positive, gram, linear)
-            # So near that rounding hides what is won, full steps of Newton's method need no check
-            better = (self._value(new, scale, smoothing) >= before) | (missing < math.sqrt(rounding) * scope)
-            at = Iterate(*(torch.where(_like(better, b), b, a) for a, b in zip(at, new, strict=True)))
-            better, near = better.unsqueeze(-1), (missing < 1).unsqueeze(-1)
-            step = torch.where(better, (2 * step).clamp(max=1), step / 2)
-            smoothing = torch.where(better & near, smoothing / 4, smoothing)
-            smoothing = smoothing * (smoothing > 0.01 * at.variance.amin(-1, keepdim=True))
-        return at
-
-    def _iterate(self, mean: Tensor, extra: Tensor, gram: Tensor, linear: Tensor) -> Iterate:
-        covariance, log_determinant = self._covariance(gram, extra)
-        variance = covariance.diagonal(dim1=-2, dim2=-1)
-        # The trace of WWᵀ/σ² times the covariance is H − Σ extra · variance for both families
-        normal = 0.5 * (log_determinant + (extra * variance).sum(-1))
-        return Iterate(mean, extra, covariance, normal + (mean * (linear - 0.5 * mean @ gram.squeeze(1))).sum(-1))
-
-    def _value(self, at: Iterate, scale: Tensor, smoothing: Tensor) -> Tensor:
-        """The ELBO but for constants, with variances in the prior term that are larger by `smoothing`."""
-        prior = Laplace(torch.zeros_like(scale), scale.log())
-        return at.value - cross_entropy(Normal(at.mean, 0.5 * (at.variance + smoothing).log()), prior)
-
-    @abstractmethod
-    def _covariance(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
-        """Covariance of the latents and its log-determinant; NaN where there is none."""
-
-    @abstractmethod
-    def _family(self, at: Iterate) -> Normal | FullNormal: ...
-
-
-class BestDiagonal(Best):
-    """Of all normals with independent latents."""
-
-    def _covariance(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
-        precision = gram.diagonal(dim1=-2, dim2=-1) + extra
-        return (1 / precision).diag_embed(), -precision.log().sum(-1)
-
-    def _family(self, at: Iterate) -> Normal:
-        return Normal(at.mean, 0.5 * at.covariance.diagonal(dim1=-2, dim2=-1).log())
-
-    def spread(self, posterior: Family) -> Tensor:
-        return _spread_apart(posterior)
-
-
-class BestFull(Best):
-    """Of all normals, whatever their covariance."""
-
-    def _covariance(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
-        factor = cholesky(gram + extra.diag_embed())
-        return torch.cholesky_inverse(factor), -2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-
-    def _family(self, at: Iterate) -> FullNormal:
-        return FullNormal(at.mean, cholesky(at.covariance))
-
-    def spread(self, posterior: Family) -> Tensor:
-        assert isinstance(posterior, FullNormal)
-        gram = (self.unit_weight @ self.unit_weight.mT).unsqueeze(1)
-        return (posterior.covariance * gram).sum((-2, -1))
+        gram = (weight @ weight.mT * precision).unsqueeze(1)
+        return Search(self.covariances, gram, x @ weight.mT * precision, scale)
 
 
 def _elbo(model: SparseCoding, x: Tensor, noise: Tensor, posterior: Family, prior_weight: Tensor) -> Tensor:
@@ -327,8 +236,8 @@ OBJECTIVES: dict[str, Callable[[SparseCoding, Tensor, Tensor, Family, Tensor], T
 
 POSTERIORS: dict[str, Callable[[Blueprint], SparseCoding]] = {
     "amortised": Amortised,
-    "diagonal": BestDiagonal,
-    "full": BestFull,
+    "diagonal": partial(Best, covariances=Diagonal()),
+    "full": partial(Best, covariances=Full()),
 }
 """Posterior → the model with it."""
 
@@ -336,12 +245,3 @@ POSTERIORS: dict[str, Callable[[Blueprint], SparseCoding]] = {
 def sparse_coding(blueprint: Blueprint) -> SparseCoding:
     """Sparse coding with an amortised posterior, or with the best one of every point."""
     return POSTERIORS[blueprint.shared.posterior](blueprint)
-
-
-def _spread_apart(posterior: Family) -> Tensor:
-    """Of latents that are independent: what each sends to the data has norm one."""
-    return posterior.variance.sum(-1)
-
-
-def _like(condition: Tensor, value: Tensor) -> Tensor:
-    return condition.reshape(*condition.shape, *[1] * (value.ndim - condition.ndim))

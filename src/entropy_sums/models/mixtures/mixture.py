@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -138,22 +138,36 @@ class Kind:
         family: from θ.
         natural: θ ↦ what x is multiplied by.
         fit: mean of the points ↦ θ of the largest likelihood.
+        base_measure: points ↦ $\\log h(x)$, `(..., N)`; None where it is constant.
+        entropy: components and points ↦ `Components.entropy`.
     """
 
     family: Callable[[Tensor], Family]
     natural: Callable[[Tensor], Tensor]
     fit: Callable[[Tensor], Tensor]
+    base_measure: Callable[[Points], Tensor] | None = None
+    entropy: Callable[[Family, Points], Tensor] = lambda components, x: components.entropy().unsqueeze(1)
 
 
 def _identity(parameter: Tensor) -> Tensor:
     return parameter
 
 
+def _pseudo_entropy(components: Family, x: Points) -> Tensor:
+    r"""$\tilde{\mathcal H}_k - \log h(x)$; source: Lücke and Warnken (arXiv 2209.03077)."""
+    assert isinstance(components, Poisson)
+    return components.pseudo_entropy().unsqueeze(1) - components.base_measure(x).unsqueeze(-1)
+
+
 BERNOULLI = Kind(Bernoulli, _identity, lambda mean: mean.logit(eps=SMALLEST))
 
-POISSON = Kind(Poisson, _identity, lambda mean: mean.clamp(min=SMALLEST).log())
-
 EXPONENTIAL = Kind(Exponential, lambda log_rate: -log_rate.exp(), lambda mean: -mean.log())
+
+# With true entropies in the entropy sum a negative control
+POISSON = Kind(Poisson, _identity, lambda mean: mean.clamp(min=SMALLEST).log(), Poisson.base_measure)
+
+POISSONS = {"pseudo": replace(POISSON, entropy=_pseudo_entropy), "true": POISSON}
+"""Which entropies of the Poisson the entropy sum has → the family with them."""
 
 
 class LinearComponents(Components):
@@ -169,34 +183,14 @@ class LinearComponents(Components):
 
     def log_prob(self, x: Points) -> Table:
         constant = self.distribution().log_prob(x.new_zeros(1)).unsqueeze(1)
-        return _products(x, self.kind.natural(self.weight), constant)
+        table = _products(x, self.kind.natural(self.weight), constant)
+        return table if self.kind.base_measure is None else table + self.kind.base_measure(x).unsqueeze(-1)
+
+    def entropy(self, x: Points) -> Tensor:
+        return self.kind.entropy(self.distribution(), x)
 
     def best(self, x: Tensor, shares: Table) -> Mapping[str, Tensor]:
         return {"weight": self.kind.fit(shares.mT @ x)}
-
-
-class PoissonComponents(LinearComponents):
-    """Products of Poissons, with their true entropies in the entropy sum: a negative control."""
-
-    def __init__(self, blueprint: Blueprint) -> None:
-        super().__init__(blueprint, POISSON)
-
-    def distribution(self) -> Poisson:
-        return Poisson(self.weight)
-
-    def log_prob(self, x: Points) -> Table:
-        return super().log_prob(x) + self.distribution().base_measure(x).unsqueeze(-1)
-
-
-class PseudoEntropyComponents(PoissonComponents):
-    r"""Products of Poissons, with pseudo entropies $\tilde{\mathcal H}_k - \log h(x)$ in the entropy sum.
-
-    Source: Lücke and Warnken (arXiv 2209.03077).
-    """
-
-    def entropy(self, x: Points) -> Tensor:
-        p = self.distribution()
-        return p.pseudo_entropy().unsqueeze(1) - p.base_measure(x).unsqueeze(-1)
 
 
 class GammaComponents(Components):
@@ -247,11 +241,13 @@ class Mixture(Model):
     """
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
+    # The mixing weights move along themselves, which the theorem asks for
+    whole = ("prior_bias",)
 
     def __init__(self, blueprint: Blueprint, components: Components) -> None:
         size = blueprint.shared.latent_dim
         super().__init__(size, noise_dim=0)
-        # Called a bias since certificates then move it as a whole: along itself, which the theorem asks for
+        # Logits of the mixing weights
         self.prior_bias = nn.Parameter(torch.zeros(len(blueprint.replicas), 1, size))
         self.components = components
 
@@ -314,7 +310,7 @@ def gaussian_mixture(blueprint: Blueprint) -> Mixture:
 
 def poisson_mixture(blueprint: Blueprint) -> Mixture:
     r"""Components $\prod_d \mathrm{Poisson}(x_d; \lambda_{kd})$, from log rates."""
-    return Mixture(blueprint, ENTROPIES[blueprint.shared.observation_entropy](blueprint))
+    return Mixture(blueprint, LinearComponents(blueprint, POISSONS[blueprint.shared.observation_entropy]))
 
 
 def bernoulli_mixture(blueprint: Blueprint) -> Mixture:
@@ -338,12 +334,6 @@ COVARIANCES: dict[str, Callable[[Blueprint], Components]] = {
     "full": FullNormalComponents,
 }
 """Covariance of every component → the components."""
-
-ENTROPIES: dict[str, Callable[[Blueprint], Components]] = {
-    "pseudo": PseudoEntropyComponents,
-    "true": PoissonComponents,
-}
-"""Which entropies of the Poisson the entropy sum has → the components."""
 
 
 def _products(x: Points, weight: Float[Tensor, "all component dim"], start: Tensor) -> Table:

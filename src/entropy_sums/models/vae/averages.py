@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from entropy_sums.distributions import Normal
+from entropy_sums.distributions.family import Coordinatewise
 from entropy_sums.layers import Linear, log_std
 from entropy_sums.models.components import NormalMean
 
@@ -70,8 +71,8 @@ def _product(rows: Tensor, matrix: Tensor) -> Tensor:
     return (rows.unflatten(1, (-1, together)).flatten(2) @ blocks).view_as(rows)
 
 
-class NormalOnFeatures(NormalMean):
-    r"""A normal whose mean is a linear layer on features of z, fewer than there are dimensions of the data.
+class NormalOfFeatures(Normal):
+    r"""A normal whose mean is a linear layer on features, which is applied when the mean is asked for.
 
     On average over S posterior samples of a point, with features $h_s$ and $\bar h = \tfrac1S\sum_s h_s$,
 
@@ -81,18 +82,40 @@ class NormalOnFeatures(NormalMean):
     and the last term needs $WW^\top$ and products of features only: no sample meets the dimensions of the data.
 
     Args:
+        features: `(replica, N, features)`.
+        last: W and b.
+        log_std: `(replica, 1, 1)`.
+    """
+
+    def __init__(self, features: Tensor, last: Linear, log_std: Tensor) -> None:
+        self.features, self.last, self.log_std = features, last, log_std
+        Coordinatewise.__init__(self, torch.Size((*features.shape[:-1], last.bias.shape[-1])))
+
+    @cached_property
+    def loc(self) -> Tensor:
+        return self.last(self.features)
+
+    def mean_log_prob(self, value: Tensor, rounds: int) -> Tensor:
+        if rounds == 1:
+            return super().mean_log_prob(value, rounds)
+        center, covariance = center_and_covariance(self.features.unflatten(1, (rounds, -1)))
+        weight = self.last.used_weight * (-self.log_std).exp()
+        beyond = 0.5 * (covariance * (weight @ weight.mT)).sum((1, 2))
+        return Normal(self.last(center), self.log_std).mean_log_prob(value, 1) - beyond
+
+
+class NormalOnFeatures(NormalMean):
+    """A decoder whose samples meet the data in their mean: its last layer has fewer inputs than the data dimensions.
+
+    Args:
         mean: a `Linear`, or an `nn.Sequential` that ends in one.
     """
 
-    def averaged(self, samples: Float[Tensor, "replica samples points latent"]) -> tuple[Normal, Tensor]:
-        """p(x given mean features), `(replica, N)`, and $-\\log p$ of all samples beyond its own, nats `(replica,)`."""
+    def forward(self, x: Tensor) -> NormalOfFeatures:
         *trunk, last = layers_of(self.mean)
         assert isinstance(last, Linear)
-        features = reduce(lambda inputs, layer: layer(inputs), trunk, samples.flatten(1, 2))
-        center, covariance = center_and_covariance(features.unflatten(1, samples.shape[1:3]))
-        deviation = log_std(self.spread, self.kind)
-        weight = last.used_weight * (-deviation).exp()
-        return Normal(last(center), deviation), 0.5 * (covariance * (weight @ weight.mT)).sum((1, 2))
+        features = reduce(lambda inputs, layer: layer(inputs), trunk, x)
+        return NormalOfFeatures(features, last, log_std(self.spread, self.kind))
 
 
 def layers_of(network: nn.Module) -> list[nn.Module]:

@@ -51,6 +51,8 @@ class _Convolution(nn.Module):
         inputs: numbers that one number that goes out depends on.
     """
 
+    whole = ("bias",)
+
     def __init__(self, blueprint: Blueprint, shape: tuple[int, int], outputs: int, inputs: int) -> None:
         super().__init__()
         scale = per_replica(blueprint.packed("initial_scale")) / math.sqrt(inputs)

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from entropy_sums.distributions import Poisson
+from entropy_sums.distributions import Family, Poisson
 from entropy_sums.models.blueprint import Blueprint
 from entropy_sums.models.components import NaturalParameter, StandardNormal
-from entropy_sums.models.vae.vae import VAE, network_decoder, network_encoder
+from entropy_sums.models.vae.vae import VAE, Entropy, network_decoder, network_encoder, true_entropy
 
 
-class PseudoEntropyVAE(VAE):
-    r"""A VAE whose observation has a base measure $h(x)$, so that pseudo entropies belong into the entropy sum.
+def pseudo_entropy(observation: Family, x: Tensor) -> Tensor:
+    r"""Entropy of an observation with a base measure $h(x)$, so that pseudo entropies belong into the entropy sum.
 
     $$\mathcal H_\text{observation} = \tfrac1N \sum_n \bigl(\mathbb E_{q_n}[\tilde{\mathcal H}(z)] - \log h(x_n)\bigr)$$
 
     Source: Lücke and Warnken (arXiv 2209.03077).
     """
+    assert isinstance(observation, Poisson)
+    return observation.pseudo_entropy() - observation.base_measure(x)
 
-    def observation_entropy(self, observation: Poisson, x: Tensor) -> Tensor:
-        return observation.pseudo_entropy() - observation.base_measure(x)
+
+ENTROPIES: dict[str, Entropy] = {"pseudo": pseudo_entropy, "true": true_entropy}
+"""Which entropies of the Poisson the entropy sum has → its function of p(x given z) and x."""
 
 
 def poisson_vae(blueprint: Blueprint) -> VAE:
     r"""Prior $N(0, I)$, observation $\prod_d \mathrm{Poisson}(x_d; \exp l_d(z))$."""
-    kind = ENTROPIES[blueprint.shared.observation_entropy]
+    s = blueprint.shared
     encoder, decoder = network_encoder(blueprint), NaturalParameter(Poisson, network_decoder(blueprint))
-    return kind(blueprint, encoder, StandardNormal(blueprint.shared.latent_dim), decoder)
-
-
-ENTROPIES: dict[str, type[VAE]] = {"pseudo": PseudoEntropyVAE, "true": VAE}
-"""Which entropies of the Poisson the entropy sum has → the VAE that does so."""
+    return VAE(blueprint, encoder, StandardNormal(s.latent_dim), decoder, ENTROPIES[s.observation_entropy])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from entropy_sums.bound import Bound, Factor
+from entropy_sums.bound import Bound
 from entropy_sums.distributions import Family, FullNormal, Normal
 from entropy_sums.layers import Linear, UnitNormLinear
 from entropy_sums.models.blueprint import Blueprint
@@ -54,12 +53,31 @@ def network_decoder_heads(blueprint: Blueprint) -> NormalHeads:
     return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], blueprint.observed_dim, s.output)
 
 
-class VAE(DirectedModel):
-    """A composition of an encoder x ↦ q(z given x), a prior p(z) and a decoder z ↦ p(x given z)."""
+Entropy = Callable[[Family, Tensor], Tensor]
 
-    def __init__(self, blueprint: Blueprint, encoder: nn.Module, prior: nn.Module, decoder: nn.Module) -> None:
+
+def true_entropy(observation: Family, x: Tensor) -> Tensor:
+    """H[p(x given z)] in nats."""
+    return observation.entropy()
+
+
+class VAE(DirectedModel):
+    """A composition of an encoder x ↦ q(z given x), a prior p(z) and a decoder z ↦ p(x given z).
+
+    Args:
+        entropy: of p(x given z) and x, as `observation_entropy`.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        encoder: nn.Module,
+        prior: nn.Module,
+        decoder: nn.Module,
+        entropy: Entropy = true_entropy,
+    ) -> None:
         super().__init__(blueprint.shared.latent_dim)
-        self.encoder, self.latent_prior, self.decoder = encoder, prior, decoder
+        self.encoder, self.latent_prior, self.decoder, self._entropy = encoder, prior, decoder, entropy
         betas = blueprint.packed("beta")
         self.adjustments = nn.ModuleList()
         if blueprint.shared.free_bits:
@@ -77,17 +95,8 @@ class VAE(DirectedModel):
     def observation(self, z: Tensor) -> Family:
         return self.decoder(z)
 
-    def observation_factor(self, samples: Float[Tensor, "replica samples points latent"], x: Tensor) -> Factor:
-        if samples.shape[1] == 1 or not isinstance(self.decoder, NormalOnFeatures) or self._says_otherwise:
-            return super().observation_factor(samples, x)
-        observation, beyond = self.decoder.averaged(samples)
-        return Factor(beyond - self.mean(observation.log_prob(x)), lambda: self.mean(observation.entropy()))
-
-    @property
-    def _says_otherwise(self) -> bool:
-        """Whether a subclass has an observation of its own, or an entropy of it: these want all samples."""
-        kind = type(self)
-        return (kind.observation, kind.observation_entropy) != (VAE.observation, VAE.observation_entropy)
+    def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
+        return self._entropy(observation, x)
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Bound:
         posterior = posterior or self.posterior(x)

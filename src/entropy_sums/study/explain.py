@@ -1,0 +1,111 @@
+"""What a study file may name: models, datasets, and the settings of each with values, defaults and meaning."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from entropy_sums.study.catalogue import BUILT_IN, Catalogue
+from entropy_sums.study.errors import StudyError, nearest
+from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
+
+TRAINING: dict[str, type[BaseModel]] = {
+    "training": TrainingSettings,
+    "phases": PhaseSettings,
+    "evaluation": EvaluationSettings,
+}
+"""Place in a study file → its settings; `phases` is a list of such blocks."""
+
+WORDS = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "list",
+    "null": "null",
+}
+"""Type of JSON → what to write."""
+
+LIMITS = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below", "maximum": "to"}
+"""Limit of a number in JSON schema → how it is said."""
+
+
+def overview(catalogue: Catalogue = BUILT_IN) -> str:
+    """Names of all models, datasets and blocks of training, with the first sentence on each.
+
+    Example:
+        >>> print(overview().splitlines()[1])
+          bernoulli_mixture           Bernoulli components for binary data.
+    """
+    groups: dict[str, Mapping[str, type[BaseModel]]] = {
+        "models": catalogue.models,
+        "datasets": catalogue.datasets,
+        "training": TRAINING,
+    }
+    lines = []
+    for group, members in groups.items():
+        names = sorted(members) if group != "training" else members
+        lines += [group, *(f"  {name:27} {_summary(members[name])}" for name in names)]
+    return "\n".join(lines)
+
+
+def describe(name: str, catalogue: Catalogue = BUILT_IN) -> str:
+    """Every setting of a model, a dataset or a block of training: values, default, meaning.
+
+    Raises:
+        StudyError: there is nothing of this name.
+
+    Example:
+        >>> print(describe("rbm").splitlines()[5])
+          gradient: exact | cd | pcd | parallel_tempering (default pcd)
+        >>> describe("rmb")
+        Traceback (most recent call last):
+        entropy_sums.study.errors.StudyError: 'rmb' is no model, dataset or block of training; did you mean 'rbm'?
+    """
+    known: dict[str, type[BaseModel]] = {**catalogue.models, **catalogue.datasets, **TRAINING}
+    if name not in known:
+        raise StudyError(f"{name!r} is no model, dataset or block of training; {nearest(name, known)}")
+    settings = known[name]
+    schema = settings.model_json_schema()
+    lines = [f"{name}: {_summary(settings)}"]
+    for setting, field in schema.get("properties", {}).items():
+        lines += [f"  {setting}: {_values(field)}{_default(field)}", *_indented(field.get("description", ""))]
+    return "\n".join(lines)
+
+
+def _summary(settings: type[BaseModel]) -> str:
+    return (inspect.getdoc(settings) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _values(field: Mapping[str, Any]) -> str:
+    """What may be written for a setting.
+
+    Example:
+        >>> _values({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"const": "full"}]})
+        'whole number above 0 or full'
+    """
+    if "anyOf" in field:
+        return " or ".join(_values(each) for each in field["anyOf"])
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if "const" in field:
+        return str(field["const"])
+    kind = WORDS.get(field.get("type", ""), "block of settings")
+    return " ".join([kind, *(f"{word} {field[limit]}" for limit, word in LIMITS.items() if limit in field)])
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    if "default" not in field:
+        return " (required)"
+    default = field["default"]
+    if isinstance(default, list | dict):
+        return ""
+    return f" (default {default if isinstance(default, str) else json.dumps(default)})"
+
+
+def _indented(text: str) -> Iterator[str]:
+    yield from (f"      {line}" for line in text.splitlines())

@@ -1,0 +1,1 @@
+"""What a trace records, one class for each kind of quantity."""

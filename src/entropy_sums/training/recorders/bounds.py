@@ -1,0 +1,71 @@
+"""The bound at every recorded step: on the training data with what certificates say of its gap, on held-out data."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import numpy as np
+
+from entropy_sums.certificates.certificate import Certificate, certify
+from entropy_sums.models import build
+from entropy_sums.models.model import Model
+from entropy_sums.training.evaluation import Evaluation, Record
+from entropy_sums.training.randomness import Purpose, generator
+from entropy_sums.training.recorders.base import HELDOUT, Recorder, Subject
+
+CERTIFICATE_TRIALS = 2
+"""Enough to tell which coefficients depend on the parameters; `entropy-sums certify` tries more."""
+
+
+class TrainingBound(Recorder):
+    """The bound on the training data, the norm of its gradient, and its gap as certificates say it is."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        certificate = closing = None
+        if subject.settings.certificate:
+            certificate = certify(self.model, subject.data, trials=CERTIFICATE_TRIALS)
+            closing = self._closing()
+        plain = subject.evaluations[""]
+        self._evaluate = Evaluation(plain.data, plain.seeds, plain.samples, plain.purpose, certificate, closing)
+
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return True
+
+    def at_step(self, step: int) -> Record:
+        return self._evaluate(self.model, step, gradient=True, penalties=self.penalties(step))
+
+    def penalties(self, step: int) -> np.ndarray:
+        """λ of each replica in the phase that ends or goes on at a step; NaN for what is no penalised ELBO."""
+        replicas = self.subject.replicas
+        ends = accumulate(phase.steps for phase in replicas[0].training.phases)
+        position = next(i for i, end in enumerate(ends) if step <= end)
+        phases = [replica.training.phases[position] for replica in replicas]
+        other = np.array([phase.prior_weight != 1 for phase in phases])
+        other |= np.array([not replica.model.ascends_elbo for replica in replicas])
+        other |= np.array([step < replica.model.pretraining for replica in replicas])
+        return np.where(other, np.nan, [p.kind.penalty(p.weight_decay) for p in phases])
+
+    def _closing(self) -> tuple[Model, Certificate] | None:
+        """The model with the entropies that its objective meets at stationary points, if it has other ones."""
+        replicas, data = self.subject.replicas, self.subject.data
+        settings = [replica.model.closing() for replica in replicas]
+        if settings == [replica.model for replica in replicas]:
+            return None
+        generators = [generator(replica.seed, Purpose.PARAMETERS) for replica in replicas]
+        model = build(settings, data.shape[1], generators).to(data)
+        return model, certify(model, data, trials=CERTIFICATE_TRIALS)
+
+
+class HeldoutBound(Recorder):
+    """The bound on held-out data."""
+
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return True
+
+    def at_step(self, step: int) -> Record:
+        record = self.subject.evaluations[HELDOUT](self.model, step)
+        del record["latent_entropy"]
+        return {f"{HELDOUT}{name}": value for name, value in record.items()}
