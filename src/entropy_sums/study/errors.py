@@ -12,6 +12,9 @@ from pydantic import BaseModel, ValidationError
 MOST_SHOWN = 40
 """Of thousands of known names a list helps nobody."""
 
+LONGEST_INPUT = 80
+"""Characters of a wrong value that are shown."""
+
 
 class StudyError(ValueError):
     """A mistake in a file that a user writes: a study file, found before anything runs, or one of results/reference."""
@@ -65,7 +68,7 @@ def explained(where: str, content: Any, schema: type[BaseModel] | None = None) -
             path = _path(detail, content)
             messages.setdefault(path, []).append(_message(path, detail, schema))
             if detail["type"] not in ("extra_forbidden", "missing", "value_error"):
-                inputs[path] = f" (got {detail['input']!r})"
+                inputs[path] = f" (got {_cut(repr(detail['input']))})"
         # A block with a mistake inside also counts as one that is missing: only the mistake is news
         inner = {path[:end] for path in messages for end in range(len(path))}
         lines = [
@@ -91,6 +94,11 @@ def blocks(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from blocks(argument)
+
+
+def _cut(text: str) -> str:
+    """Text that is not longer than a line."""
+    return text if len(text) <= LONGEST_INPUT else f"{text[:LONGEST_INPUT]}…"
 
 
 def _path(detail: Any, content: Any) -> tuple:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from entropy_sums.data.dataset import Dataset
 
 MOST_SHOWN = 6
-"""Number of cells that a line names."""
+"""Number of cells that a line names, or of pairs of model and dataset."""
 
 
 @dataclass(frozen=True)
@@ -252,13 +253,19 @@ def lines(reasons: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _cut(cells: list[str]) -> str:
-    """The first cells, and the number of the others.
+    """Few cells by name; of many the models and datasets, with the number of cells of each.
 
     Example:
-        >>> _cut([f"vae{i}" for i in range(30)])
-        '30 cells: vae0, vae1, vae2, vae3, vae4, vae5, …'
+        >>> _cut(["vae1/pca", "vae1/pca/latent_dim=4"])
+        'vae1/pca, vae1/pca/latent_dim=4'
+        >>> _cut([f"vae{i}/pca/latent_dim={h}" for i in range(9) for h in range(3)])
+        '27 cells: 3 of vae0/pca, 3 of vae1/pca, 3 of vae2/pca, 3 of vae3/pca, 3 of vae4/pca, 3 of vae5/pca, …'
     """
-    return ", ".join(cells) if len(cells) <= MOST_SHOWN else f"{len(cells)} cells: {', '.join(cells[:MOST_SHOWN])}, …"
+    if len(cells) <= MOST_SHOWN:
+        return ", ".join(cells)
+    counts = Counter("/".join(cell.split("/")[:2]) for cell in cells)
+    shown = [f"{number} of {pair}" for pair, number in counts.items()]
+    return f"{len(cells)} cells: " + ", ".join(shown[:MOST_SHOWN] + ["…"] * (len(shown) > MOST_SHOWN))
 
 
 def _is_able(ability: Ability, settings: ModelSettings) -> bool:

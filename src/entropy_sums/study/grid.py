@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from entropy_sums.data.base import DatasetSettings
@@ -155,6 +155,18 @@ class Column:
         return "/".join([*self.folder, *([packed] if packed else [])])
 
 
+class Formed(NamedTuple):
+    """The cells of a study.
+
+    Attributes:
+        cells: each with the parts that have it, and those of their seeds that are not excluded.
+        impossible: those whose settings cannot be together, by what a line calls them, with the reason.
+    """
+
+    cells: dict[Coordinates, list[tuple[Part, list[Scalar]]]]
+    impossible: dict[str, str]
+
+
 class Grid:
     """All runs and jobs of a study.
 
@@ -207,7 +219,7 @@ class Grid:
     def axes(self) -> dict[str, list[Scalar]]:
         """Axis → values, excluded ones too: those of `axes`, then those of blocks, in the order of their cells."""
         axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
-        for cell, parts in self._formed.items():
+        for cell, parts in self._formed.cells.items():
             for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):
                 axes[axis].setdefault(value)
         return {axis: list({**values, **dict.fromkeys(self.whole.named[axis])}) for axis, values in axes.items()}
@@ -281,7 +293,8 @@ class Grid:
 
     @property
     def _misfit_lines(self) -> list[str]:
-        return fitting.lines((column.cell, reason) for column in self._present_columns for reason in column.misfits)
+        found = ((column.cell, reason) for column in self._present_columns for reason in column.misfits)
+        return fitting.lines([*self._formed.impossible.items(), *found])
 
     def dimensions(self, model: str) -> dict[str, list[Scalar]]:
         """The axes of a model with the values that its runs have, both in the order of the study."""
@@ -354,33 +367,44 @@ class Grid:
         self._resolver.check_values(self.axes)
         order = {axis: {value: position for position, value in enumerate(on)} for axis, on in self.axes.items()}
         # Of one model and dataset all cells have values on the same axes
-        left = {cell: [(part, seeds) for part, seeds in parts if seeds] for cell, parts in self._formed.items()}
+        left = {cell: [(part, seeds) for part, seeds in parts if seeds] for cell, parts in self._formed.cells.items()}
         ordered = sorted(left, key=lambda cell: [order[axis][value] for axis, value in cell])
         columns = [self._column(dict(cell), left[cell]) for cell in ordered if left[cell]]
-        if not columns:
+        if not columns and not self._formed.impossible:
             keys = " and ".join(key for key in ("exclude", "grids", "panels") if getattr(self.whole, key))
             raise StudyError(f"{self.source}: {keys}: leaves no run at all; leave out fewer cells")
         return columns
 
     @cached_property
-    def _formed(self) -> dict[Coordinates, list[tuple[Part, list[Scalar]]]]:
-        """The cells of the study, each with the parts that have it and those of their seeds that are not excluded."""
-        found: dict[Coordinates, list[tuple[Part, list[Scalar]]]] = {}
+    def _formed(self) -> Formed:
+        formed = Formed({}, {})
         for part in self._resolver.parts:
             for values in part.products:
-                for cell, seeds in self._cells_of(part, values):
-                    found.setdefault(tuple(cell.items()), []).append((part, seeds))
-        return found
+                for cell, seeds in self._cells_of(part, values, formed.impossible):
+                    formed.cells.setdefault(tuple(cell.items()), []).append((part, seeds))
+        return formed
 
-    def _cells_of(self, part: Part, values: Mapping[str, list[Scalar]]) -> Iterator[tuple[dict, list[Scalar]]]:
-        """The cells of a product of a part, each with those of its seeds that are not excluded."""
+    def _cells_of(
+        self, part: Part, values: Mapping[str, list[Scalar]], impossible: dict[str, str]
+    ) -> Iterator[tuple[dict, list[Scalar]]]:
+        """The cells of a product of a part, each with those of its seeds that are not excluded.
+
+        Args:
+            impossible: is given the cells whose settings cannot be together, so that they lack values on other axes.
+        """
         exclude = self.whole.exclude
         for model, dataset in product(values["model"], values["dataset"]):
             places = self._resolver.applicable(str(model), str(dataset))
             one = {**values, "model": [model], "dataset": [dataset]}
             named = ["model", "dataset", *(axis for axis in places if axis in values)]
             for cell, seeds in cells(one, named, exclude):
-                complete = self._resolver.completed(part, cell, places)
+                try:
+                    complete = self._resolver.completed(part, cell, places)
+                except CombinationError as error:
+                    own = (f"{axis}={_text(value)}" for axis, value in cell.items() if axis not in ("model", "dataset"))
+                    if seeds:
+                        impossible["/".join([str(model), str(dataset), *own])] = self._reason(error)
+                    continue
                 if len(complete) > len(cell):
                     seeds = [s for s in seeds if not any(matches(rule, {**complete, "seed": s}) for rule in exclude)]
                 yield complete, seeds
@@ -388,7 +412,7 @@ class Grid:
     @cached_property
     def _present_columns(self) -> list[Column]:
         columns = [c for c in self._whole_columns if c.dataset not in self.missing or self._has_data(c)]
-        if not columns:
+        if self._whole_columns and not columns:
             lines = "\n".join(self._missing_lines)
             raise StudyError(f"{lines}\n{self.source}: axes.dataset: none is at hand; add one that needs no file")
         return columns
@@ -396,13 +420,17 @@ class Grid:
     @cached_property
     def _columns(self) -> list[Column]:
         columns = [column for column in self._present_columns if not column.misfits]
-        cells, lost = len(self._present_columns), len(self._present_columns) - len(columns)
+        cells = len(self._present_columns) + len(self._formed.impossible)
+        lost = cells - len(columns)
         if lost and (self.whole.fit == "error" or not columns):
             lines = [f"{self.source}: {line}" for line in self._misfit_lines]
             if columns:
                 lines.append(f"{self.source}: fit: {lost} of {cells} cells cannot be; `fit: skip` leaves them out")
             raise StudyError("\n".join(lines))
         return columns
+
+    def _reason(self, error: CombinationError) -> str:
+        return "; ".join(line.removeprefix(f"{self.source}: ") for line in str(error).splitlines())
 
     def _has_data(self, column: Column) -> bool:
         return any(self.data_path(data_name(run)).exists() for run in column.runs[:1])
@@ -428,8 +456,7 @@ class Grid:
         try:
             settings = self._resolver.resolve(model, dataset, chosen, own)
         except CombinationError as error:
-            reason = "; ".join(line.removeprefix(f"{self.source}: ") for line in str(error).splitlines())
-            return column(signature="", misfits=(reason,), runs=())
+            return column(signature="", misfits=(self._reason(error),), runs=())
         code = self.whole.catalogue.code(type(settings.model), type(settings.dataset), settings.training)
         dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
         found = {seed for _, seeds in parts for seed in seeds}

@@ -281,18 +281,27 @@ class Resolver:
         return read
 
     def _read(self, section: str, name: str, value: Any, pairs: Collection[Pair] | None = None) -> Any:
-        """A value as the setting of this name reads it, among the settings of `pairs`, by default of all."""
+        """A value as the setting of this name reads it, among the settings of `pairs`, by default of all.
+
+        One of several models may have other choices than another: the first that takes the value reads it.
+        """
         pairs = self._places if pairs is None else pairs
-        place = next((place for pair in pairs if (place := self._place(name, *pair)) is not None), None)
-        if place is None:
+        refused: dict[Place, StudyError] = {}
+        for place in (self._place(name, *pair) for pair in pairs):
+            if place is not None and place not in refused:
+                try:
+                    with explained(f"{self.source}: {section}.{name}", value):
+                        read = place.reader.validate_python(value, context=self._catalogue)
+                        return place.reader.dump_python(read, mode="json")
+                except StudyError as error:
+                    refused[place] = error
+        if not refused:
             names = (other for pair in pairs for other in self._places[pair])
             hint = nearest(name, {other for other in names if ("." in other) == ("." in name)})
             raise StudyError(
                 f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
             )
-        with explained(f"{self.source}: {section}.{name}", value):
-            read = place.reader.validate_python(value, context=self._catalogue)
-            return place.reader.dump_python(read, mode="json")
+        raise next(iter(refused.values()))
 
     def _block(self, section: str, block: Block, exclude: Sequence[Rule]) -> Block:
         """A block with its values as their settings read them."""
