@@ -29,7 +29,7 @@ def steps(network: Network, seed: int) -> Iterator[int]:
     training = TrainingSettings(phases=(PhaseSettings(steps=UNENDING, batch_size=network.batch),))
     seeds = range(seed * network.pack, (seed + 1) * network.pack)
     pack = Pack([Replica(s, model, training) for s in seeds], *network.points())
-    phase = Phase(pack, position=0, start=0)
+    phase = Phase(pack.data, pack.model, pack.replicas, position=0, start=0)
     for step in count():
-        phase.update(pack, step)
+        phase.update(step)
         yield network.pack

@@ -117,9 +117,9 @@ def _ours(peer: Peer, seed: int, precision: str) -> Iterator[float]:
     )
     points = peer.points().astype(precision)
     pack = Pack([Replica(PACK * seed + r, settings, training) for r in range(PACK)], points, points[:BATCH])
-    phase = Phase(pack, position=0, start=0)
+    phase = Phase(pack.data, pack.model, pack.replicas, position=0, start=0)
     for step in count():
-        phase.update(pack, step)
+        phase.update(step)
         yield PACK * peer.worth
 
 
