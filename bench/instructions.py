@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-# Before anything imports our package, which would load the library
 import torch
 
 from bench import OURS, PROCESSES, SGEMM, Contender, Effort, best, measure, ratio, spread, table

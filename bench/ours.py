@@ -9,8 +9,8 @@ from entropy_sums.job import tune_process
 from entropy_sums.models.vae.settings import VAE1Settings
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 from networks import Network
 
 UNENDING = 10**9

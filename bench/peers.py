@@ -28,8 +28,8 @@ from entropy_sums.models import MODELS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 
 RESULTS = Path(__file__).with_name("peers.md")
 POINTS, DIM, BATCH, PACK = 5000, 784, 100, 8

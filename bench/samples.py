@@ -19,8 +19,8 @@ from entropy_sums.models import MODELS
 from entropy_sums.models.vae.averages import NormalOfFeatures
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
 
 RESULTS = Path(__file__).with_name("samples.md")
 POINTS, BATCH = 4000, 2000

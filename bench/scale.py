@@ -25,7 +25,7 @@ from tabulate import tabulate
 
 from entropy_sums.files import checksum
 from entropy_sums.job import header
-from entropy_sums.quantities import COUNTED, PER_STEP, dimensions
+from entropy_sums.quantities import COUNTED, PER_STEP
 from entropy_sums.study.grid import Grid, Job
 from entropy_sums.study.schema import read
 from entropy_sums.traces.read import Trace, load
@@ -149,7 +149,7 @@ def starts(folder: Path, scale: int) -> Iterator[Row]:
     del scale
     yield "`--help`", "", cost(*CLI, "--help"), "0.3 s"
     yield "`status`", "100 jobs, none begun", cost(*CLI, "status", study(folder, 100, PACK)), ""
-    yield "imports of `train`", "", cost(*PYTHON, "import entropy_sums.training.run"), ""
+    yield "imports of `train`", "", cost(*PYTHON, "import entropy_sums.job"), ""
     yield "imports of torch alone", "", cost(*PYTHON, "import torch"), ""
 
 
@@ -184,8 +184,8 @@ def _write(job: Job, path: Path) -> None:
     generator = np.random.default_rng(0)
     per_step = {name: [0.01 * step for step in STEPS] for name in ("wall_time", "epoch")}
     arrays = {
-        name: generator.normal(size=(len(STEPS), PACK, *(sizes[d] for d in dimensions(name)[1:])))
-        for name in PER_STEP
+        name: generator.normal(size=(len(STEPS), PACK, *(sizes[d] for d in quantity.dimensions[1:])))
+        for name, quantity in PER_STEP.items()
         if name not in per_step and (first.model == "linear_vae" or name not in ONLY_LINEAR)
     }
     others = {"diverged_at": np.full(PACK, np.nan), "factors": ["prior", "observation"], "observed_dim": 10}

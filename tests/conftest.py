@@ -14,7 +14,7 @@ typechecker = ModuleType("typechecker")
 typechecker.check = partial(beartype, conf=BeartypeConf(is_pep484_tower=True))  # pyright: ignore
 sys.modules["typechecker"] = typechecker
 install_import_hook("entropy_sums", "typechecker.check")
-import_module("entropy_sums")  # before torch, as in every job
+import_module("entropy_sums.mkl").unlock()  # before torch, as in every job
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from entropy_sums.training.pack import Interrupted
 from entropy_sums.training.phase import Phase
-from entropy_sums.training.trace import Interrupted
 
 
 def interrupted(make, at, folder: Path):
@@ -16,17 +16,17 @@ def interrupted(make, at, folder: Path):
         make: makes the pack, with the options of a checkpoint.
     """
     options = {"identity": "job", "checkpoint": folder / "job.checkpoint"}
-    update = Phase.update
+    pack, update = make(**options), Phase.update
 
-    def stopping(phase, pack, step):
-        update(phase, pack, step)
+    def stopping(phase, step):
+        update(phase, step)
         if step == at - 1:
             pack.stop()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Phase, "update", stopping)
         with pytest.raises(Interrupted, match=f"step {at} of"):
-            make(**options).run()
+            pack.run()
     resumed = make(**options)
     resumed.run()
     return resumed

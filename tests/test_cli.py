@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 import yaml
 
-from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.cli import _parser, main
 from entropy_sums.models.catalogue import MODELS
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
+from example import example_tree, streaming
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_STUDY = ROOT / "config" / "config.yaml"

@@ -9,12 +9,12 @@ import pytest
 import xarray as xr
 
 from entropy_sums import reference
-from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.cli import main
 from entropy_sums.study.errors import StudyError
 from entropy_sums.tables.final import final_table
 from entropy_sums.tables.words import rounded
 from entropy_sums.tables.write import TABLES
+from example import example_tree, streaming
 
 FINAL = reference.COMPARED["final"]
 

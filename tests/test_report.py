@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from entropy_sums import figures, report
-from entropy_sums.analysis.example import example_tree, streaming
 from entropy_sums.study import pictures
 from entropy_sums.tables import final, subsets, words, write
+from example import example_tree, streaming
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
 

@@ -4,8 +4,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from entropy_sums.analysis.example import AXES, example_tree, streaming
 from entropy_sums.tables import final, selection, subsets, words, write
+from example import AXES, example_tree, streaming
 
 
 @pytest.fixture(scope="module")

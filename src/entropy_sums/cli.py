@@ -202,6 +202,9 @@ def _data_file(grid, name: str) -> Path:
 
 
 def _certify(options: argparse.Namespace) -> None:
+    from entropy_sums import mkl
+
+    mkl.unlock()
     from entropy_sums.certificates.verdict import describe
     from entropy_sums.certify import verdicts, write
     from entropy_sums.study.pictures import CERTIFICATES
@@ -222,22 +225,29 @@ def _certify(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from entropy_sums import mkl
+    from entropy_sums.progress import Reporter
+
+    # A plugin may import torch when the study is read
+    mkl.unlock()
     grid = _grid(options)
     job = grid.find(options.job)
-    if options.identity not in (None, job.identity):
-        raise ValueError(
-            f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
-            "the study file, or the software, changed meanwhile; start the workflow again"
-        )
-    data = options.data or _data_file(grid, job.data)
-    from entropy_sums.job import train
-    from entropy_sums.training.pack import Interrupted
-
     output = options.output or grid.trace_path(job.name)
     try:
-        train(job, data, output, options.device, options.threads, options.checkpoint_seconds)
-    except Interrupted as interruption:
-        print(f"{job.name}: {interruption}; a checkpoint is kept, the same command goes on from it", file=sys.stderr)
+        # From here on errors are told to `status` too, such as that of a torch that cannot be imported
+        with Reporter(job, output) as reporter:
+            if options.identity not in (None, job.identity):
+                raise ValueError(
+                    f"{options.study}: job {job.name} was planned as {options.identity} and is now {job.identity}: "
+                    "the study file, or the software, changed meanwhile; start the workflow again"
+                )
+            data = options.data or _data_file(grid, job.data)
+            from entropy_sums.job import train
+
+            train(job, data, output, options.device, options.threads, options.checkpoint_seconds, reporter.observe)
+    except KeyboardInterrupt as stop:
+        said = f"{stop}; a checkpoint is kept" if stop.args else "stopped before it began"
+        print(f"{job.name}: {said}, the same command goes on from it", file=sys.stderr)
         return 143
     return 0
 
@@ -282,44 +292,45 @@ def _figure(options: argparse.Namespace) -> None:
 
 
 def _tables(options: argparse.Namespace) -> None:
-    from entropy_sums.tables.write import makers, write
+    from entropy_sums.analysis import names
+    from entropy_sums.tables.write import write
 
-    known = makers(_catalogue(options).tables)
+    known = _catalogue(options).tables
     if unknown := [name for name in options.names if name not in known]:
         raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(known)}")
     tree, output = _tree(options.traces), options.output or options.traces.parent / "tables"
     for name in options.names or known:
-        table = known[name](tree)
-        if options.names or len(table):
-            write(table, output / name)
+        frame = known[name].frame(tree)
+        if options.names or len(frame):
+            with names.known(tree):
+                write(known[name], frame, output / name)
 
 
 def _compare(options: argparse.Namespace) -> int:
     from entropy_sums import reference
     from entropy_sums.study.errors import StudyError
-    from entropy_sums.tables.write import TABLES
 
     study = _grid(options).study
     tree = _tree(study.folder / "traces.nc")
     folder, disagreeing, mistakes = options.references or reference.FOLDER, False, []
-    # What to compare of a table of a plugin, nobody has said
-    names = [name for name in study.tables if name in reference.COMPARED]
-    paths = {name: folder / reference.file(study.name, name) for name in names}
-    tables = {name: TABLES[name](tree) for name in names}
+    # A table of which nothing is compared, as of a plugin that does not say, needs no reference
+    known = {name: study.catalogue.tables[name] for name in study.tables if study.catalogue.tables[name].compared}
+    frames = {name: table.frame(tree) for name, table in known.items()}
+    paths = {name: folder / reference.file(study.name, name) for name in known}
     # Without rows, as where the datasets of a table are not at hand, there is nothing to keep and none to be missed
     if options.keep:
-        for name, table in tables.items():
-            if len(table):
-                reference.keep(table, reference.provenance(tree), paths[name])
+        for name, frame in frames.items():
+            if len(frame):
+                reference.keep(frame, reference.provenance(tree), paths[name])
             elif paths[name].exists():
                 print(f"{paths[name]}: stays as it is, the study has no rows of this table now", file=sys.stderr)
         return 0
-    for name, table in tables.items():
-        if not len(table) and not paths[name].exists():
+    for name, frame in frames.items():
+        if not len(frame) and not paths[name].exists():
             continue
         try:
-            kept, source = reference.read(paths[name], reference.COMPARED[name])
-            rows = reference.compare(table, kept, reference.COMPARED[name], paths[name])
+            kept, source = reference.read(paths[name], known[name])
+            rows = reference.compare(known[name], frame, kept, paths[name])
         except StudyError as error:
             mistakes.append(str(error))
             continue
@@ -329,7 +340,7 @@ def _compare(options: argparse.Namespace) -> int:
         print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in reference.VERDICTS.items()), "\n")
         disagreeing |= "no" in rows["agrees"].tolist()
     try:
-        if len(in_print := reference.published(study.study, tables)):
+        if len(in_print := reference.published(study.study, frames)):
             print(f"Published numbers ({reference.PUBLISHED}):\n{in_print.to_string(index=False)}")
     except StudyError as error:
         mistakes.append(str(error))
@@ -341,13 +352,12 @@ def _compare(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> None:
     from entropy_sums.report import write
     from entropy_sums.study.pictures import CERTIFICATES
-    from entropy_sums.tables.final import final_table
 
     grid = _grid(options)
     folder = grid.whole.folder
     figures = [folder / "figures" / name for name in (*grid.pictures, CERTIFICATES)]
     tree = _tree(folder / "traces.nc")
-    write(tree, figures, final_table(tree), options.output or folder / "report.html", grid.whole.catalogue)
+    write(tree, figures, options.output or folder / "report.html", grid.whole.catalogue)
 
 
 def _tree(path: Path):

@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.progress import track
 
 from entropy_sums.files import atomic
-from entropy_sums.quantities import LABELS, PER_RUN, PER_STEP, attributes, dimensions, group_name
-from entropy_sums.settings import PROTOCOL, Settings
+from entropy_sums.quantities import DIMENSIONS, LABELLED, QUANTITIES, group_name
+from entropy_sums.settings import PROTOCOL, Settings, own
+from entropy_sums.study.catalogue import Catalogue
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Scalar
 from entropy_sums.traces.read import Trace, TraceError, load
@@ -88,6 +89,7 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
             "configuration": study.model_dump_json(),
             "protocol": PROTOCOL,
             "versions": json.dumps(_one_or_all(map(json.loads, versions))),
+            **_shown(study.catalogue),
             "devices": json.dumps(_one_or_all(devices)),
             "data_checksums": json.dumps({name: checksum for name, (checksum, _) in checksums.items()}),
         }
@@ -130,25 +132,27 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
     places = [{d: labels[d].get_indexer(own) for d, own in trace.labels.items()} for _, trace in traces]
     present = {name for _, trace in traces for name in trace.quantities}
     variables = {}
-    for name in (name for name in (*PER_STEP, *PER_RUN) if name in present):
-        further = dimensions(name)
+    for name, quantity in QUANTITIES.items():
+        if name not in present:
+            continue
+        further = quantity.dimensions
         shape = (len(runs) + 1, *(len(labels[d]) for d in further))
         # The last row is that of cells without a run
-        table = np.full(shape, "", object) if name == "run" else np.full(shape, np.nan)
+        table = np.full(shape, "", object) if quantity.text else np.full(shape, np.nan)
         end = 0
         for (job, trace), at in zip(traces, places, strict=True):
             start, end = end, end + len(job.runs)
             if name in trace.quantities:
                 table[start:end][(slice(None), *np.ix_(*(at[d] for d in further)))] = trace.quantities[name]
         array = table[rows]
-        variables[name] = ([*axes, *further], array.astype(str) if name == "run" else array, attributes(name))
+        variables[name] = ([*axes, *further], array.astype(str) if quantity.text else array, quantity.attributes)
     planned = _rows(axes, [run for run in grid.runs if run.model == model]) >= 0
-    variables["planned"] = (list(axes), planned.astype(float), attributes("planned"))
+    variables["planned"] = (list(axes), planned.astype(float), QUANTITIES["planned"].attributes)
     return xr.Dataset(
         variables,
         coords={
             **{axis: [str(v) for v in vs] if any(isinstance(v, str) for v in vs) else vs for axis, vs in axes.items()},
-            **{name: (name, labels[name], meaning) for name, meaning in LABELS.items() if name in labels},
+            **{name: (name, labels[name], DIMENSIONS[name].attributes) for name in LABELLED if name in labels},
             "factor": list(labels["factor"]),
         },
         attrs={
@@ -158,6 +162,17 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
             "data": _settings(runs, lambda run: run.dataset_settings),
         },
     )
+
+
+def _shown(catalogue: Catalogue) -> dict[str, str]:
+    """Labels and looks of models and datasets of plugins, which those who draw the file may not have."""
+    members = {group_name(name): schema for name, schema in catalogue.models.items()} | {**catalogue.datasets}
+    found = {
+        name: {key: value for key in ("label", "look") if (value := own(schema, key))}
+        for name, schema in members.items()
+        if schema in catalogue.sources
+    }
+    return {"shown": json.dumps(kept)} if (kept := {name: said for name, said in found.items() if said}) else {}
 
 
 def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:

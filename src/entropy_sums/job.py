@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,7 @@ import torch
 from entropy_sums.data.dataset import Dataset, true_log_likelihoods
 from entropy_sums.models import build
 from entropy_sums.models.abilities import abilities
-from entropy_sums.progress import Reporter
-from entropy_sums.quantities import TRUTH
+from entropy_sums.quantities import PREFIXES, TRUTH
 from entropy_sums.study import fitting
 from entropy_sums.study.grid import Job
 from entropy_sums.traces.write import Header, to_dataset, write
@@ -53,9 +53,15 @@ def choose_device(name: str) -> torch.device:
 
 
 def train(
-    job: Job, data: Path, output: Path, device: str = "auto", threads: int = 1, checkpoint_seconds: float = 60.0
+    job: Job,
+    data: Path,
+    output: Path,
+    device: str = "auto",
+    threads: int = 1,
+    checkpoint_seconds: float = 60.0,
+    observe: Callable[[Pack], None] = lambda pack: None,
 ) -> None:
-    """Train `job` on the data file and write its trace to `output`.
+    """Train `job` on the data file and write its trace to `output`; `observe` is called as `Pack.run` does.
 
     A checkpoint lies beside the output while training goes on; a job that finds one goes on from it. SIGTERM
     and SIGINT write one and end the process.
@@ -74,12 +80,12 @@ def train(
     check(job, dataset)
     # Before training, so that nothing that may fail comes after it
     kind = type(job.runs[0].dataset_settings)
-    known = {TRUTH[part]: np.full(len(replicas), nats) for part, nats in true_log_likelihoods(kind, dataset).items()}
+    truths = true_log_likelihoods(kind, dataset).items()
+    known = {f"{PREFIXES[part]}{TRUTH.name}": np.full(len(replicas), nats) for part, nats in truths}
     pack = Pack(replicas, *points, place, identity, checkpoint, checkpoint_seconds, dataset.truth)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())
-    with Reporter(job.name, len(replicas), pack.training.steps) as reporter:
-        trace = pack.run(reporter.observe)
+    trace = pack.run(observe)
     arrays = trace.arrays()
     size = dataset.train.shape[1]
     write(

@@ -11,17 +11,57 @@ Installing the package builds the library, where there is a C compiler; without 
 from __future__ import annotations
 
 import ctypes
+import os
+import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 LIBRARY = Path(__file__).with_name("_mkl" + EXTENSION_SUFFIXES[0])
 
+VARIABLE = "ENTROPY_SUMS_MKL"
+"""Environment variable: 0 leaves MKL as it comes, 1 is the default."""
+
+UNLOCKED, SWITCHED_OFF, NOT_BUILT = "unlocked", f"switched off by {VARIABLE}=0", "library not built"
+TOO_LATE, NOT_ASKED = "library not loaded, as torch was imported before", "library not loaded"
+
+_state = NOT_ASKED
+
 
 def unlock() -> None:
-    """Load the library if it was built. Too late, hence without effect, where torch has been imported before.
+    """Load the library, if it was built and is not switched off. It has to come before torch is imported.
+
+    Raises:
+        ValueError: the variable is neither 0 nor 1.
 
     Example:
         >>> unlock()
+        >>> state() in (UNLOCKED, SWITCHED_OFF, NOT_BUILT)
+        True
     """
-    if LIBRARY.exists():
+    global _state
+    asked = os.environ.get(VARIABLE, "1")
+    if asked not in ("0", "1"):
+        raise ValueError(
+            f"{VARIABLE}={asked}: write 1 (or unset it) for all instructions of the processor, 0 for MKL as it comes"
+        )
+    if _state == UNLOCKED:
+        return
+    if asked == "0":
+        _state = SWITCHED_OFF
+    elif not LIBRARY.exists():
+        _state = NOT_BUILT
+    elif "torch" in sys.modules:
+        _state = TOO_LATE
+    else:
         ctypes.CDLL(str(LIBRARY), mode=ctypes.RTLD_GLOBAL)
+        _state = UNLOCKED
+
+
+def state() -> str:
+    """What became of it in this process, for the record.
+
+    Example:
+        >>> state() in (UNLOCKED, SWITCHED_OFF, NOT_BUILT, TOO_LATE, NOT_ASKED)
+        True
+    """
+    return _state

@@ -1,34 +1,118 @@
-"""Progress of a training: a bar on a terminal, plain lines in a log."""
+"""Progress of a training: a small file that `entropy-sums status` reads, a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import platform
+import statistics
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from entropy_sums.files import atomic
+from entropy_sums.study.grid import Job
 
-from entropy_sums.training.pack import Pack
+if TYPE_CHECKING:
+    from entropy_sums.training.pack import Pack
 
-SECONDS_BETWEEN_LINES = 10.0
+SUFFIX = ".progress"
+"""Of the file, which is called like the trace otherwise."""
+
+SECONDS_BETWEEN = 10.0
+"""Shortest time between two updates of the file, and between two lines."""
+
+RUNNING, INTERRUPTED, FAILED = "running", "interrupted", "failed"
+"""States of a job that has begun and has no trace."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State of a job, as the file beside its checkpoint says it.
+
+    Attributes:
+        job: its name.
+        identity: of the job.
+        started: time at which this attempt began, ISO 8601.
+        host: machine of this attempt.
+        pid: process of this attempt on that machine.
+        state: `running`, `interrupted` or `failed`; that of a job that was killed stays `running`.
+        step: last step told of in this attempt.
+        steps: number of steps in all.
+        seconds: time of training until that step, earlier attempts included.
+        elbo: median of the ELBO over the runs, nats per data point; None before the first record, and without a finite
+            one.
+        gap: median of the absolute gap over the runs, likewise.
+        diverged: number of runs that have diverged.
+    """
+
+    job: str
+    identity: str
+    started: str
+    host: str
+    pid: int
+    state: str
+    step: int
+    steps: int
+    seconds: float = 0.0
+    elbo: float | None = None
+    gap: float | None = None
+    diverged: int = 0
+
+    def write(self, path: Path) -> None:
+        """Replace the file at `path` in one step.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> said = Progress("vae1/pca/seed=0", "0f", "2026-11-30T12:00:00+00:00", "node7", 12, RUNNING, 20, 40)
+            >>> with TemporaryDirectory() as folder:
+            ...     said.write(Path(folder, "seed=0.progress"))
+            ...     Progress.read(Path(folder, "seed=0.progress")) == said
+            True
+        """
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Progress:
+        """The file at `path`.
+
+        Raises:
+            ValueError: it is no progress of a job.
+        """
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"no readable progress {path} ({error}); delete it") from error
 
 
 class Reporter:
-    """Tells how far a job is, on standard error.
+    """Tells how far a job is while its block runs: in a file beside the trace, and on standard error.
+
+    The file is there from the beginning of the block to its end. After an error it stays, and says so.
 
     Args:
-        name: of the job.
-        replicas: number of its runs.
-        steps: optimiser steps in all.
+        job: which one.
+        trace: file that the job will write.
     """
 
-    def __init__(self, name: str, replicas: int, steps: int) -> None:
-        self.name, self.replicas, self.steps = name, replicas, steps
+    def __init__(self, job: Job, trace: Path) -> None:
+        self.path = trace.with_suffix(SUFFIX)
+        self.replicas, steps = len(job.runs), job.runs[0].training.steps
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._now = Progress(job.name, job.identity, started, platform.node(), os.getpid(), RUNNING, 0, steps)
         self._bar: Any = None
-        self._last_line = -np.inf
+        self._last = -math.inf
 
     def __enter__(self) -> Reporter:
+        self._now.write(self.path)
         if sys.stderr.isatty():
             # A batch job has no terminal and need not wait for the import.
             from rich.console import Console
@@ -38,7 +122,7 @@ class Reporter:
             times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
             self._bar = Progress(*columns, *times, console=Console(stderr=True))
             self._bar.start()
-            self._task = self._bar.add_task(f"{self.name} ×{self.replicas}", total=self.steps, state="")
+            self._task = self._bar.add_task(f"{self._now.job} ×{self.replicas}", total=self._now.steps, state="")
         return self
 
     def __exit__(
@@ -46,23 +130,39 @@ class Reporter:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if error is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            state = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
+            # On a full disk it is the error under way that has to be told
+            with suppress(OSError):
+                replace(self._now, state=state).write(self.path)
 
     def observe(self, pack: Pack) -> None:
         """To be called at every recorded step, and between them."""
         record = pack.trace.records[-1]
-        elbo, gap = _median(record["elbo"]), _median(np.abs(record["gap"]))
-        diverged = int(np.count_nonzero(~np.isnan(pack.trace.diverged_at)))
-        lost = f", {diverged} diverged" if diverged else ""
+        self._now = now = replace(
+            self._now,
+            step=pack.step,
+            seconds=pack.seconds,
+            elbo=_median(record["elbo"].tolist()),
+            gap=_median(map(abs, record["gap"].tolist())),
+            diverged=sum(not math.isnan(step) for step in pack.trace.diverged_at.tolist()),
+        )
+        elbo, gap = (math.nan if value is None else value for value in (now.elbo, now.gap))
+        lost = f", {now.diverged} diverged" if now.diverged else ""
         if self._bar is not None:
-            self._bar.update(self._task, completed=pack.step, state=f"elbo {elbo:.2f} gap {gap:.2g}{lost}")
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or pack.step == self.steps:
-            self._last_line = time.monotonic()
-            at = f"step {pack.step}/{self.steps}, {pack.seconds:.0f} s"
-            state = f"median elbo {elbo:.4f}, median |gap| {gap:.4g} nats{lost}"
-            print(f"{self.name}: {at}, {state}", file=sys.stderr, flush=True)
+            self._bar.update(self._task, completed=now.step, state=f"elbo {elbo:.2f} gap {gap:.2g}{lost}")
+        if time.monotonic() - self._last >= SECONDS_BETWEEN or now.step == now.steps:
+            self._last = time.monotonic()
+            now.write(self.path)
+            if self._bar is None:
+                at = f"step {now.step}/{now.steps}, {now.seconds:.0f} s"
+                state = f"median elbo {elbo:.4f}, median |gap| {gap:.4g} nats{lost}"
+                print(f"{now.job}: {at}, {state}", file=sys.stderr, flush=True)
 
 
-def _median(values: np.ndarray) -> float:
-    """Median of the finite values; NaN where every replica has diverged."""
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else np.nan
+def _median(values: Iterable[float]) -> float | None:
+    """Median of the finite values; None where every replica has diverged."""
+    finite = [value for value in values if math.isfinite(value)]
+    return statistics.median(finite) if finite else None

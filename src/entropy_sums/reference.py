@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -19,10 +18,9 @@ from pydantic import BaseModel, Field, FiniteFloat, field_validator
 from entropy_sums.analysis import names
 from entropy_sums.files import atomic
 from entropy_sums.study.errors import StudyError, explained, nearest
-from entropy_sums.tables.final import COLUMNS
-from entropy_sums.tables.selection import SELECTION
-from entropy_sums.tables.subsets import SUBSETS
-from entropy_sums.tables.words import HEADINGS, rounded
+from entropy_sums.study.tables import Table
+from entropy_sums.tables import TABLES
+from entropy_sums.tables.words import rounded
 
 FOLDER = Path("results/reference")
 """Where they are, as seen from the folder of the project."""
@@ -33,24 +31,8 @@ PUBLISHED = FOLDER / "published.csv"
 VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "missing": "missing"}
 """What `compare` says, and in words."""
 
-COMPARED = {
-    "final": ("elbo", "heldout_elbo", "entropy_sum", "gap", "relative_gap"),
-    "subsets": ("elbo", "entropy_sum"),
-    "model_selection": ("elbo", "entropy_sum", "bic_elbo", "bic_entropy_sum"),
-}
-"""Table → quantities that are compared."""
-
 ENDS = ("", "_low", "_high")
 """What a quantity and the limits of its interval end in."""
-
-KEYS = ("model", "dataset", "subset", "segment", "latent_dim")
-MEASURED = {*COLUMNS, *SUBSETS, *SELECTION} - {*KEYS}
-
-NUMBERS = {
-    name: [column for column in columns if column in HEADINGS]
-    for name, columns in (("final", COLUMNS), ("subsets", SUBSETS), ("model_selection", SELECTION))
-}
-"""Table → quantities that a paper may have a number of."""
 
 
 class Entry(BaseModel):
@@ -73,8 +55,8 @@ class Entry(BaseModel):
     @field_validator("table")
     @classmethod
     def _known_table(cls, name: str) -> str:
-        if name not in NUMBERS:
-            raise ValueError(f"no table {name!r}; {nearest(name, NUMBERS)}")
+        if name not in TABLES:
+            raise ValueError(f"no table {name!r}; {nearest(name, TABLES)}")
         return name
 
     @field_validator("where", mode="before")
@@ -89,8 +71,8 @@ class Entry(BaseModel):
     @classmethod
     def _known_quantity(cls, name: str, info: Any) -> str:
         table = info.data.get("table")
-        if table is not None and name not in NUMBERS[table]:
-            raise ValueError(f"no number {name!r} in the table {table}; {nearest(name, NUMBERS[table])}")
+        if table is not None and name not in TABLES[table].numbers:
+            raise ValueError(f"no number {name!r} in the table {table}; {nearest(name, TABLES[table].numbers)}")
         return name
 
 
@@ -108,8 +90,7 @@ def provenance(tree: xr.DataTree) -> dict[str, str]:
     """Where the numbers of a collected file come from.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> sorted(provenance(example_tree()))
+        >>> sorted(provenance(tree))
         ['devices', 'protocol', 'seeds', 'size', 'study', 'versions']
     """
     seeds = sorted({seed for node in tree.children.values() for seed in node.to_dataset()["seed"].values.tolist()})
@@ -133,8 +114,8 @@ def keep(table: pd.DataFrame, source: Mapping[str, str], path: Path) -> None:
         temporary.write_text(lines + table.to_csv(index=False), encoding="utf-8")
 
 
-def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A table that `keep` wrote, with these quantities and their limits, and its provenance.
+def read(path: Path, table: Table) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A frame of a table that `keep` wrote, with all that is compared and its limits, and its provenance.
 
     Raises:
         StudyError: there is no such file, or it is none of `keep`.
@@ -143,16 +124,16 @@ def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str,
         raise StudyError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
     try:
         text = path.read_text(encoding="utf-8")
-        table = pd.read_csv(StringIO(text), comment="#")
+        frame = pd.read_csv(StringIO(text), comment="#")
     except ValueError as error:
         raise StudyError(f"{path}: no table of `entropy-sums compare --keep` ({error}); write it anew") from error
     lines = text.splitlines()
-    lacking = [name for name in ("model", "dataset", *_columns(quantities)) if name not in table.columns]
+    lacking = [name for name in ("model", "dataset", *_columns(table.compared)) if name not in frame.columns]
     if lacking:
         raise StudyError(f"{path}: no table of `entropy-sums compare --keep`: {lacking[0]} is missing; write it anew")
-    if table.empty:
+    if frame.empty:
         raise StudyError(f"{path}: has no rows; write it anew with `entropy-sums compare STUDY --keep`")
-    cells = table.loc[:, _columns(quantities)]
+    cells = frame.loc[:, _columns(table.compared)]
     wrong = np.argwhere(cells.notna().to_numpy() & cells.apply(pd.to_numeric, errors="coerce").isna().to_numpy())
     if len(wrong):
         row, column = wrong[0]
@@ -162,42 +143,42 @@ def read(path: Path, quantities: Sequence[str]) -> tuple[pd.DataFrame, dict[str,
             f"{path}: line {filled[row + 1]}: {cells.columns[column]}: {cells.iat[row, column]!r} is no number; "
             "mend it, or write the file anew with `entropy-sums compare STUDY --keep`"
         )
-    return table, dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
+    return frame, dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
 
 
 def compare(
-    table: pd.DataFrame, reference: pd.DataFrame, quantities: Sequence[str], named: Path | str = "the reference"
+    table: Table, frame: pd.DataFrame, reference: pd.DataFrame, named: Path | str = "the reference"
 ) -> pd.DataFrame:
     """A row per cell of the reference and quantity: medians over runs with 95 % intervals, and whether they agree.
 
     They do (`yes`) where the intervals overlap, or the medians are equal; without both intervals that cannot be told
-    (`?`), and a cell that the table lacks, or has no run of, is `missing`. Further cells of the table are left out.
+    (`?`), and a cell that the frame lacks, or has no run of, is `missing`. Further cells of the frame are left out.
 
     Args:
+        table: what frame and reference are of; its columns say what is compared.
         named: what errors call the reference.
 
     Raises:
         StudyError: the tables have other axes.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> from entropy_sums.tables.final import final_table
-        >>> table = final_table(example_tree())
-        >>> compare(table, table, COMPARED["final"]).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
+        >>> frame = TABLES["final"].frame(tree)
+        >>> compare(TABLES["final"], frame, frame).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
         ['elbo', '-7.02 [-7.20, -6.88]', '-7.02 [-7.20, -6.88]', 'yes']
     """
-    keys = _axes(reference)
-    if table.empty:
-        table = table.reindex(columns=reference.columns)
-    if set(keys) != set(_axes(table)):
+    keys = table.axes(reference.columns)
+    if frame.empty:
+        frame = frame.reindex(columns=reference.columns)
+    own = table.axes(frame.columns)
+    if set(keys) != set(own):
         raise StudyError(
-            f"{named}: has the axes {', '.join(keys)}, the study {', '.join(_axes(table))}; "
+            f"{named}: has the axes {', '.join(keys)}, the study {', '.join(own)}; "
             "name the study that it was written of, or write it anew with `entropy-sums compare STUDY --keep`"
         )
-    both = _labelled(reference, keys).merge(_labelled(table, keys), on=keys, how="left", suffixes=("_reference", ""))
+    both = _labelled(reference, keys).merge(_labelled(frame, keys), on=keys, how="left", suffixes=("_reference", ""))
     rows = []
     for row in both.to_dict("records"):
-        for name in quantities:
+        for name in table.compared:
             kept, found = (tuple(row[f"{c}{suffix}"] for c in _columns([name])) for suffix in ("_reference", ""))
             texts = {"reference": rounded(*kept), "found": rounded(*found)}
             rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": _agree(kept, found)})
@@ -213,7 +194,7 @@ def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLI
 
     Args:
         study: name without a size.
-        tables: those of the study, by name.
+        tables: frames of those of the study, by name.
 
     Raises:
         StudyError: a line of the study cannot be read, or says of more than one row where its number is.
@@ -265,18 +246,20 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
     return rows
 
 
-def _row(table: pd.DataFrame, entry: Entry, place: str) -> dict[str, Any] | None:
-    """The row of the table that an entry is about, if it has one with that number."""
-    if table.empty or entry.quantity not in table:
+def _row(frame: pd.DataFrame, entry: Entry, place: str) -> dict[str, Any] | None:
+    """The row of a table that an entry is about, if it has one with that number."""
+    if frame.empty or entry.quantity not in frame:
         return None
-    if unknown := [column for column in entry.where if column not in table]:
+    if unknown := [column for column in entry.where if column not in frame]:
         raise StudyError(
             f"{place}: where: {unknown[0]!r} is no column of the table {entry.table}; "
-            f"{nearest(unknown[0], map(str, table.columns))}"
+            f"{nearest(unknown[0], map(str, frame.columns))}"
         )
-    matching = [row for row in table.to_dict("records") if _is(row, entry.where)]
+    matching = [row for row in frame.to_dict("records") if _is(row, entry.where)]
     if len(matching) > 1:
-        differ = [name for name in _axes(table) if len({str(row[name]) for row in matching}) > 1]
+        differ = [
+            name for name in TABLES[entry.table].axes(frame.columns) if len({str(row[name]) for row in matching}) > 1
+        ]
         raise StudyError(
             f"{place}: where: {json.dumps(entry.where)} is {len(matching)} rows of the table {entry.table}; "
             f"also say which {' and '.join(differ)}"
@@ -300,13 +283,9 @@ def _columns(quantities: Sequence[str]) -> list[str]:
     return [f"{name}{end}" for name in quantities for end in ENDS]
 
 
-def _axes(table: pd.DataFrame) -> list[str]:
-    return [name for name in table.columns if re.sub("_(low|high|std)$", "", name) not in MEASURED]
-
-
-def _labelled(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def _labelled(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """With values on axes as text: in a file, one axis may have numbers and words."""
-    return table.assign(**{key: [names.settings(value) for value in table[key].tolist()] for key in keys})
+    return frame.assign(**{key: [names.settings(value) for value in frame[key].tolist()] for key in keys})
 
 
 def _agree(kept: tuple[float, ...], found: tuple[float, ...]) -> str:

@@ -6,7 +6,7 @@ import ast
 import inspect
 import textwrap
 from itertools import pairwise
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -29,6 +29,19 @@ PACKED = _Packed()
 
 Packed = Annotated[T, PACKED]
 """`learning_rate: Packed[float]` declares a setting whose values share a pack of replicas."""
+
+
+def own(schema: type, name: str) -> Any:
+    """A class variable that a class declares itself, else None: what it inherits belongs to another model or dataset.
+
+    Example:
+        >>> class Wide:
+        ...     label = "wide VAE"
+        >>> class Wider(Wide): ...
+        >>> own(Wide, "label"), own(Wider, "label")
+        ('wide VAE', None)
+    """
+    return vars(schema).get(name)
 
 
 class Settings(BaseModel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -18,22 +17,26 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from entropy_sums.files import newer
+from entropy_sums.progress import FAILED, INTERRUPTED, SUFFIX, Progress
 from entropy_sums.study.grid import Grid, Job
 
 SILENCE = 120.0
-"""Seconds: a job writes a line at least every 10, and a network file system may hide it for more than a minute."""
+"""Seconds: a job tells of its progress about every 10, and a network file system may hide it for more than a minute."""
 
 HOUR = 3600.0
 
 LISTED = 10
 """Jobs listed per state, unless all are asked for."""
 
-PROGRESS = re.compile(r".*: step (\d+)/\d+, (\d+) s, ")
-"""A line of `training.progress`."""
+LOGS = {"logs": "log", "benchmarks": "tsv"}
+"""Folder of what the workflow writes of a job → suffix; the benchmark is written once the job has ended well."""
+
+NEVER = -math.inf
 
 LINES_SHOWN = 5
-TAIL = 2**16
-"""Bytes at the end of a log that are read: the longest traceback fits."""
+TAIL = 2**13
+"""Bytes at the end of a log that are read for the lines shown."""
 
 
 class State(StrEnum):
@@ -42,11 +45,11 @@ class State(StrEnum):
     DONE = "done"
     """Its trace is there."""
     RUNNING = "running"
-    """Its log or checkpoint was written to a short while ago."""
-    INTERRUPTED = "interrupted"
+    """Its progress, log or checkpoint was written to a short while ago."""
+    INTERRUPTED = INTERRUPTED
     """It has stopped and left a checkpoint, from which it will go on."""
-    FAILED = "failed"
-    """Its log ends with an error, or it fell silent before its first checkpoint: killed."""
+    FAILED = FAILED
+    """It ended with an error, or fell silent before its first checkpoint: killed."""
     MISSING = "missing"
     """Not begun, perhaps queued; or what it left was deleted."""
 
@@ -59,6 +62,9 @@ class JobStatus:
         runs: how many.
         step: the last one heard of, and of an interrupted job that of its checkpoint; None where no file tells.
         steps: in all.
+        elbo: median over its runs at that step, nats per data point; None where no file tells.
+        gap: median of the absolute gap, likewise.
+        diverged: number of runs that have diverged, as far as is known.
         age: seconds since the last sign of life; None where there is none.
         log: its log file; None where there is none.
         reason: of a failure, in words.
@@ -72,62 +78,13 @@ class JobStatus:
     steps: int
     state: State
     step: int | None = None
+    elbo: float | None = None
+    gap: float | None = None
+    diverged: int = 0
     age: float | None = None
     log: str | None = None
     reason: str | None = None
     last_lines: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Log:
-    """The end of the log of a job.
-
-    Attributes:
-        lines: all that are not blank.
-        step: of the last line of progress; None where there is none.
-        seconds: of training, from the same line.
-        words: the lines after it.
-    """
-
-    lines: tuple[str, ...] = ()
-    step: int | None = None
-    seconds: float = 0.0
-    words: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, path: str) -> Log:
-        """The log at `path`.
-
-        Example:
-            >>> from tempfile import TemporaryDirectory
-            >>> with TemporaryDirectory() as folder:
-            ...     path = Path(folder) / "a.log"
-            ...     _ = path.write_text("vae1/a: step 20/40, 3 s, median elbo 1\\nentropy-sums train: no space left\\n")
-            ...     log = Log.read(str(path))
-            >>> log.step, log.seconds, log.failed
-            (20, 3.0, True)
-        """
-        with open(path, "rb") as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - TAIL, 0))
-            # Two writers of one log, as after a restart beside an orphan, leave a hole of zeros
-            text = file.read().replace(b"\0", b"").decode(errors="replace")
-        lines = tuple(line for line in text.splitlines() if line.strip())
-        for position in reversed(range(len(lines))):
-            if match := PROGRESS.match(lines[position]):
-                return cls(lines, int(match[1]), float(match[2]), lines[position + 1 :])
-        return cls(lines, words=lines)
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether it ends because the job was asked to stop."""
-        last = self.words[-1] if self.words else ""
-        return ": stopped after step " in last or last == "KeyboardInterrupt"
-
-    @property
-    def failed(self) -> bool:
-        """Whether it ends with an error."""
-        errors = ("entropy-sums train: ", "Traceback (most recent call last)")
-        return not self.interrupted and any(line.startswith(errors) for line in self.words)
 
 
 @dataclass(frozen=True)
@@ -187,9 +144,10 @@ class Status:
 def look(grid: Grid, silence: float = SILENCE) -> Status:
     """How far the study of this grid is.
 
-    Only existence, times and the ends of files are looked at: whether a trace is of the settings as they are now is
-    for Snakemake and `collect` to say. Times are compared with the clock of this machine, or with the newest file
-    where that is ahead; a clock that is ahead of the file server's by more than `silence` makes what runs look silent.
+    It looks at the existence and times of files, at what jobs say of their progress, and at the ends of the logs of
+    failed ones. Whether a trace is of the settings as they are now is for Snakemake and `collect` to say. Times are
+    compared with the clock of this machine, or with the newest file where that is ahead; a clock that is ahead of the
+    file server's by more than `silence` makes what runs look silent.
 
     Args:
         silence: seconds without a sign of life after which a job no longer runs.
@@ -209,14 +167,11 @@ def look(grid: Grid, silence: float = SILENCE) -> Status:
         [('vae1/pca/seed=0-1', 'done'), ('vae1/pca/seed=2', 'missing')]
     """
     # Traces last: a job that ends meanwhile is seen as done
-    logs = grid.study.folder / "logs" / "train"
-    times = {**_times(logs), **_times(grid.study.folder / "runs")}
-    now = max([time.time(), *times.values()])
-    jobs = tuple(
-        _judge(job, grid.trace_path(job.name), f"{logs}/{job.name}.log", times, now, silence)
-        for job in grid.jobs.values()
-    )
-    return Status(jobs, *_rate(jobs))
+    folder = grid.study.folder
+    files = {**_files(folder / "logs" / "train"), **_files(folder / "runs")}
+    now = max([time.time(), *(file.st_mtime for file in files.values())])
+    jobs = tuple(_judge(job, grid, files, now, silence) for job in grid.jobs.values())
+    return Status(jobs, *_rate(jobs, grid))
 
 
 def describe(status: Status, grid: Grid, whole: bool = False) -> str:
@@ -237,9 +192,9 @@ def describe(status: Status, grid: Grid, whole: bool = False) -> str:
     return "\n".join([*lines, "", *_next(status, grid)])
 
 
-def _times(folder: Path) -> dict[str, float]:
-    """Every file in a folder and those below it → when it was last written; nothing where there is no folder."""
-    found: dict[str, float] = {}
+def _files(folder: Path) -> dict[str, os.stat_result]:
+    """Every file in a folder and those below it; nothing where there is no folder."""
+    found: dict[str, os.stat_result] = {}
     waiting = [str(folder)]
     while waiting:
         # Folders and files may come and go meanwhile
@@ -249,58 +204,90 @@ def _times(folder: Path) -> dict[str, float]:
                     if entry.is_dir():
                         waiting.append(entry.path)
                     else:
-                        found[entry.path] = entry.stat().st_mtime
+                        found[entry.path] = entry.stat()
     return found
 
 
-def _judge(job: Job, trace: Path, log: str, times: Mapping[str, float], now: float, silence: float) -> JobStatus:
+def _judge(job: Job, grid: Grid, files: Mapping[str, os.stat_result], now: float, silence: float) -> JobStatus:
     run = job.runs[0]
-    steps = run.training.steps
-    judged = partial(
-        JobStatus, job.name, run.model, run.dataset, len(job.runs), steps, log=log if log in times else None
-    )
-    if str(trace) in times:
-        return judged(state=State.DONE, step=steps, age=now - times[str(trace)])
-    checkpoint = str(trace.with_suffix(".checkpoint"))
-    last_sign = max(times.get(log, -math.inf), times.get(checkpoint, -math.inf))
-    if last_sign == -math.inf:
+    trace, folder = grid.trace_path(job.name), grid.study.folder
+    log, benchmark = (str(folder / kind / "train" / f"{job.name}.{end}") for kind, end in LOGS.items())
+    progress, checkpoint = (str(trace.with_suffix(suffix)) for suffix in (SUFFIX, ".checkpoint"))
+    times = {path: file.st_mtime if (file := files.get(path)) else NEVER for path in (log, progress, checkpoint)}
+    judged = partial(JobStatus, job.name, run.model, run.dataset, len(job.runs), run.training.steps)
+    if str(trace) in files:
+        return judged(state=State.DONE, step=run.training.steps, age=now - files[str(trace)].st_mtime)
+    if max(times.values()) == NEVER:
         return judged(state=State.MISSING)
-    judged = partial(judged, age=now - last_sign)
-    # A log that is older than the checkpoint has not seen the end
-    said = Log.read(log) if times.get(log) == last_sign else Log()
-    failed = partial(judged, state=State.FAILED, step=said.step, last_lines=said.lines[-LINES_SHOWN:])
-    if said.failed:
-        return failed(reason="its log ends with an error")
+    age = now - max(times.values())
+    judged = partial(judged, age=age, log=log if log in files else None)
+    # A log that is older than the progress is that of an earlier attempt
+    words = partial(_last_lines, log) if times[log] >= times[progress] else tuple
+    # An empty one that is newer is that of an attempt that begins, and has not told of its progress yet
+    begins = times[log] > times[progress] and not files[log].st_size
     try:
-        saved = _saved_step(checkpoint) if checkpoint in times else None
-    except SafetensorError as error:
-        return failed(reason=f"no readable checkpoint {checkpoint} ({error}); delete it to train this job anew")
-    if now - last_sign < silence and not said.interrupted:
-        return judged(state=State.RUNNING, step=max((s for s in (said.step, saved) if s is not None), default=None))
+        said, saved = None if begins else _said(progress), _saved_step(checkpoint)
+    except ValueError as error:
+        return judged(state=State.FAILED, reason=str(error), last_lines=words())
+    if said is not None:
+        judged = partial(judged, elbo=said.elbo, gap=said.gap, diverged=said.diverged)
+    # A checkpoint that is newer than the end of an attempt is that of another one, which goes on
+    state = said.state if said is not None and times[checkpoint] <= times[progress] else None
+    step = None if said is None else said.step
+    if state == FAILED:
+        reason = "its log ends with an error" if (lines := words()) else "it ended with an error"
+        return judged(state=State.FAILED, step=step, reason=reason, last_lines=lines)
+    if age < silence and state != INTERRUPTED:
+        return judged(state=State.RUNNING, step=max((s for s in (step, saved) if s is not None), default=None))
     if saved is not None:
         return judged(state=State.INTERRUPTED, step=saved)
-    if said.interrupted or said.step == steps:
+    if state == INTERRUPTED or (said is None and log in files and newer(Path(benchmark), [Path(log)])):
         return judged(state=State.MISSING)
-    return failed(reason="fell silent without a checkpoint: killed (memory, time limit, node)?")
+    reason = "fell silent without a checkpoint: killed (memory, time limit, node)?"
+    return judged(state=State.FAILED, step=step, reason=reason, last_lines=words())
 
 
-def _saved_step(checkpoint: str) -> int | None:
-    """The step that a checkpoint was written at; None where the job has just ended and taken it away."""
-    with suppress(FileNotFoundError), safe_open(checkpoint, framework="numpy") as file:
-        return int(file.get_tensor("clock")[0])
+def _said(progress: str) -> Progress | None:
+    """What a job says of its progress; None where it says nothing, or has just ended and taken it away."""
+    with suppress(FileNotFoundError):
+        return Progress.read(Path(progress))
     return None
 
 
-def _rate(jobs: Sequence[JobStatus]) -> tuple[float | None, str]:
+def _saved_step(checkpoint: str) -> int | None:
+    """The step that a checkpoint was written at; None where there is none, or the job has just taken it away."""
+    try:
+        with suppress(FileNotFoundError), safe_open(checkpoint, framework="numpy") as file:
+            return int(file.get_tensor("clock")[0])
+    except SafetensorError as error:
+        raise ValueError(f"no readable checkpoint {checkpoint} ({error}); delete it to train this job anew") from error
+    return None
+
+
+def _last_lines(log: str) -> tuple[str, ...]:
+    """The last lines of a log that are not blank."""
+    with suppress(FileNotFoundError), open(log, "rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - TAIL, 0))
+        # Two writers of one log, as after a restart beside an orphan, leave a hole of zeros
+        text = file.read().replace(b"\0", b"").decode(errors="replace")
+        return tuple(line for line in text.splitlines() if line.strip())[-LINES_SHOWN:]
+    return ()
+
+
+def _rate(jobs: Sequence[JobStatus], grid: Grid) -> tuple[float | None, str]:
     """Runs per hour, and what that rests on."""
     recent = [(job.age, job) for job in jobs if job.state == State.DONE and job.age is not None and job.age < HOUR]
     if not recent:
         return None, "no run has ended in the last hour"
+    from entropy_sums.traces.read import TraceError, seconds_of_training
+
     age, first = max(recent, key=lambda pair: pair[0])
-    if first.log is None:
-        return None, f"no log tells when {first.name} began, and so no rate is known"
+    try:
+        trained = seconds_of_training(grid.trace_path(first.name))
+    except TraceError:
+        return None, f"the trace of {first.name} does not tell how long it took, and so no rate is known"
     # Jobs that begin together end together: their time counts from when they began
-    seconds = min(max(age + Log.read(first.log).seconds, 1.0), HOUR)
+    seconds = min(max(age + trained, 1.0), HOUR)
     runs = sum(job.runs for _, job in recent)
     return HOUR * runs / seconds, f"{runs} runs ended in the last {_time(seconds)}"
 
@@ -330,7 +317,8 @@ def _pace(status: Status) -> str:
 
 
 def _details(job: JobStatus) -> list[str]:
-    reached = f"step {job.step or 0}/{job.steps}"
+    lost = f", {job.diverged} of {job.runs} runs diverged" if job.diverged else ""
+    reached = f"step {job.step or 0}/{job.steps}{lost}"
     told = {
         State.RUNNING: f"{job.name}: {reached}",
         State.INTERRUPTED: f"{job.name}: will go on from {reached}",

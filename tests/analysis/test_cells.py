@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import cells, statistics
-from entropy_sums.analysis.example import AXES, example_tree
+from example import AXES, example_tree
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,15 @@ import numpy as np
 import xarray as xr
 
 from entropy_sums.analysis import latents
-from entropy_sums.analysis.example import example_tree
+from example import example_tree
 
 
 def test_thresholds_as_published():
-    entropy, spread = (xr.DataArray(values, dims="latent") for values in ([0.999, 1.0, np.nan], [0.011, 0.01, np.nan]))
+    entropy, variance = (
+        xr.DataArray(values, dims="latent") for values in ([0.999, 1.0, np.nan], [0.011, 0.01, np.nan])
+    )
     assert latents.active_by_entropy(entropy).values.tolist() == [True, False, False]
-    assert latents.active_by_spread(spread).values.tolist() == [True, False, False]
+    assert latents.active_by_variance(variance).values.tolist() == [True, False, False]
     assert latents.number(latents.active_by_entropy(entropy), entropy).item() == 1
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from entropy_sums.analysis import statistics
-from entropy_sums.analysis.example import STEPS, example_tree
+from example import STEPS, example_tree
 
 
 def runs(values):

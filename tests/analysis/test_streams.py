@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import streams
-from entropy_sums.analysis.example import streaming
 from entropy_sums.analysis.streams import Stream
+from example import streaming
 
 
 @pytest.fixture(scope="module")

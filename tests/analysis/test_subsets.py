@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import subsets
-from entropy_sums.analysis.example import example_tree
+from example import example_tree
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,12 @@ def test_without_a_prior_there_are_no_terms(ds):
 
 
 def test_deviation_over_estimates(ds):
-    found = subsets.spread(ds).sel(subset=100, seed=3)
+    found = subsets.standard_deviation(subsets.estimates(ds)).sel(subset=100, seed=3)
     for name in ("elbo", "entropy_sum"):
         assert found[name].item() == pytest.approx(ds[f"subset_{name}"].sel(subset=100, seed=3).values.std(ddof=1))
 
 
 def test_rounding_is_no_deviation():
     values = xr.DataArray([[3.0, 3.0 + 1e-12], [3.0, 3.0 + 1e-6], [3.0, np.nan]], dims=("subset", "estimate"))
-    found = subsets.deviation(xr.Dataset({"elbo": values}))["elbo"].values
+    found = subsets.standard_deviation(xr.Dataset({"elbo": values}))["elbo"].values
     np.testing.assert_allclose(found, [0, 1e-6 / np.sqrt(2), np.nan], rtol=1e-6)

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import sweeps
-from entropy_sums.analysis.example import example_tree
+from example import example_tree
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from entropy_sums.analysis.example import example_tree
+from example import example_tree
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 import json
 
 from entropy_sums.analysis import cells
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.figures import captions
+from example import example_tree
 
 
 def test_diverged_and_missing_runs_are_stated(study):

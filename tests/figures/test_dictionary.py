@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import cells
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.figures import dictionary
+from example import example_tree
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 9))
 

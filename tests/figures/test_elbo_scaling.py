@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.figures import elbo_scaling, style
+from example import example_tree
 
 
 @pytest.fixture

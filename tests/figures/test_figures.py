@@ -7,8 +7,8 @@ from PIL import Image
 
 from entropy_sums import figures
 from entropy_sums.analysis import cells
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.study import pictures
+from example import example_tree
 
 PICTURES = pictures.names(list(pictures.FIGURES), {"dataset": ["pca"], "panels": ["figure_1"]})
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entropy_sums.analysis.example import STEPS, example_tree
 from entropy_sums.figures import gap_scaling, style
+from example import STEPS, example_tree
 
 POLISH = int(STEPS[-3])
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.figures import gap_versus_derivative
+from example import example_tree
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from entropy_sums.analysis import streams
-from entropy_sums.analysis.example import streaming
 from entropy_sums.figures import model_selection, style
+from example import streaming
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from entropy_sums.analysis import cells
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.figures import panels, save, style
+from example import example_tree
 
 
 @pytest.fixture(scope="module")

@@ -172,12 +172,13 @@ class ClusterStudy(Workspace):
         return processes
 
     def same_as(self, reference: dict[str, xr.Dataset]) -> None:
-        """Every trace is there, is bitwise that of the undisturbed run, and needs no checkpoint any more."""
+        """Every trace is there, is bitwise that of the undisturbed run, and nothing else is left of training."""
         mine = self.traces()
         assert mine.keys() == {name for name in reference if name.split("/")[0] in self.study["axes"]["model"]}
         for name, trace in mine.items():
             xr.testing.assert_identical(trace, reference[name])
         assert not self.checkpoints()
+        assert not list(self.results.rglob("[!.]*.progress"))
 
 
 def go_on(processes: list[int]) -> None:

@@ -12,6 +12,8 @@ from entropy_sums.study.catalogue import BUILT_IN
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study, read
+from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 
 STUDY = "study: a\nplugins: [mine.py]\naxes: {model: [vae1, wide_vae], dataset: [pca], seed: [0, 1]}\n"
 
@@ -42,7 +44,7 @@ HELPER = "answer = 1\n"
 @pytest.fixture(autouse=True)
 def _left_as_found():
     """No plugin changes what is known, or found, elsewhere in the process."""
-    before = {name: dict(vars(BUILT_IN)[name]) for name in ("models", "datasets", "figures", "tables")}
+    before = {name: dict(vars(BUILT_IN)[name]) for name in ("models", "datasets", "figures", "tables", "optimizers")}
     modules, path = set(sys.modules), list(sys.path)
     yield
     assert {name: vars(BUILT_IN)[name] for name in before} == before
@@ -263,10 +265,25 @@ def draw(tree):
 def caption(tree):
     return "said"
 """
+SLOW = """\
+from entropy_sums.training.optimizers.sgd import SGD
+
+
+class Slow(SGD):
+    \"\"\"Gradient ascent at a tenth of the learning rate.\"\"\"
+
+    name = "slow"
+
+    def update(self, group, gradients, learning_rate):
+        super().update(group, gradients, learning_rate / 10)
+
+
+OPTIMIZERS = {"slow": Slow}
+"""
 WITH_ALL = {
     "study.yaml": "study: a\nplugins: [mine.py]\naxes: {model: [vae1, wide_vae], dataset: [pca, dice], seed: [0]}\n"
     "figures: [hello, gap_by_model]\n",
-    "mine.py": SETTINGS + DATA + DRAWING,
+    "mine.py": SETTINGS + DATA + DRAWING + SLOW,
     "mine_draw.py": DRAW,
 }
 """A plugin with a member of each kind."""
@@ -292,6 +309,41 @@ def test_edited_code_of_a_dataset_makes_its_data_and_runs_anew(tmp_path):
     assert changed == {name: "/dice/" in name for name in before}
     assert before["vae1/pca/seed=0"].identity == after["vae1/pca/seed=0"].identity
     assert before["vae1/dice/seed=0"].identity != after["vae1/dice/seed=0"].identity
+
+
+def test_optimizers_are_known_in_a_study(tmp_path):
+    """As an axis, and beside ours; the code of one belongs to the identity of its runs only."""
+    axis = STUDY.replace("model: [vae1, wide_vae]", "model: [vae1], optimizer: [sgd, slow]")
+    path = files(tmp_path, **{"mine.py": SLOW, "study.yaml": axis})
+    grid = Grid(read(path))
+    ours, slow = (
+        grid.jobs[name].runs[0] for name in ("vae1/pca/optimizer=sgd/seed=0-1", "vae1/pca/optimizer=slow/seed=0-1")
+    )
+    assert slow.training.phases[0].kind is grid.study.catalogue.optimizers["slow"]
+    assert slow.configuration["training"]["phases"][0]["source"] == grid.study.plugins["mine.py"]
+    assert "source" not in ours.configuration["training"]["phases"][0]
+    before = identities(path)
+    (tmp_path / "mine.py").write_text(SLOW.replace("/ 10", "/ 20"))
+    after = identities(path)
+    assert {name: before[name] == after[name] for name in before} == {name: "slow" not in name for name in before}
+
+
+def test_an_optimizer_of_a_plugin_trains(tmp_path):
+    import numpy as np
+
+    training = (
+        "training: {phases: [{steps: 3, batch_size: full, optimizer: NAME, learning_rate: RATE}], precision: float64}\n"
+    )
+    axes = "study: a\nplugins: [mine.py]\naxes: {model: [vae1], dataset: [pca], seed: [0]}\n"
+    elbos = {}
+    for name, rate in (("slow", "1e-2"), ("sgd", "1e-3")):
+        text = axes + training.replace("NAME", name).replace("RATE", rate)
+        (run,) = Grid(read(files(tmp_path, **{"mine.py": SLOW, "study.yaml": text}))).runs
+        points = load(run.dataset_settings, tmp_path)
+        pack = Pack([Replica(0, run.model_settings, run.training)], points.train, points.test)
+        elbos[name] = [record["elbo"] for record in pack.run().records]
+    np.testing.assert_allclose(elbos["slow"], elbos["sgd"], rtol=1e-12)
+    assert len(elbos["slow"]) > 2
 
 
 def test_figures_and_tables_are_known_in_a_study(tmp_path):
@@ -432,7 +484,12 @@ OTHER_MISTAKES = {
     "no code": (with_all("mine_draw:draw", "mine_drew:draw"), "draw 'mine_drew:draw': no module 'mine_drew' beside"),
     "no function": (with_all("mine_draw:caption", "mine_draw"), "caption is 'mine_draw'; write caption='module:"),
     "our table": (with_all('{"counts"', '{"final"'), "TABLES: 'final': 'final' is a table already; choose another"),
-    "no table": (with_all('Table("mine_draw:count", "Counts")', "1"), "TABLES: 'counts': 1 is no table; write Table("),
+    "no table": (with_all('Table("mine_draw:count", "Counts")', "1"), "TABLES: 'counts': 1 is no table; write"),
+    "our optimizer": (with_all('"slow"', '"sgd"'), "OPTIMIZERS: 'sgd': 'sgd' is an optimiser already; choose another"),
+    "no optimizer": (
+        with_all('{"slow": Slow}', '{"slow": 1}'),
+        "'slow': 1 is no optimiser; make a subclass of entropy",
+    ),
     "nothing installed": (
         {"study.yaml": STUDY.replace("mine.py", "my-models")},
         "'my-models' is no Python file, and no entry point of the group entropy_sums.plugins; no plugin is installed",

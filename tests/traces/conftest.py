@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from entropy_sums.job import header
-from entropy_sums.quantities import BATCHES, LATENTS, SUBSETS, dimensions
+from entropy_sums.quantities import BATCHES, LATENTS, QUANTITIES, SUBSETS
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Study
 from entropy_sums.traces.write import to_dataset, write
@@ -32,15 +32,15 @@ def synthetic(job: Job, **changed):
     sizes |= {"subset": len(asked.subset_sizes), "estimate": asked.subset_estimates, "batch": first.training.steps}
 
     def entry(run, name, step=0):
-        shape = [sizes[dimension] for dimension in dimensions(name) if dimension != "step"]
+        shape = [sizes[dimension] for dimension in QUANTITIES[name].dimensions if dimension != "step"]
         return np.reshape([value(run, name, step, i) for i in range(prod(shape))], shape)
 
     arrays = {
         name: np.array([[entry(run, name, step) for run in job.runs] for step in steps])
         for name in ("elbo", "cross_entropy", "latent_entropy", "gap")
     }
-    names = [*LATENTS, *(SUBSETS if asked.subset_sizes else ()), *(BATCHES if asked.batches else ())]
-    once = {name: np.array([entry(run, name) for run in job.runs]) for name in names}
+    recorded = [*LATENTS, *(SUBSETS if asked.subset_sizes else ()), *(BATCHES if asked.batches else ())]
+    once = {each.name: np.array([entry(run, each.name) for run in job.runs]) for each in recorded}
     others = {
         "per_step": {"wall_time": [0.1 * step for step in steps]},
         "diverged_at": np.full(len(job.runs), np.nan),

@@ -7,8 +7,8 @@ import torch
 from entropy_sums.layers import Dropout
 from entropy_sums.models import MODELS
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 TRAIN, TEST = np.random.default_rng(0).normal(size=(2, 40, 4)).astype(np.float32)
 PHASES = [{"steps": 12, "learning_rate": 1e-2, "batch_size": 7}, {"steps": 6, "batch_size": "full"}]

@@ -2,7 +2,7 @@
 
 In float64: training amplifies the last digit of float32, which differs between processors, to more than that.
 
-A change here is a change of the numbers that users get: raise PROTOCOL in training/settings.py with it, and say
+A change here is a change of the numbers that users get: raise PROTOCOL in settings.py with it, and say
 so in the CHANGELOG. Written anew by `python -m pytest tests/training/test_golden.py --write-golden`.
 """
 
@@ -16,7 +16,7 @@ from entropy_sums.data import load
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import read
 from entropy_sums.training.pack import Pack
-from entropy_sums.training.trace import Replica
+from entropy_sums.training.replica import Replica
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden.json")

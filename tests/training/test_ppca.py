@@ -10,8 +10,8 @@ from entropy_sums.data import load
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models import MODELS
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 DIM, LATENTS = 5, 2
 

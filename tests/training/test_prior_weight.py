@@ -1,4 +1,4 @@
-"""A weight of the prior in training: what it does to the first step, to the end, and where it is refused."""
+"""A weight of the prior in training: what it does to the first step and to the end."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import torch
 
 from entropy_sums.models import MODELS, build
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 
 POINTS = np.random.default_rng(0).normal(size=(40, 3))
 SMALL = {"encoder_width": 4, "encoder_depth": 1}
@@ -76,11 +76,3 @@ def test_a_heavy_prior_draws_the_scales_of_its_latents_to_it():
     light, heavy = bound.factors["prior"].cross_entropy.tolist()
     assert heavy < light - 0.1
     assert bound.elbo[1] < bound.elbo[0]
-
-
-@pytest.mark.parametrize("model", ["gaussian_mixture", "factor_analysis", "gaussian_rbm"])
-def test_models_without_such_a_prior_are_refused(model):
-    with pytest.raises(
-        ValueError, match=r"phases\.0\.prior_weight: 8\.0 weights the prior of VAEs .* write prior_weight: 1"
-    ):
-        pack(model, [1.0, 8.0], {})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from entropy_sums.progress import INTERRUPTED, Progress
 from workspace import untimed
 
 
@@ -114,6 +115,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_trace(long):
     assert start(long, "--output", "t.nc").wait() == 0
     xr.testing.assert_identical(trace(long), trace(long, "undisturbed.nc"))
     assert not checkpoint.exists()
+    assert not list(long.folder.glob("*.progress"))
 
 
 def test_sigterm_saves_and_the_next_start_goes_on(long):
@@ -126,6 +128,7 @@ def test_sigterm_saves_and_the_next_start_goes_on(long):
     assert process.wait() == 143
     assert "the same command goes on" in said(long)
     assert (long.folder / "t.checkpoint").exists()
+    assert Progress.read(long.folder / "t.progress").state == INTERRUPTED
     assert not (long.folder / "t.nc").exists()
     assert start(long, "--output", "t.nc").wait() == 0
     assert start(long, "--output", "undisturbed.nc").wait() == 0

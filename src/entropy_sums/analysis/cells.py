@@ -20,8 +20,7 @@ def models(tree: xr.DataTree) -> list[str]:
     """Names of the models, in the order of the file.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> models(example_tree())
+        >>> models(tree)
         ['linearvae', 'vae0', 'vae1', 'vae3']
     """
     return list(tree.children)
@@ -31,8 +30,7 @@ def datasets(tree: xr.DataTree) -> list[str]:
     """Names of the datasets of all models, in order of appearance.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> datasets(example_tree())
+        >>> datasets(tree)
         ['pca', 'digits']
     """
     return [str(value) for value in _values(tree, "dataset")]
@@ -42,8 +40,7 @@ def facet_axes(tree: xr.DataTree) -> list[str]:
     """Axes of the study other than model, dataset and seed: what becomes a facet of a figure.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> facet_axes(example_tree())
+        >>> facet_axes(tree)
         ['latent_dim']
     """
     names = [axis for node in tree.children.values() for axis in axes(node.to_dataset())]
@@ -56,8 +53,7 @@ def combinations(tree: xr.DataTree, names: list[str] | None = None) -> list[Cell
     A model that lacks some of the axes is in the combinations of the others; where these have none, in all.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> combinations(example_tree())
+        >>> combinations(tree)
         [{'latent_dim': 2}, {'latent_dim': 4}]
     """
     names = facet_axes(tree) if names is None else names
@@ -87,8 +83,7 @@ def axes(ds: xr.Dataset) -> list[str]:
     """Names of the axes of one group: the dimensions that one number per run has.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> axes(example_tree()["vae1"].to_dataset())
+        >>> axes(tree["vae1"].to_dataset())
         ['dataset', 'latent_dim', 'seed']
     """
     return [str(name) for name in ds["diverged_at"].dims]
@@ -100,8 +95,7 @@ def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
     An axis that the group does not have is a setting that its model lacks: its runs are in every such cell.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> runs = select(example_tree()["vae1"].to_dataset(), {"dataset": "digits", "latent_dim": 4})
+        >>> runs = select(tree["vae1"].to_dataset(), {"dataset": "digits", "latent_dim": 4})
         >>> runs["elbo"].dims
         ('seed', 'step')
     """
@@ -118,8 +112,7 @@ def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
         KeyError: no model was trained on this dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> datasets(narrow(example_tree(), "digits"))
+        >>> datasets(narrow(tree, "digits"))
         ['digits']
     """
     if dataset not in datasets(tree):
@@ -140,8 +133,7 @@ def panels(tree: xr.DataTree, figure: str) -> xr.DataTree:
         KeyError: the study has no panels of this figure.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> shown = panels(example_tree(), "figure_1")
+        >>> shown = panels(tree, "figure_1")
         >>> [(node.attrs["panel"], node.attrs["model"]) for node in shown.children.values()]
         [('a', 'linearvae'), ('b', 'vae1')]
     """
@@ -183,8 +175,7 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
     """Every cell of the study as (model, a dataset and a value that the model has on each of its axes, its runs).
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> model, cell, runs = next(walk(example_tree()))
+        >>> model, cell, runs = next(walk(tree))
         >>> model, cell, runs.sizes["seed"]
         ('linearvae', {'dataset': 'pca', 'latent_dim': 2}, 8)
     """
@@ -202,8 +193,7 @@ def last_step(tree: xr.DataTree) -> int:
     """The last step that a run recorded; 1 where none has. Runs on other data may have further steps on the axis.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> last_step(narrow(example_tree(), "pca"))
+        >>> last_step(narrow(tree, "pca"))
         7936
     """
     groups = [node.to_dataset() for node in tree.children.values()]
@@ -215,8 +205,7 @@ def absent(tree: xr.DataTree) -> list[str]:
     """Names of the models of the study that have no group, hence not a single trace, nor one on other datasets.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> absent(example_tree().filter(lambda node: node.name != "vae3"))
+        >>> absent(tree.filter(lambda node: node.name != "vae3"))
         ['vae3']
     """
     planned = [group_name(model) for model in json.loads(tree.attrs["configuration"])["axes"]["model"]]

@@ -15,7 +15,7 @@ COLLAPSED = 1.0
 PRIOR = 0.5 * math.log(2 * math.pi * math.e)
 """Nats; entropy of a standard normal prior, reached by a latent that ignores the data."""
 
-ACTIVE_SPREAD = 1e-2
+ACTIVE_VARIANCE = 1e-2
 """A latent whose posterior mean varies more than this over the points is active in Burda et al. (ICLR 2016)."""
 
 
@@ -29,14 +29,14 @@ def active_by_entropy(entropy: xr.DataArray) -> xr.DataArray:
     return entropy < COLLAPSED
 
 
-def active_by_spread(spread: xr.DataArray) -> xr.DataArray:
+def active_by_variance(variance: xr.DataArray) -> xr.DataArray:
     """Whether each latent is active by the variance over points of its posterior mean; not where there is no latent.
 
     Example:
-        >>> active_by_spread(xr.DataArray([0.9, 0.001, np.nan], dims="latent")).values
+        >>> active_by_variance(xr.DataArray([0.9, 0.001, np.nan], dims="latent")).values
         array([ True, False, False])
     """
-    return spread > ACTIVE_SPREAD
+    return variance > ACTIVE_VARIANCE
 
 
 def number(active: xr.DataArray, latent: xr.DataArray) -> xr.DataArray:

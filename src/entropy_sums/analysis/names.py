@@ -2,71 +2,70 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
-NAMES = {
-    "linearvae": "linear VAE",
-    "convvae": "convolutional VAE",
-    "bernoullivae": "Bernoulli VAE",
-    "poissonvae": "Poisson VAE",
-    "gaussianmixture": "Gaussian mixture",
-    "poissonmixture": "Poisson mixture",
-    "bernoullimixture": "Bernoulli mixture",
-    "exponentialmixture": "exponential mixture",
-    "gammamixture": "gamma mixture",
-    "sparsecoding": "sparse coding",
-    "factoranalysis": "factor analysis",
-    "sbn": "SBN",
-    "rbm": "RBM",
-    "cd": "CD",
-    "pcd": "PCD",
-    "gaussianrbm": "Gaussian RBM",
-    "dbn": "DBN",
-    "dbm": "DBM",
-    "boltzmann_machine": "Boltzmann machine",
-    "deep_boltzmann_machine": "deep Boltzmann machine",
-    "gaussian_boltzmann_machine": "Gaussian Boltzmann machine",
-    "mixture_of_gaussians": "mixture of Gaussians",
-    "mixture_of_bernoullis": "mixture of Bernoullis",
-    "mixture_of_poissons": "mixture of Poissons",
-    "ring_of_gaussians": "ring of Gaussians",
-    "pca": "PCA",
-    "pca_ring": "PCA-ring",
-    "mnist": "MNIST",
-    "mnist5k": "MNIST-5k",
-    "fashion_mnist": "Fashion-MNIST",
-    "celeba": "CelebA",
-    "susy": "SUSY",
-    "swiss_roll": "Swiss roll",
+import xarray as xr
+
+from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.models.catalogue import MODELS
+from entropy_sums.quantities import QUANTITIES, group_name
+from entropy_sums.settings import own
+
+WORDS = {
     "latent_dim": "latent size",
     "gibbs_steps": "Gibbs steps",
     "train": "training points",
-    "elbo": "ELBO",
-    "heldout_elbo": "held-out ELBO",
-    "log_likelihood": "exact log-likelihood",
-    "heldout_log_likelihood": "held-out log-likelihood",
-    "true_log_likelihood": "true log-likelihood",
-    "importance_weighted_bound": "importance-weighted bound",
-    "forward_ais": "forward AIS",
-    "reverse_ais": "reverse AIS",
-    "elbo_forward_ais": "ELBO by forward AIS",
-    "elbo_reverse_ais": "ELBO by reverse AIS",
-    "subset": "held-out points",
-    "lowest": "lowest BIC",
-    "likelihood_by": "log-likelihood by",
+    "cd": "CD",
+    "pcd": "PCD",
 }
+"""Settings, and values of settings, that have other names in papers."""
+
+
+_OF_FILE: ContextVar[Mapping[str, Mapping[str, Any]]] = ContextVar("of_file", default=MappingProxyType({}))
+
+
+@contextmanager
+def known(tree: xr.DataTree) -> Iterator[None]:
+    """Within the block, models and datasets of plugins are called and drawn as the collected file has it.
+
+    Example:
+        >>> tree = xr.DataTree(xr.Dataset(attrs={"shown": '{"laplacevae": {"label": "Laplace VAE"}}'}))
+        >>> with known(tree):
+        ...     readable("laplacevae")
+        'Laplace VAE'
+        >>> readable("laplacevae")
+        'laplacevae'
+    """
+    token = _OF_FILE.set(json.loads(tree.attrs.get("shown", "{}")))
+    try:
+        yield
+    finally:
+        _OF_FILE.reset(token)
+
+
+def of_file(name: str) -> Mapping[str, Any]:
+    """`label` and `look` of the model or dataset of a plugin, as far as the file has them; see `known`."""
+    return _OF_FILE.get().get(name, {})
 
 
 def readable(name: str) -> str:
-    """The name of a model, dataset, axis, factor or quantity in words.
+    """A model (its group in a collected file), dataset, axis, factor or quantity by its label, or else in words.
 
     Example:
-        >>> readable("vae1"), readable("pca_ring"), readable("learning_rate")
-        ('VAE-1', 'PCA-ring', 'learning rate')
+        >>> readable("vae1"), readable("pca_ring"), readable("true_log_likelihood"), readable("learning_rate")
+        ('VAE-1', 'PCA-ring', 'true log-likelihood', 'learning rate')
     """
-    return NAMES.get(name, re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " "))
+    if name in QUANTITIES:
+        return QUANTITIES[name].label
+    ours = {group_name(model): schema for model, schema in MODELS.items()} | DATASETS
+    label = WORDS.get(name) or (own(ours[name], "label") if name in ours else of_file(name).get("label"))
+    return label or re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " ")
 
 
 def describe(cell: Mapping[str, Any], between: str = ", ") -> str:

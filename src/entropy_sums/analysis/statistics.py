@@ -66,7 +66,8 @@ def usable(ds: xr.Dataset) -> xr.Dataset:
 def final(ds: xr.Dataset, name: str) -> xr.DataArray:
     """Value of `name` at the last step at which the ELBO of each run was recorded; NaN for a missing run.
 
-    Runs may end at different steps. Unit as `name`, shape (axes) and any further dimension of `name`.
+    Runs may end at different steps; what they have once stays what it is. Unit as `name`, shape (axes) and any further
+    dimension of `name`.
 
     Raises:
         KeyError: the file has no variable of this name.
@@ -77,6 +78,8 @@ def final(ds: xr.Dataset, name: str) -> xr.DataArray:
         array([2., 3.])
     """
     recorded = ds["elbo"].notnull()
+    if "step" not in ds[name].dims:
+        return ds[name].where(recorded.any("step"))
     last = (recorded * np.arange(recorded.sizes["step"])).argmax("step")
     return ds[name].isel(step=last).where(recorded.any("step")).drop_vars("step", errors="ignore")
 

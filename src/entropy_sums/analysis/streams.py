@@ -62,8 +62,7 @@ def stream(ds: xr.Dataset) -> Stream | None:
     """How the one dataset of a group streams in; None if it has no segments, or no record of its batches.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> stream(streaming()["linearvae"].to_dataset())
+        >>> stream(streamed["linearvae"].to_dataset())
         Stream(batch_size=10, segment=400, segments=3)
     """
     dataset = ds["dataset"].item()
@@ -91,8 +90,7 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset, Strea
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> [(model, cell) for model, cell, *_ in walk(streaming())]
+        >>> [(model, cell) for model, cell, *_ in walk(streamed)]
         [('linearvae', {})]
     """
     for model, node in tree.children.items():
@@ -144,8 +142,7 @@ def lowest(found: xr.Dataset) -> xr.Dataset:
         found: as `segments` gives it.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> ds = streaming()["linearvae"].to_dataset().isel(dataset=0)
+        >>> ds = streamed["linearvae"].to_dataset().isel(dataset=0)
         >>> lowest(segments(ds, stream(ds)))["entropy_sum"].values
         array([6., 2., 4.])
     """
@@ -159,8 +156,7 @@ def segments(ds: xr.Dataset, found: Stream) -> xr.Dataset:
     what ELBO and entropy sum differ, in percent of the ELBO; `std_ratio`, how many times more the ELBO varies.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> ds = streaming()["linearvae"].to_dataset()
+        >>> ds = streamed["linearvae"].to_dataset()
         >>> segments(ds, stream(ds))["std_ratio"].median("seed").dims
         ('dataset', 'latent_dim', 'segment')
     """

@@ -1,4 +1,4 @@
-"""Estimates of ELBO and entropy sum from few held-out points: their means, and how much they vary."""
+"""Estimates of ELBO and entropy sum from few held-out points: their terms and standard deviations."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ def terms(ds: xr.Dataset) -> xr.Dataset:
     Source: Damm et al. (AISTATS 2023), table 1.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> parts = terms(example_tree()["vae1"].to_dataset())
+        >>> parts = terms(tree["vae1"].to_dataset())
         >>> rest = parts["elbo"] - parts["negative_kl"] - parts["expected_log_observation"]
         >>> bool(abs(rest).max() < 1e-12)
         True
@@ -50,23 +49,22 @@ def terms(ds: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(found)
 
 
-def spread(ds: xr.Dataset) -> xr.Dataset:
-    """Standard deviation over the estimates of every number of points, in nats per data point.
+def estimates(ds: xr.Dataset) -> xr.Dataset:
+    """All estimates of ELBO and entropy sum, in nats per data point, over `subset` and `estimate`.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> found = spread(example_tree()["vae1"].to_dataset())
+        >>> found = standard_deviation(estimates(tree["vae1"].to_dataset()))
         >>> bool((found["elbo"] > found["entropy_sum"]).mean() > 0.9)
         True
     """
-    return deviation(xr.Dataset({name: ds[f"subset_{name}"] for name in QUANTITIES}))
+    return xr.Dataset({name: ds[f"subset_{name}"] for name in QUANTITIES})
 
 
-def deviation(estimates: xr.Dataset) -> xr.Dataset:
+def standard_deviation(estimates: xr.Dataset) -> xr.Dataset:
     """Standard deviation over `estimate`, exactly 0 where no more than rounding is left.
 
     Example:
-        >>> deviation(xr.Dataset({"elbo": ("estimate", [-1.0, -1.0 - 1e-15])}))["elbo"].item()
+        >>> standard_deviation(xr.Dataset({"elbo": ("estimate", [-1.0, -1.0 - 1e-15])}))["elbo"].item()
         0.0
     """
     found = estimates.std("estimate", ddof=1, skipna=False)

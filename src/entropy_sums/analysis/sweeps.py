@@ -20,8 +20,7 @@ def base(ds: xr.Dataset) -> cells.Cell:
     """The cell that the others of a group are neighbours of: the first value on every axis of the study.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> base(example_tree()["vae1"].to_dataset())
+        >>> base(tree["vae1"].to_dataset())
         {'dataset': 'pca', 'latent_dim': 2}
     """
     return {axis: ds[axis].values.tolist()[0] for axis in cells.axes(ds) if axis != "seed"}
@@ -34,8 +33,7 @@ def along(ds: xr.Dataset, axis: str, **changed: Any) -> xr.Dataset:
         changed: values of other axes than those of the base cell.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> along(example_tree()["vae1"].to_dataset(), "latent_dim", dataset="digits")["elbo"].dims
+        >>> along(tree["vae1"].to_dataset(), "latent_dim", dataset="digits")["elbo"].dims
         ('latent_dim', 'seed', 'step')
     """
     return _line(ds, axis, changed).sortby(axis)
@@ -45,8 +43,7 @@ def varied(ds: xr.Dataset) -> list[str]:
     """The axes along which the base cell has finished neighbours.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> varied(example_tree()["vae1"].to_dataset())
+        >>> varied(tree["vae1"].to_dataset())
         ['dataset', 'latent_dim']
     """
     return [axis for axis in base(ds) if along(ds, axis).sizes[axis] > 1]
@@ -56,8 +53,7 @@ def numbers(tree: xr.DataTree) -> Iterator[tuple[str, str, xr.Dataset]]:
     """Model, axis and usable runs of the model, for all axes with numbers along which its base cell has neighbours.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [(model, axis) for model, axis, _ in numbers(example_tree())][:2]
+        >>> [(model, axis) for model, axis, _ in numbers(tree)][:2]
         [('linearvae', 'latent_dim'), ('vae0', 'latent_dim')]
     """
     for model, node in tree.children.items():
@@ -71,8 +67,7 @@ def series(ds: xr.Dataset) -> list[cells.Cell]:
     """The lines of each panel: values of the schedule, or of the gradient, in the order of the study.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> series(example_tree()["vae1"].to_dataset())
+        >>> series(tree["vae1"].to_dataset())
         [{}]
     """
     for axis in SERIES:

@@ -27,8 +27,8 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 class DatasetSettings(Settings, ABC):
     """What all datasets have in common.
 
-    A dataset is one subclass: a `name` for study files, a `source` to cite, its settings, `arrays`, and the `numbers`
-    that its points are made of.
+    A dataset is one subclass: a `name` for study files, a `label` for figures, a `source` to cite, its settings,
+    `arrays`, and the `numbers` that its points are made of.
 
     Example:
         >>> from entropy_sums.data.catalogue import DATASETS
@@ -37,6 +37,8 @@ class DatasetSettings(Settings, ABC):
     """
 
     name: ClassVar[str]
+    label: ClassVar[str] = ""
+    """What figures and tables call it, by default its name in words; not inherited."""
     source: ClassVar[str]
     numbers: ClassVar[Support | None] = None
     """Narrowest support of all points; None where it depends on the settings, or is known from the data alone."""

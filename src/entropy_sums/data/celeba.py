@@ -95,6 +95,7 @@ class CelebA(CountedImageSettings):
     """
 
     name = "celeba"
+    label = "CelebA"
     source = "CelebA; Liu et al. (ICCV 2015)"
 
     train: Annotated[int, Field(ge=2, le=162_770)] = 10_000

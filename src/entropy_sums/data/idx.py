@@ -159,6 +159,7 @@ class MNIST(IdxSettings):
     """Handwritten digits, 28×28 pixels of 256 grey levels."""
 
     name = "mnist"
+    label = "MNIST"
     source = "MNIST; LeCun et al. (1998)"
 
 
@@ -166,4 +167,5 @@ class FashionMNIST(IdxSettings):
     """Pictures of clothes, 28×28 pixels of 256 grey levels."""
 
     name = "fashion_mnist"
+    label = "Fashion-MNIST"
     source = "Fashion-MNIST; Xiao et al. (arXiv 1708.07747)"

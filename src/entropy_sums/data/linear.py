@@ -25,6 +25,7 @@ class PCA(EmbeddedSettings):
     r"""Linear Gaussian data $x = Wz + b + \sigma\varepsilon$ with $W, b \sim U(0, 1)$: the ground truth is known."""
 
     name = "pca"
+    label = "PCA"
     source = "generated; Damm et al. (AISTATS 2023), figure 1a"
 
     noise: StandardDeviation = 0.1
@@ -70,6 +71,7 @@ class PCARing(EmbeddedSettings):
     r"""PCA data whose latents are first moved to a ring, $z \leftarrow z/10 + z/\|z\|$."""
 
     name = "pca_ring"
+    label = "PCA-ring"
     source = "generated; Damm et al. (AISTATS 2023), figure 1c"
 
     noise: StandardDeviation = 0.1

@@ -72,6 +72,7 @@ class BoltzmannMachine(MachineSettings):
     """A restricted Boltzmann machine, drawn from exactly."""
 
     name = "boltzmann_machine"
+    label = "Boltzmann machine"
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""A restricted Boltzmann machine, $p(v, h) \propto \exp(b^\top v + (v - \frac12)^\top W (h - \frac12))$.
@@ -104,6 +105,7 @@ class DeepBoltzmannMachine(DeepSettings):
     """A Boltzmann machine with two layers of hidden units, drawn from exactly."""
 
     name = "deep_boltzmann_machine"
+    label = "deep Boltzmann machine"
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Two layers of hidden units: $p(v, h, g) \propto \exp(b^\top v + (v - \frac12)^\top W (h - \frac12)
@@ -155,6 +157,7 @@ class GaussianBoltzmannMachine(MachineSettings):
     """A restricted Boltzmann machine with normal visible units, drawn from exactly."""
 
     name = "gaussian_boltzmann_machine"
+    label = "Gaussian Boltzmann machine"
     numbers = "real"
 
     strength: Positive = 0.3

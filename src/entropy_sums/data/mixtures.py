@@ -29,6 +29,7 @@ class MixtureOfGaussians(MixtureOfSettings):
     """Normal components of one standard deviation."""
 
     name = "mixture_of_gaussians"
+    label = "mixture of Gaussians"
     numbers = "real"
 
     noise: Positive = 0.5
@@ -58,6 +59,7 @@ class MixtureOfBernoullis(MixtureOfSettings):
     """Binary data: Bernoulli in every dimension."""
 
     name = "mixture_of_bernoullis"
+    label = "mixture of Bernoullis"
     numbers = "binary"
 
     dim: PositiveInt = 16
@@ -92,6 +94,7 @@ class MixtureOfPoissons(MixtureOfSettings):
     """Counts: Poisson in every dimension."""
 
     name = "mixture_of_poissons"
+    label = "mixture of Poissons"
     numbers = "counts"
 
     rate: Positive = 5.0

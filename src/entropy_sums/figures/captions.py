@@ -21,10 +21,8 @@ def compose(tree: xr.DataTree, *sentences: str) -> str:
     """Compose a caption of the given sentences, then runs, training and the size of the study.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> axes = {"dataset": ["pca"], "latent_dim": [2], "seed": [0]}
-        >>> compose(example_tree(axes, ["vae1"]), "Gap of one model.")
-        'Gap of one model. 1 run per cell. Training: batch size 128, phases (optimizer adam, learning rate 0.001, ...'
+        >>> compose(tree, "Gap of four models.")
+        'Gap of four models. 7 to 8 runs per cell. ... Training: batch size 128, phases (optimizer adam, ...'
     """
     return " ".join(sentence for sentence in [*sentences, runs(tree), training(tree), size(tree)] if sentence)
 
@@ -33,8 +31,7 @@ def runs(tree: xr.DataTree) -> str:
     """State the number of runs per cell, and the cells with diverged or missing runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> runs(example_tree())
+        >>> runs(tree)
         '7 to 8 runs per cell. Left out because they diverged: 1 run of linear VAE on PCA, latent size 2; ...'
     """
     counted, lost = [], {"Left out because they diverged": [], "Missing": []}
@@ -61,8 +58,7 @@ def training(tree: xr.DataTree) -> str:
     The training of most cells is stated in full. For the others only the differences are stated.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> training(example_tree())
+        >>> training(tree)
         'Training: batch size 128, phases (optimizer adam, learning rate 0.001, steps 7936).'
     """
     trained: dict[str, dict[str, list[str]]] = {}
@@ -136,8 +132,7 @@ def facets(tree: xr.DataTree, what: str) -> str:
     """State what the panels are split by; empty without facet axes.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> facets(example_tree(), "Rows")
+        >>> facets(tree, "Rows")
         'Rows: latent size (2, 4).'
     """
     axes = [

@@ -50,8 +50,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure = draw(cells.narrow(tree, "pca"))
         >>> len(figure.axes), figure.axes[0].get_title()
         (12, 'linear VAE')
     """
@@ -83,8 +82,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the exponents with their intervals.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:33]
+        >>> caption(cells.narrow(tree, "pca"))[:33]
         'How the gap closes on PCA (nats p'
     """
     (dataset,) = cells.datasets(tree)
@@ -112,8 +110,7 @@ def fitted(runs: xr.Dataset, law: Law) -> xr.Dataset:
     """The law as the runs of one cell follow it, from where on they have settled.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> found = fitted(example_tree(flaws=False)["vae1"].to_dataset().isel(dataset=0, latent_dim=0), LAWS[0])
+        >>> found = fitted(tree["vae1"].to_dataset().isel(dataset=0, latent_dim=0), LAWS[0])
         >>> 0.8 < found["estimate"].item() < 1.2, found["runs"].item()
         (True, 8)
     """

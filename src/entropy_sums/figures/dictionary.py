@@ -31,8 +31,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> draw(cells.narrow(example_tree(), "pca")).axes[0].texts[0].get_text()
+        >>> draw(cells.narrow(tree, "pca")).axes[0].texts[0].get_text()
         'no model with a dictionary'
     """
     panels = [(model, cell, ds) for model, cell, ds in cells.walk(tree) if "weights" in ds]
@@ -59,8 +58,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and which run.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:42]
+        >>> caption(cells.narrow(tree, "pca"))[:42]
         'Dictionaries at the end of training on PCA'
     """
     (dataset,) = cells.datasets(tree)

@@ -47,8 +47,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure = draw(cells.narrow(tree, "pca"))
         >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
         ('latent size', 'nats per data point')
     """
@@ -71,12 +70,11 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:54]
+        >>> caption(cells.narrow(tree, "pca"))[:54]
         'ELBO, entropy sum and log-likelihood at the end of tra'
     """
     (dataset,) = cells.datasets(tree)
-    estimated = any(name in panel.values for panel in panels(tree) for name in ESTIMATES)
+    estimated = any(each.name in panel.values for panel in panels(tree) for each in ESTIMATES)
     return captions.compose(
         tree,
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
@@ -93,8 +91,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
     """The settings that are varied, model by model, with what was reached.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> panel = panels(cells.narrow(example_tree(), "pca"))[0]
+        >>> panel = panels(cells.narrow(tree, "pca"))[0]
         >>> panel.model, panel.axis, list(panel.values)
         ('linearvae', 'latent_dim', ['elbo', 'heldout_elbo', 'entropy_sum', 'log_likelihood'])
     """
@@ -102,9 +99,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
 
 
 def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
-    values = {
-        name: runs[name] if name in ESTIMATES else statistics.final(runs, name) for name in MARKERS if name in runs
-    }
+    values = {name: statistics.final(runs, name) for name in MARKERS if name in runs}
     return {name: value for name, value in values.items() if value.notnull().any()}
 
 

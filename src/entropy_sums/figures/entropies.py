@@ -27,10 +27,8 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> tree = example_tree({"dataset": ["pca"], "latent_dim": [2, 4], "seed": [0]}, ["vae1"])
-        >>> [ax.get_title() for ax in draw(tree).axes]
-        ['latent size 2', 'latent size 4']
+        >>> [ax.get_title().splitlines() for ax in draw(cells.narrow(tree, "pca")).axes][:2]
+        [['linear VAE', 'latent size 2'], ['linear VAE', 'latent size 4']]
     """
     panels = list(cells.walk(tree))
     width = style.TEXT_WIDTH if len(panels) > 1 else style.COLUMN_WIDTH
@@ -55,8 +53,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:47]
+        >>> caption(cells.narrow(tree, "pca"))[:47]
         'Entropies and ELBO during training on PCA (nats'
     """
     (dataset,) = cells.datasets(tree)

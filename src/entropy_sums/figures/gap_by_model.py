@@ -29,8 +29,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """A map of models and datasets per combination of facet axes, coloured and labelled by the median in percent.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(example_tree()).axes[:2]]
+        >>> [ax.get_title() for ax in draw(tree).axes[:2]]
         ['latent size 2', 'latent size 4']
     """
     combinations, models, datasets = cells.combinations(tree), cells.models(tree), cells.datasets(tree)
@@ -56,8 +55,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(example_tree())[:41]
+        >>> caption(tree)[:41]
         'Absolute distance between ELBO and entrop'
     """
     return captions.compose(

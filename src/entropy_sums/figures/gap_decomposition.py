@@ -23,8 +23,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         4
     """
     along, across = cells.facet_axes(tree)[:1], cells.facet_axes(tree)[1:]
@@ -53,8 +52,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:56]
+        >>> caption(cells.narrow(tree, "pca"))[:56]
         'Gap (ELBO minus entropy sum) at the end of training on P'
     """
     (dataset,) = cells.datasets(tree)

@@ -53,8 +53,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure = draw(cells.narrow(tree, "pca"))
         >>> [ax.get_title() for ax in figure.axes], figure.axes[0].get_xlabel()
         (['linear VAE', 'VAE-0', 'VAE-1', 'VAE-3'], 'latent size')
     """
@@ -82,8 +81,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the exponents with their intervals.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:44]
+        >>> caption(cells.narrow(tree, "pca"))[:44]
         'Absolute gap at the end of training on PCA ('
     """
     (dataset,) = cells.datasets(tree)
@@ -104,8 +102,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
     """The settings that are varied, model by model, with what they do to the gap.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> panel = panels(cells.narrow(example_tree(), "pca"))[2]
+        >>> panel = panels(cells.narrow(tree, "pca"))[2]
         >>> panel.model, panel.axis, panel.base, [curve.moment for curve in panel.curves]
         ('vae1', 'latent_dim', 2, ['at the end'])
     """

@@ -23,8 +23,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """A panel per dataset: one point per run, recorded step and certified factor, on axes with both signs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(example_tree()).axes]
+        >>> [ax.get_title() for ax in draw(tree).axes]
         ['PCA', 'digits']
     """
     datasets = cells.datasets(tree)
@@ -45,8 +44,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the largest deviation.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(example_tree())[:52]
+        >>> caption(tree)[:52]
         'Gap of each certified factor against the derivative '
     """
     apart = [abs(gap - derivative) for _, ds in _groups(tree) for gap, derivative in [_pairs(ds)] if gap.size]

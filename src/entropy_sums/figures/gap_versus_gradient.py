@@ -22,8 +22,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """A column per dataset, a row per combination of facet axes; one point per run and recorded step, log-log.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(example_tree())
+        >>> figure = draw(tree)
         >>> len(figure.axes), figure.axes[0].get_xscale()
         (4, 'log')
     """
@@ -53,8 +52,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(example_tree())[:54]
+        >>> caption(tree)[:54]
         'Absolute gap (nats per data point) against the Euclide'
     """
     return captions.compose(

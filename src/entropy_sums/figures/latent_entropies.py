@@ -29,8 +29,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [ax.get_title() for ax in draw(cells.narrow(example_tree(), "pca")).axes[:3]]
+        >>> [ax.get_title() for ax in draw(cells.narrow(tree, "pca")).axes[:3]]
         ['during training', 'active latents', 'at the end, by rank']
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
@@ -74,8 +73,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:65]
+        >>> caption(cells.narrow(tree, "pca"))[:65]
         'Mean posterior entropy of each latent on PCA (nats), during train'
     """
     (dataset,) = cells.datasets(tree)
@@ -87,7 +85,7 @@ def caption(tree: xr.DataTree) -> str:
         "Damm et al. (2023) call a latent with at least this entropy collapsed. Neither line applies to VAE-2, which "
         "learns its prior variances.",
         "Middle: number of latents below the dashed line, with quartiles. The mark at the end is the number of latents "
-        f"whose posterior mean has a variance above {latents.ACTIVE_SPREAD:g} over the training points (Burda et al. "
+        f"whose posterior mean has a variance above {latents.ACTIVE_VARIANCE:g} over the training points (Burda et al. "
         "2016), for models with a normal posterior.",
         "All values are medians over seeds.",
         captions.facets(tree, "Rows"),
@@ -105,8 +103,8 @@ def _numbers(ax: Axes, ds: xr.Dataset, look: style.Look) -> None:
     entropy = ds["latent_entropy"]
     style.draw_band(ax, statistics.band(latents.number(latents.active_by_entropy(entropy), entropy)), look.color)
     if "latent_spread" in ds and ds["latent_spread"].notnull().any():
-        spread = ds["latent_spread"]
-        active = latents.number(latents.active_by_spread(spread), spread).median("seed").item()
+        variance = ds["latent_spread"]
+        active = latents.number(latents.active_by_variance(variance), variance).median("seed").item()
         options: dict[str, Any] = {"color": look.color, "markersize": 4, "clip_on": False, "zorder": 3}
         ax.plot([ax.get_xlim()[1]], [active], look.marker, **options)
 

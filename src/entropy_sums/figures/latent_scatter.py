@@ -21,8 +21,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         8
     """
     figure, _, panels = layout.per_model(tree, 1.25)
@@ -42,8 +41,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:61]
+        >>> caption(cells.narrow(tree, "pca"))[:61]
         'Square of the posterior mean against the posterior variance o'
     """
     (dataset,) = cells.datasets(tree)

@@ -73,8 +73,7 @@ def per_model(
         options: of `matplotlib.figure.Figure.subplots`.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure, grid, panels = per_model(cells.narrow(example_tree(), "pca"), 1.25)
+        >>> figure, grid, panels = per_model(cells.narrow(tree, "pca"), 1.25)
         >>> grid.shape, len(panels), panels[0][1]["elbo"].dims
         ((2, 4), 8, ('seed', 'step'))
     """

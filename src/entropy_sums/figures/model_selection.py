@@ -25,8 +25,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> [ax.get_title() for ax in draw(streaming()).axes]
+        >>> [ax.get_title() for ax in draw(streamed).axes]
         ['BIC by ELBO', 'BIC by entropy sum']
     """
     rows = {_label(model, cell): (ds, found) for model, cell, ds, found in streams.walk(tree)}
@@ -56,8 +55,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import streaming
-        >>> caption(streaming())[:69]
+        >>> caption(streamed)[:69]
         'Model selection on stream: BIC of every minibatch, in nats, with the '
     """
     (dataset,) = cells.datasets(tree)

@@ -15,15 +15,11 @@ from matplotlib.lines import Line2D
 from entropy_sums.analysis import names, statistics
 from entropy_sums.figures import captions, layout, style
 from entropy_sums.figures.traces import limits
+from entropy_sums.quantities import QUANTITIES
 
-LINES: dict[str, Any] = {
-    "true_log_likelihood": "--",
-    "log_likelihood": ":",
-    "heldout_log_likelihood": ":",
-    "heldout_elbo": "--",
-    "elbo": "-",
-    "entropy_sum": "-",
-}
+CURVES = ("true_log_likelihood", "log_likelihood", "heldout_log_likelihood", "heldout_elbo", "elbo", "entropy_sum")
+
+LINES: dict[str, Any] = {name: QUANTITIES[name].shown.line for name in CURVES}
 """Quantity → line style, in the order of drawing."""
 
 COLUMNS = 4
@@ -44,8 +40,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
     Example:
         >>> from entropy_sums.analysis import cells
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.panels(example_tree(), "figure_1")).axes)
+        >>> len(draw(cells.panels(tree, "figure_1")).axes)
         6
     """
     panels = [node.to_dataset() for node in tree.children.values()]
@@ -116,8 +111,7 @@ def caption(tree: xr.DataTree) -> str:
 
     Example:
         >>> from entropy_sums.analysis import cells
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.panels(example_tree(), "figure_1"))[:60]
+        >>> caption(cells.panels(tree, "figure_1"))[:60]
         'ELBO and entropy sum in nats per data point against epochs, '
     """
     panels = [node.to_dataset() for node in tree.children.values()]
@@ -190,8 +184,8 @@ def _deviation(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> None:
     if not ds.sizes["step"] or not ds["gap"].notnull().any():
         return
     deviation = 100 * ds["gap"] / abs(statistics.final(ds, "elbo"))
-    mean, spread = deviation.mean("seed"), deviation.std("seed")
-    band = smoothed(xr.Dataset({"low": mean - spread, "median": mean, "high": mean + spread}), settings["smooth"])
+    mean, std = deviation.mean("seed"), deviation.std("seed")
+    band = smoothed(xr.Dataset({"low": mean - std, "median": mean, "high": mean + std}), settings["smooth"])
     style.draw_band(ax, band, style.ERROR)
     style.mark_beyond(ax, _shown(band["median"], settings), style.ERROR)
 

@@ -39,8 +39,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> figure = draw(cells.narrow(example_tree(), "pca"))
+        >>> figure = draw(cells.narrow(tree, "pca"))
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()][:2]
         ['linear VAE, latent size 2', 'linear VAE, latent size 4']
     """
@@ -75,8 +74,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and how well prediction and measurement agree.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:44]
+        >>> caption(cells.narrow(tree, "pca"))[:44]
         'Gap at the end of training on PCA, condition'
     """
     (dataset,) = cells.datasets(tree)
@@ -104,8 +102,7 @@ def rows(tree: xr.DataTree) -> list[Row]:
     """The cells that have finished runs, in the order of the file.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> [row.label for row in rows(cells.narrow(example_tree(), "pca"))][:2]
+        >>> [row.label for row in rows(cells.narrow(tree, "pca"))][:2]
         ['linear VAE, latent size 2', 'linear VAE, latent size 4']
     """
     found = list(_finished(tree))

@@ -5,13 +5,19 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+
+from entropy_sums.analysis import names
+from entropy_sums.models.base import Look
+from entropy_sums.models.catalogue import MODELS
+from entropy_sums.quantities import SHOWN, group_name
+from entropy_sums.settings import own
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.25, 6.75
 """Inches, as in the style files of AISTATS, NeurIPS and ICML."""
@@ -51,26 +57,8 @@ GUIDE: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": "--"}
 """A line to compare with."""
 
 
-class Look(NamedTuple):
-    """How one model is drawn."""
-
-    color: str
-    marker: str
-
-
-QUANTITIES = {
-    "elbo": "#0072B2",
-    "heldout_elbo": "#56B4E9",
-    "entropy_sum": "#D55E00",
-    "log_likelihood": "#000000",
-    "importance_weighted_bound": "#009E73",
-    "forward_ais": "#CC79A7",
-    "reverse_ais": "#882255",
-    "elbo_forward_ais": "#AA4499",
-    "elbo_reverse_ais": "#332288",
-    "heldout_log_likelihood": "#BBBBBB",
-    "true_log_likelihood": "#E69F00",
-}
+QUANTITIES = {quantity.name: quantity.shown.colour for quantity in SHOWN if quantity.shown.colour}
+"""Colour of each quantity that figures draw."""
 
 SERIES = {
     "constant": "#E69F00",
@@ -85,43 +73,25 @@ SERIES = {
 
 FACTORS = {"prior": "#CC79A7", "observation": "#009E73", "joint": "#332288"}
 
-MODELS = {
-    "linearvae": Look("#000000", "D"),
-    "vae0": Look("#8C8C8C", "X"),
-    "vae1": Look("#0072B2", "o"),
-    "vae2": Look("#009E73", "s"),
-    "vae3": Look("#D55E00", "^"),
-    "convvae": Look("#E69F00", "s"),
-    "bernoullivae": Look("#CC79A7", "v"),
-    "gaussianmixture": Look("#0072B2", "*"),
-    "poissonmixture": Look("#E69F00", "*"),
-    "bernoullimixture": Look("#CC79A7", "*"),
-    "exponentialmixture": Look("#332288", "*"),
-    "gammamixture": Look("#009E73", "*"),
-    "sparsecoding": Look("#D55E00", "d"),
-    "factoranalysis": Look("#56B4E9", "<"),
-    "sbn": Look("#882255", "P"),
-    "rbm": Look("#332288", "p"),
-    "gaussianrbm": Look("#999933", "h"),
-    "dbn": Look("#009E73", ">"),
-    "dbm": Look("#0072B2", "h"),
-}
-
 _FURTHER_COLORS = ("#E69F00", "#56B4E9", "#332288", "#882255", "#999933")
 
 _FURTHER_LOOKS = tuple(Look(color, marker) for marker in "Pph*d<>" for color in _FURTHER_COLORS)
 
 
 def model_looks(models: Iterable[str]) -> dict[str, Look]:
-    """Colour and marker of each model: fixed for the known ones, by a digest of the name for others.
+    """Colour and marker of each model: as its settings declare it, else as the file has it, or by a digest of its name.
 
-    Two models of one study get different looks as long as there are any left.
+    Two models of one study that declare none get different looks as long as there are any left.
 
     Example:
         >>> model_looks(["vae1"])["vae1"]
         Look(color='#0072B2', marker='o')
     """
-    return _spread(models, MODELS, _FURTHER_LOOKS)
+    models = list(models)
+    recorded = {group: names.of_file(group).get("look") for group in models}
+    ours = {group_name(model): own(schema, "look") for model, schema in MODELS.items()}
+    looks = {group: ours.get(group) or look for group, look in recorded.items()}
+    return _chosen(models, {group: Look(*look) for group, look in looks.items() if look}, _FURTHER_LOOKS)
 
 
 def factor_colors(factors: Iterable[str]) -> dict[str, str]:
@@ -131,7 +101,7 @@ def factor_colors(factors: Iterable[str]) -> dict[str, str]:
         >>> factor_colors(["prior", "observation"])
         {'prior': '#CC79A7', 'observation': '#009E73'}
     """
-    return _spread(factors, FACTORS, _FURTHER_COLORS)
+    return _chosen(factors, FACTORS, _FURTHER_COLORS)
 
 
 def shades(values: Sequence[T]) -> dict[T, str]:
@@ -198,7 +168,7 @@ def mark_beyond(ax: Axes, median: xr.DataArray, color: str) -> None:
 
 
 def percent(value: float) -> str:
-    """Two digits, as many as the spread over seeds lets one read; what is next to nothing has none.
+    """Two digits, as many as the variation over seeds lets one read; what is next to nothing has none.
 
     Example:
         >>> percent(0.0801), percent(5.04), percent(1234.5), percent(3.6e-5)
@@ -209,8 +179,9 @@ def percent(value: float) -> str:
     return f"{value:#.2g}".rstrip(".") if abs(value) < 99.5 else f"{value:.0f}"
 
 
-def _spread(names, fixed, further) -> dict:
-    known = list(dict.fromkeys(names))
+def _chosen(called, fixed, further) -> dict:
+    """What is fixed for some names, and for the others one of `further` by a digest of the name."""
+    known = list(dict.fromkeys(called))
     looks, used = {name: fixed[name] for name in known if name in fixed}, Counter()
     for name in sorted(set(known) - set(fixed)):
         start = zlib.crc32(name.encode())

@@ -13,13 +13,13 @@ from matplotlib.lines import Line2D
 
 from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, layout, style
+from entropy_sums.quantities import SHOWN
+
+WITHOUT = "heldout_log_likelihood"
+"""Has no curve here: that of the training set is shown, beside the ELBO that it bounds."""
 
 LINES: dict[str, Any] = {
-    "elbo": "-",
-    "heldout_elbo": "--",
-    "entropy_sum": "-",
-    "log_likelihood": ":",
-    "true_log_likelihood": "--",
+    quantity.name: quantity.shown.line for quantity in SHOWN if quantity.shown.line and quantity.name != WITHOUT
 }
 """Quantity → line style, in the order of drawing."""
 
@@ -53,8 +53,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         16
     """
     combinations, models = cells.combinations(tree), cells.models(tree)
@@ -94,8 +93,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:59]
+        >>> caption(cells.narrow(tree, "pca"))[:59]
         'ELBO and entropy sum during training on PCA (nats per data '
     """
     (dataset,) = cells.datasets(tree)

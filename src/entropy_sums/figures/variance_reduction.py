@@ -21,8 +21,7 @@ def draw(tree: xr.DataTree) -> Figure:
         tree: collected, narrowed to one dataset.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> len(draw(cells.narrow(example_tree(), "pca")).axes)
+        >>> len(draw(cells.narrow(tree, "pca")).axes)
         8
     """
     figure, grid, panels = layout.per_model(tree, 1.25, subsets.recorded, sharex="all", sharey="all")
@@ -49,8 +48,7 @@ def caption(tree: xr.DataTree) -> str:
     """Caption: what is shown, and the number of runs.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> caption(cells.narrow(example_tree(), "pca"))[:64]
+        >>> caption(cells.narrow(tree, "pca"))[:64]
         'Standard deviation of estimates of ELBO and entropy sum on PCA f'
     """
     (dataset,) = cells.datasets(tree)
@@ -72,9 +70,9 @@ def _lines(ax: Axes, ds: xr.Dataset) -> None:
     if not subsets.recorded(ds):
         style.say(ax, "no estimates\nfrom subsets")
         return
-    spread = subsets.spread(ds)
+    deviations = subsets.standard_deviation(subsets.estimates(ds))
     # What does not vary has no place on a logarithmic axis
-    bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in spread.items()}
+    bands = {name: statistics.band(values.where(values > 0)).dropna("subset") for name, values in deviations.items()}
     if still := [names.readable(str(name)) for name, band in bands.items() if not band.sizes["subset"]]:
         style.say(ax, f"{', '.join(still)}:\nno variation", x=0.04, y=0.05, ha="left", va="bottom")
     for name, band in bands.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -18,6 +18,13 @@ VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
 CLOSING = {"entropies": "weighted", "observation_entropy": "pseudo"}
 """Setting that says which entropies stand in the entropy sum → those that the objective meets at stationary points."""
+
+
+class Look(NamedTuple):
+    """How figures draw one model: colour and marker, as matplotlib names them."""
+
+    color: str
+    marker: str
 
 
 class Ability(StrEnum):
@@ -40,6 +47,10 @@ class ModelSettings(Settings):
     """What all models have in common."""
 
     implementation: ClassVar[str]
+    label: ClassVar[str] = ""
+    """What figures and tables call it, by default its name in words; not inherited."""
+    look: ClassVar[Look | None] = None
+    """Colour and marker in figures, by default chosen by its name among those that are left; not inherited."""
     support: ClassVar[Support] = "real"
     """What the observation is a distribution over; other data are refused."""
 

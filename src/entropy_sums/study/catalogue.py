@@ -1,4 +1,4 @@
-"""What a study may name: models, datasets, figures and tables, ours and those of its plugins."""
+"""What a study may name: models, datasets, figures, tables and optimisers, ours and those of its plugins."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from entropy_sums.data.base import DatasetSettings
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.models.catalogue import MODELS
+from entropy_sums.modules import load
 from entropy_sums.quantities import group_name
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.pictures import CERTIFICATES, FIGURES, Figure, split
 from entropy_sums.study.plugins import Plugin
-from entropy_sums.study.tables import TAKEN, Table
+from entropy_sums.study.tables import CERTIFICATES as CERTIFICATES_TABLE
+from entropy_sums.study.tables import Table
+from entropy_sums.training.optimizers.base import Optimizer
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
+from entropy_sums.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -24,19 +29,23 @@ class Catalogue:
     Attributes:
         models, datasets: settings class by name.
         figures: declaration by name.
-        tables: declaration of the tables of plugins by name.
+        optimizers: class by name.
+        tables: declaration by name.
         plugins: digest of the source of each plugin, by the name that the study file has for it.
-        sources: settings class of a plugin → digest of the source of that plugin.
+        sources: settings class, or optimiser, of a plugin → digest of the source of that plugin.
 
     Example:
         >>> "vae1" in BUILT_IN.models, "pca" in BUILT_IN.datasets, "traces" in BUILT_IN.figures
         (True, True, True)
+        >>> list(BUILT_IN.tables)
+        ['final', 'model_selection', 'subsets']
     """
 
     models: Mapping[str, type[ModelSettings]]
     datasets: Mapping[str, type[DatasetSettings]]
     figures: Mapping[str, Figure]
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    optimizers: Mapping[str, type[Optimizer]]
+    tables: Mapping[str, Table]
     plugins: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[type, str] = field(default_factory=dict)
 
@@ -53,6 +62,7 @@ class Catalogue:
             "MODELS": {**self.models},
             "DATASETS": {**self.datasets},
             "FIGURES": {**self.figures},
+            "OPTIMIZERS": {**self.optimizers},
             "TABLES": {**self.tables},
         }
         sources = dict(self.sources)
@@ -62,10 +72,18 @@ class Catalogue:
                     if problem := CLASHES[kind](name, member, known[kind]):
                         raise StudyError(f"{plugin.where}: {kind}: {name!r}: {problem}")
                     known[kind][name] = member
-            settings = [*plugin.members["MODELS"].values(), *plugin.members["DATASETS"].values()]
-            sources |= dict.fromkeys(settings, plugin.digest)
+            for kind in ("MODELS", "DATASETS", "OPTIMIZERS"):
+                sources |= dict.fromkeys(plugin.members[kind].values(), plugin.digest)
         digests = {**self.plugins, **{name: plugin.digest for name, plugin in plugins.items()}}
-        return Catalogue(known["MODELS"], known["DATASETS"], known["FIGURES"], known["TABLES"], digests, sources)
+        return Catalogue(
+            known["MODELS"],
+            known["DATASETS"],
+            known["FIGURES"],
+            known["OPTIMIZERS"],
+            known["TABLES"],
+            digests,
+            sources,
+        )
 
     def figure(self, picture: str) -> Figure:
         """The figure that a picture is of.
@@ -75,10 +93,16 @@ class Catalogue:
         """
         return self.figures[split(picture, self.figures)[0]]
 
-    def code(self, model: type[ModelSettings], dataset: type[DatasetSettings]) -> dict[str, str]:
-        """Digests of the code of plugins that a run depends on: that of its `model`, that of its `dataset`."""
-        kinds = {"model": model, "dataset": dataset}
-        return {part: self.sources[kind] for part, kind in kinds.items() if kind in self.sources}
+    def code(
+        self, model: type[ModelSettings], dataset: type[DatasetSettings], training: TrainingSettings
+    ) -> dict[str, str]:
+        """Digests of the code of plugins that a run depends on, by the block of its settings that names it.
+
+        These are `model`, `dataset`, and `training.phases.0` and so on.
+        """
+        phases = {f"training.phases.{position}": phase.kind for position, phase in enumerate(training.phases)}
+        kinds = {"model": model, "dataset": dataset, **phases}
+        return {block: self.sources[kind] for block, kind in kinds.items() if kind in self.sources}
 
 
 def _clash_of_settings(kind: str, key: Callable[[str], str]) -> Callable[[str, Any, Mapping[str, Any]], str | None]:
@@ -103,17 +127,27 @@ def _clash_of_figures(name: str, member: Figure, known: Mapping[str, Figure]) ->
     return None
 
 
+def _clash_of_optimizers(name: str, member: type[Optimizer], known: Mapping[str, type[Optimizer]]) -> str | None:
+    for other, kind in known.items():
+        if name == other:
+            return f"{name!r} is an optimiser already; choose another name"
+        if kind is member:
+            return f"its class is that of {other!r}; make a subclass of it"
+    return None
+
+
 def _clash_of_tables(name: str, member: Table, known: Mapping[str, Table]) -> str | None:
-    return f"{name!r} is a table already; choose another name" if name in (*known, *TAKEN) else None
+    return f"{name!r} is a table already; choose another name" if name in (*known, CERTIFICATES_TABLE) else None
 
 
 CLASHES: dict[str, Callable[[str, Any, Mapping[str, Any]], str | None]] = {
     "MODELS": _clash_of_settings("model", group_name),
     "DATASETS": _clash_of_settings("dataset", str.lower),
     "FIGURES": _clash_of_figures,
+    "OPTIMIZERS": _clash_of_optimizers,
     "TABLES": _clash_of_tables,
 }
 """Kind of member → why one cannot have its name beside those that are known."""
 
-BUILT_IN = Catalogue(MODELS, DATASETS, FIGURES)
+BUILT_IN = Catalogue(MODELS, DATASETS, FIGURES, OPTIMIZERS, load("entropy_sums.tables:TABLES"))
 """What this package has."""

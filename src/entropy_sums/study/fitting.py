@@ -115,7 +115,7 @@ def _truth(cell: Cell) -> Iterator[str]:
 
 def _optimizer(cell: Cell) -> Iterator[str]:
     for where, phase in cell.phases:
-        for ability in cell.lacks(OPTIMIZERS[phase.optimizer].needs):
+        for ability in cell.lacks(phase.kind.needs):
             able = [name for name, kind in OPTIMIZERS.items() if not cell.lacks(kind.needs)]
             fixes = [f"choose {_either(able)}", *_defaults_where(cell.model, partial(_is_able, ability))]
             yield (
@@ -163,7 +163,7 @@ def _minibatches(cell: Cell) -> Iterator[str]:
         others = _defaults_where(cell.model, partial(_is_able, ability))
         yield f"{key}: true needs {ability}, which the model does not have; {', or '.join([fix, *others])}"
     for position, phase in enumerate(cell.training.phases):
-        ascends = OPTIMIZERS[phase.optimizer].ascends_bound
+        ascends = phase.kind.ascends_bound
         if not ascends or phase.prior_weight != 1:
             other = "prior_weight" if ascends else "optimizer"
             yield (

@@ -43,7 +43,7 @@ class Run:
     Attributes:
         coordinates: axis → value as its setting reads it, for all axes that this model and dataset have a setting
             for, except `model`.
-        code: `model` and `dataset`, where they are of plugins → digest of their code.
+        code: block of settings that names something of a plugin, as `Catalogue.code` says → digest of its code.
     """
 
     model: str
@@ -65,13 +65,19 @@ class Run:
                 **self.source("dataset"),
                 **self.dataset_settings.model_dump(mode="json"),
             },
-            "training": self.training.model_dump(mode="json"),
+            "training": self._training,
             "seed": self.seed,
         }
 
-    def source(self, part: str) -> dict[str, str]:
-        """What a configuration says of code that is not ours, of the `model` or the `dataset`; of our own nothing."""
-        return {"source": self.code[part]} if part in self.code else {}
+    @property
+    def _training(self) -> dict[str, Any]:
+        whole = self.training.model_dump(mode="json")
+        phases = [{**self.source(f"training.phases.{i}"), **phase} for i, phase in enumerate(whole["phases"])]
+        return {**whole, "phases": phases}
+
+    def source(self, block: str) -> dict[str, str]:
+        """What a configuration says of code that is not ours in a block of settings; of our own nothing."""
+        return {"source": self.code[block]} if block in self.code else {}
 
     def identity(self, data_checksum: str) -> str:
         """Digest of all that determines the trace: settings, data and the version of the code that computes it."""
@@ -199,7 +205,7 @@ class Grid:
 
     @cached_property
     def axes(self) -> dict[str, list[Scalar]]:
-        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells.."""
+        """Axis → values, excluded ones too: those of `axes`, then those of blocks, in the order of their cells."""
         axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
         for cell, parts in self._formed.items():
             for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):
@@ -375,7 +381,9 @@ class Grid:
             named = ["model", "dataset", *(axis for axis in places if axis in values)]
             for cell, seeds in cells(one, named, exclude):
                 complete = self._resolver.completed(part, cell, places)
-                yield complete, [s for s in seeds if not any(matches(rule, complete | {"seed": s}) for rule in exclude)]
+                if len(complete) > len(cell):
+                    seeds = [s for s in seeds if not any(matches(rule, {**complete, "seed": s}) for rule in exclude)]
+                yield complete, seeds
 
     @cached_property
     def _present_columns(self) -> list[Column]:
@@ -422,10 +430,10 @@ class Grid:
         except CombinationError as error:
             reason = "; ".join(line.removeprefix(f"{self.source}: ") for line in str(error).splitlines())
             return column(signature="", misfits=(reason,), runs=())
+        code = self.whole.catalogue.code(type(settings.model), type(settings.dataset), settings.training)
         dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
         found = {seed for _, seeds in parts for seed in seeds}
         full = [{**cell, "seed": seed} for seed in self.axes["seed"] if seed in found]
-        code = self.whole.catalogue.code(type(settings.model), type(settings.dataset))
         runs = tuple(
             Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings, code)
             for each in full

@@ -1,4 +1,4 @@
-"""Plugins: files or installed packages that bring models, datasets, figures and tables. As light as their code is."""
+"""Plugins, files or packages with models, datasets, figures, tables and optimisers. As light as their code is."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from entropy_sums.settings import Settings
 from entropy_sums.study.errors import StudyError, nearest
 from entropy_sums.study.pictures import EACH, Figure
 from entropy_sums.study.tables import Table
+from entropy_sums.training.optimizers.base import Optimizer
 
 GROUP = "entropy_sums.plugins"
 """Group of the entry points of installed packages."""
 
-KINDS = ("MODELS", "DATASETS", "FIGURES", "TABLES")
+KINDS = ("MODELS", "DATASETS", "FIGURES", "TABLES", "OPTIMIZERS")
 """What a plugin may have, each a mapping of names."""
 
 
@@ -36,7 +37,7 @@ class Plugin:
 
     Attributes:
         where: its file, or the entry point, for messages.
-        digest: of the source that its models and datasets depend on; each figure and table has one of its own.
+        digest: of the source of its models, datasets and optimisers; each figure and table has one of its own.
         members: one of `KINDS` → name → class or declaration.
     """
 
@@ -155,7 +156,7 @@ def _members(module: ModuleType, where: str, space: Space | None) -> dict[str, d
     if not any(members.values()):
         raise StudyError(
             f"{where}: MODELS is missing; add MODELS = {{'name_in_studies': ClassOfSettings}}, "
-            "or likewise DATASETS, FIGURES or TABLES"
+            "or likewise DATASETS, FIGURES, TABLES or OPTIMIZERS"
         )
     for kind, named in members.items():
         for name, member in named.items():
@@ -213,8 +214,20 @@ def _figure_problem(name: str, figure: Any, space: Space | None) -> str | None:
 def _table_problem(name: str, table: Any, space: Space | None) -> str | None:
     """What is wrong with an entry of `TABLES`, and what to do."""
     if not isinstance(table, Table):
-        return f"{table!r} is no table; write Table(make='module:function', title='…')"
-    return _reference_problem("make", table.make, space)
+        return f"{table!r} is no table; write Table(rows='module:function', title='…')"
+    return _reference_problem("rows", table.rows, space)
+
+
+def _optimizer_problem(name: str, kind: Any, space: Space | None) -> str | None:
+    """What is wrong with an entry of `OPTIMIZERS`, and what to do."""
+    if not isinstance(kind, type) or not issubclass(kind, Optimizer):
+        return f"{kind!r} is no optimiser; make a subclass of {Optimizer.__module__}.{Optimizer.__name__}"
+    if isabstract(kind):
+        missing = min(kind.__abstractmethods__)
+        return f"{kind.__name__} is not complete; add the method {missing}"
+    if getattr(kind, "name", None) != name:
+        return f"its class is called {getattr(kind, 'name', None)!r}; write name = {name!r} in {kind.__name__}"
+    return None
 
 
 CHECKS: dict[str, Callable[[str, Any, Space | None], str | None]] = {
@@ -222,6 +235,7 @@ CHECKS: dict[str, Callable[[str, Any, Space | None], str | None]] = {
     "DATASETS": _dataset_problem,
     "FIGURES": _figure_problem,
     "TABLES": _table_problem,
+    "OPTIMIZERS": _optimizer_problem,
 }
 """Kind of member → what is wrong with one."""
 
@@ -252,7 +266,7 @@ def _with_source(
         for name, figure in members["FIGURES"].items()
     }
     tables = {
-        name: replace(table, space=space, source=digest([_module(table.make)]))
+        name: replace(table, space=space, source=digest([_module(table.rows)]))
         for name, table in members["TABLES"].items()
     }
     return {**members, "FIGURES": figures, "TABLES": tables}

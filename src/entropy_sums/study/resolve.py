@@ -87,6 +87,7 @@ class Resolver:
 
     def __init__(self, study: Study, source: str) -> None:
         self.source = source
+        self._catalogue = study.catalogue
         self._models, self._datasets = study.catalogue.models, study.catalogue.datasets
         phases = len(study.training.phases)
         self._places = {(m, d): _places(self._models[m], self._datasets[d], phases) for m, d in _pairs_of(study)}
@@ -115,6 +116,11 @@ class Resolver:
         }
         rules = {"overrides": overrides, "exclude": exclude, "panels": panels}
         self.study = study.model_copy(update={"axes": self._axes, "grids": grids, **rules})
+        axes = [axis for axis in self._named if axis not in IDENTITY_AXES]
+        self._applicable = {
+            pair: {axis: place for axis in axes if (place := self._place(axis, *pair)) is not None}
+            for pair in self._places
+        }
 
     @property
     def parts(self) -> list[Part]:
@@ -130,10 +136,9 @@ class Resolver:
         ]
         return [*blocks, *panels] or [Part("axes", self._axes)]
 
-    def applicable(self, model: str, dataset: str) -> dict[str, Place]:
+    def applicable(self, model: str, dataset: str) -> Mapping[str, Place]:
         """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
-        places = {axis: self._place(axis, model, dataset) for axis in self._named if axis not in IDENTITY_AXES}
-        return {axis: place for axis, place in places.items() if place is not None}
+        return self._applicable[model, dataset]
 
     def completed(self, part: Part, cell: Mapping[str, Scalar], axes: Mapping[str, Place]) -> dict[str, Scalar]:
         """A cell with a value on each of `axes`: where its part names none, the value that its settings have.
@@ -255,7 +260,7 @@ class Resolver:
             for place, value in own.items():
                 _follow(tree, place.block)[place.field] = value
             with explained(f"{self.source}: {where}", tree[root], schema):
-                self._validated[key] = schema.model_validate(tree[root])
+                self._validated[key] = schema.model_validate(tree[root], context=self._catalogue)
         return self._validated[key]
 
     def _axis(self, section: str, axis: str, values: list[Scalar], pairs: Collection[Pair]) -> list[Scalar]:
@@ -286,7 +291,8 @@ class Resolver:
                 f"{self.source}: {section}: {name!r} is no setting of these models, datasets or training; {hint}"
             )
         with explained(f"{self.source}: {section}.{name}", value):
-            return place.reader.dump_python(place.reader.validate_python(value), mode="json")
+            read = place.reader.validate_python(value, context=self._catalogue)
+            return place.reader.dump_python(read, mode="json")
 
     def _block(self, section: str, block: Block, exclude: Sequence[Rule]) -> Block:
         """A block with its values as their settings read them."""

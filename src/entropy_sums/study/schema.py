@@ -173,8 +173,8 @@ class Study(Settings):
     study: PathPart
     """Name of the study, and of its folder under `results`."""
     plugins: Plugins = Field(default={})
-    """Models, datasets, figures and tables of your own: Python files, as seen from the folder of the study file, or the
-    names of installed plugins; read as name → digest."""
+    """Models, datasets, figures, tables and optimisers of your own: Python files, as seen from the folder of the study
+    file, or the names of installed plugins; read as name → digest."""
     axes: dict[str, Axis]
     """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
     grids: Annotated[list[Block], Field(min_length=1)] = Field(default=[])
@@ -272,24 +272,33 @@ class Study(Settings):
 
     @property
     def tables(self) -> list[str]:
-        """Names of the tables of its runs, as `entropy_sums.tables` has them.
+        """Names of the tables of its runs, of this package and of plugins.
 
         Example:
             >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0]}
             >>> Study(study="a", axes=axes, training={"evaluation": {"subset_sizes": [10, 100]}}).tables
             ['final', 'subsets']
         """
-        kinds = [self.catalogue.datasets[str(name)] for name in self.named["dataset"]]
-        in_segments = any("segment" in kind.model_fields for kind in kinds)
-        asked = {
-            "final": True,
-            "subsets": self._asks("subset_sizes"),
-            "model_selection": self._asks("batches") and in_segments,
-        }
-        return [*(name for name, wanted in asked.items() if wanted), *self.catalogue.tables]
+        return [name for name, table in self.catalogue.tables.items() if table.wanted(self)]
 
-    def _asks(self, name: str) -> bool:
-        """Whether some of the runs may have this setting of evaluation on."""
+    def has_data_with(self, setting: str) -> bool:
+        """Whether one of its datasets has this setting.
+
+        Example:
+            >>> Study(study="a", axes={"model": ["vae1"], "dataset": ["pca"], "seed": [0]}).has_data_with("segment")
+            False
+        """
+        kinds = [self.catalogue.datasets[str(name)] for name in self.named["dataset"]]
+        return any(setting in kind.model_fields for kind in kinds)
+
+    def asks(self, name: str) -> bool:
+        """Whether some of the runs may have this setting of evaluation on.
+
+        Example:
+            >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0], "batches": [False, True]}
+            >>> Study(study="a", axes=axes).asks("batches"), Study(study="a", axes=axes).asks("subset_sizes")
+            (True, False)
+        """
         panels = [panel for named in self.panels.values() for panel in named.values()]
         given = [self.settings, *(rule.set for rule in self.overrides), *(block.together for block in self.grids)]
         given += [panel.set for panel in panels]

@@ -1,35 +1,171 @@
-"""Declaration of a table of a plugin. Light: the workflow asks which there are."""
+"""What a table declares: its columns, when a study has it, where its code is. Light: the workflow asks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from entropy_sums.modules import Space, load
+from entropy_sums.quantities import DIMENSIONS, QUANTITIES
 
-TAKEN = ("final", "subsets", "model_selection", "certificates")
-"""Names of the tables of this package."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+CERTIFICATES = "certificates"
+"""The table that `entropy-sums certify` writes: of a study's models, not of its runs."""
+
+BRACKETS = {"nats per data point": "nats", "nats per batch": "nats", "nats": "nats", "percent": "%"}
+"""Unit → what stands in brackets behind the heading of a column; other units stand in its meaning alone."""
+
+ENDS = ("_low", "_high", "_std")
+"""What is appended to a column's name for the limits of its 95 % interval, and for its standard deviation."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; `number` and `of_quantity` make those of numbers.
+
+    Attributes:
+        meaning: what it holds.
+        unit: of a number; empty where it has none, and of text and counts.
+        label: its name for readers; by default its name in words.
+        digits: number of significant digits where there is no interval; None for text and counts, shown as they are.
+        compared: whether `entropy-sums compare` compares it.
+        key: whether it tells rows apart, as axes of the study do.
+    """
+
+    name: str
+    meaning: str
+    unit: str = ""
+    label: str = ""
+    digits: int | None = None
+    compared: bool = False
+    key: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What stands above it, its unit in brackets; empty where its name in words does.
+
+        Example:
+            >>> number("relative_gap", "absolute gap relative to the absolute final ELBO", "percent", "gap").heading
+            'gap (%)'
+        """
+        return f"{self.label} ({BRACKETS[self.unit]})" if self.unit in BRACKETS else self.label
+
+    @property
+    def explanation(self) -> str:
+        """What it holds, with its unit.
+
+        Example:
+            >>> of_quantity("gap").explanation
+            'ELBO minus entropy sum on the training set, nats per data point'
+        """
+        return f"{self.meaning}, {self.unit}" if self.unit else self.meaning
+
+
+def number(
+    name: str, meaning: str, unit: str = "", label: str = "", *, digits: int = 4, compared: bool = False
+) -> Column:
+    """A column of numbers that are not recorded but follow from what is.
+
+    Args:
+        label: its name for readers; by default its name in words.
+
+    Example:
+        >>> number("std_ratio", "standard deviation of the ELBO divided by that of the entropy sum").heading
+        'std ratio'
+    """
+    return Column(name, meaning, unit, label or name.replace("_", " "), digits, compared)
+
+
+def of_quantity(name: str, meaning: str = "", label: str = "") -> Column:
+    """The column of a quantity that is recorded: with its unit, rounded and compared as it is declared.
+
+    Args:
+        meaning: what it holds here; by default what the quantity says of the table of final numbers.
+        label: its name for readers; by default that of the quantity.
+
+    Example:
+        >>> of_quantity("elbo").heading, of_quantity("elbo").compared
+        ('ELBO (nats)', True)
+    """
+    quantity = QUANTITIES[name]
+    shown = quantity.shown
+    meaning = meaning or shown.at_end
+    return Column(name, meaning, quantity.unit, label or quantity.label, shown.digits, shown.compared)
+
+
+MODEL = Column("model", "model, as its group in traces.nc", key=True)
+DATASET = Column("dataset", "dataset", key=True)
+RUNS = Column("runs", "number of runs that the statistics rest on")
+SUBSET = Column("subset", DIMENSIONS["subset"].meaning, label=DIMENSIONS["subset"].label, key=True)
+
+
+def always(study: Any) -> bool:
+    """Every study has the table; it is not shown where it has no rows."""
+    return True
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, with its code as text, so that planning does not import what makes it.
+    """A table of a study, with its code as text, so that planning does not import what makes it.
 
     Attributes:
-        make: `module:function` that makes a pandas table of a collected tree; one without rows is not shown.
+        rows: `module:function` that gives the rows of a collected tree, each a mapping of column → value.
         title: its heading in the report.
-        columns: what its columns hold, a sentence for the report.
-        space: modules that `make` is looked for in first.
-        source: digest of the code of the plugin.
+        columns: those that it always has or may have; others are axes of the study.
+        caption: what its rows and numbers are, in plain text that is also valid reStructuredText.
+        wanted: whether a study (a `Study`) has it.
+        space: modules that `rows` is looked for in first.
+        source: digest of the code of a plugin; empty for the tables of this package.
     """
 
-    make: str
+    rows: str
     title: str
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+    caption: str = ""
+    wanted: Callable[[Any], bool] = always
     space: Space | None = field(default=None, compare=False)
     source: str = ""
 
-    def code(self) -> Callable[[Any], Any]:
-        """The function that makes it, imported."""
-        return load(self.make, self.space)
+    def code(self) -> Callable[[Any], Iterable[Mapping[str, Any]]]:
+        """The function that gives its rows, imported."""
+        return load(self.rows, self.space)
+
+    def frame(self, tree: Any) -> pd.DataFrame:
+        """The table of a collected tree; without rows it has all its columns.
+
+        Example:
+            >>> from entropy_sums.tables.final import TABLE
+            >>> TABLE.frame(tree).loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
+                   model dataset  latent_dim  runs  diverged
+            0  linearvae     pca           2     7         1
+            1  linearvae     pca           4     8         0
+        """
+        import pandas as pd
+
+        rows = list(self.code()(tree.load()))
+        return pd.DataFrame(rows, columns=None if rows else [column.name for column in self.columns])
+
+    @cached_property
+    def numbers(self) -> dict[str, Column]:
+        """Name → column of the numbers that are rounded for readers."""
+        return {column.name: column for column in self.columns if column.digits is not None}
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """Names of the columns that `entropy-sums compare` compares."""
+        return [column.name for column in self.columns if column.compared]
+
+    def axes(self, columns: Iterable[str]) -> list[str]:
+        """Those of the columns of a frame that tell its rows apart: keys of the table, and axes of the study.
+
+        Example:
+            >>> from entropy_sums.tables.final import TABLE
+            >>> TABLE.axes(["model", "dataset", "beta", "runs", "elbo", "elbo_low"])
+            ['model', 'dataset', 'beta']
+        """
+        measured = {f"{column.name}{end}" for column in self.columns if not column.key for end in ("", *ENDS)}
+        return [name for name in columns if name not in measured]

@@ -12,82 +12,69 @@ import pandas as pd
 import xarray as xr
 
 from entropy_sums.analysis import names, statistics
-
-HEADINGS = {
-    "elbo": "ELBO (nats)",
-    "heldout_elbo": "held-out ELBO (nats)",
-    "entropy_sum": "entropy sum (nats)",
-    "gap": "gap (nats)",
-    "gap_per_dimension": "gap per dimension (nats)",
-    "relative_gap": "gap (%)",
-    "gradient_norm": "gradient norm",
-    "log_likelihood": "log-likelihood (nats)",
-    "heldout_log_likelihood": "held-out log-likelihood (nats)",
-    "true_log_likelihood": "true log-likelihood (nats)",
-    "gap_standard_error": "standard error of the gap (nats)",
-    "predicted_gap": "predicted gap (nats)",
-    "posterior_minus_prior": "posterior minus prior entropy (nats)",
-    "negative_kl": "negative KL (nats)",
-    "negative_observation_entropy": "negative observation entropy (nats)",
-    "expected_log_observation": "expected log-observation (nats)",
-    "bic_elbo": "BIC by ELBO (nats)",
-    "bic_entropy_sum": "BIC by entropy sum (nats)",
-    "std_ratio": "ratio of standard deviations",
-}
+from entropy_sums.study.tables import ENDS, Column, Table
 
 SMALL = 1e-3
 """Below this a value and its interval share a power of ten."""
 
 
-def latex(frame: pd.DataFrame) -> str:
+def latex(table: Table, frame: pd.DataFrame) -> str:
     r"""The table as a LaTeX `tabular` that needs the package booktabs only.
 
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> from entropy_sums.tables.final import final_table
-        >>> latex(final_table(example_tree())).splitlines()[1]
+        >>> from entropy_sums.tables.final import TABLE
+        >>> latex(TABLE, TABLE.frame(tree)).splitlines()[1]
         '\\toprule'
     """
-    text = display(frame).map(_escape)
-    numbers = text.columns.intersection(list(HEADINGS.values()))
+    text = display(table, frame).map(_escape)
+    numbers = text.columns.intersection([column.heading for column in table.numbers.values()])
     text[numbers] = text[numbers].map(_mathematics)
     text.columns = [_escape(column) for column in text.columns]
     return text.to_latex(index=False, escape=False, column_format="l" * len(text.columns))
 
 
-def display(frame: pd.DataFrame) -> pd.DataFrame:
+def display(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """The table for readers: names in words, values rounded and joined with their intervals, all as text.
 
+    Args:
+        frame: of this table, or its CSV read back.
+
     Example:
-        >>> from entropy_sums.analysis.example import example_tree
-        >>> from entropy_sums.tables.final import final_table
-        >>> display(final_table(example_tree())).loc[0, "ELBO (nats)"]
+        >>> from entropy_sums.tables.final import TABLE
+        >>> display(TABLE, TABLE.frame(tree)).loc[0, "ELBO (nats)"]
         '-7.02 [-7.20, -6.88]'
     """
+    headings = {column.name: column.heading for column in table.columns}
     text = {}
-    for column in frame.columns:
-        if f"{column}_std" in frame:
-            pairs = frame[[column, f"{column}_std"]].itertuples(index=False)
-            text[HEADINGS[column]] = [with_spread(*row) for row in pairs]
-        elif f"{column}_low" in frame:
-            limits = frame[[column, f"{column}_low", f"{column}_high"]]
-            text[HEADINGS[column]] = [rounded(*row) for row in limits.itertuples(index=False)]
-        elif column in HEADINGS:
-            digits = 2 if column.endswith(("standard_error", "ratio")) else 4
-            text[HEADINGS[column]] = [f"{value:.{digits}g}" if math.isfinite(value) else "–" for value in frame[column]]
-        elif re.sub("_(low|high|std)$", "", column) not in HEADINGS:
-            text[names.readable(column)] = [
-                "–" if pd.isna(value) else _label(value) for value in frame[column].tolist()
-            ]
+    for name in frame.columns:
+        values = frame[name].tolist()
+        if name in table.numbers:
+            text[headings[name]] = _numbers(table.numbers[name], frame)
+        elif not name.endswith(ENDS) or name.rpartition("_")[0] not in table.numbers:
+            heading = headings.get(name) or names.readable(name)
+            text[heading] = ["–" if pd.isna(value) else _label(value) for value in values]
     return pd.DataFrame(text)
 
 
-def with_spread(value: float, std: float) -> str:
+def _numbers(column: Column, frame: pd.DataFrame) -> list[str]:
+    """The numbers of a column, with their standard deviations or else intervals, where it has them."""
+    name = column.name
+    low, high, std = (f"{name}{end}" for end in ENDS)
+    if std in frame:
+        return [with_standard_deviation(*row) for row in frame[[name, std]].itertuples(index=False)]
+    if low in frame:
+        return [rounded(*row) for row in frame[[name, low, high]].itertuples(index=False)]
+    return [f"{value:.{column.digits}g}" if math.isfinite(value) else "–" for value in frame[name]]
+
+
+def with_standard_deviation(value: float, std: float) -> str:
     """A value and its standard deviation to the second digit of the latter; a dash without a value.
 
     Example:
-        >>> with_spread(-9.21034, 0.0523), with_spread(324.66, 14.6), with_spread(2.0, 0.0)
-        ('-9.210 (0.052)', '325 (15)', '2 (0)')
+        >>> with_standard_deviation(-9.21034, 0.0523), with_standard_deviation(324.66, 14.6)
+        ('-9.210 (0.052)', '325 (15)')
+        >>> with_standard_deviation(2.0, 0.0)
+        '2 (0)'
     """
     if not math.isfinite(value):
         return "–"
@@ -121,17 +108,18 @@ def rounded(value: float, low: float, high: float) -> str:
 
 
 def numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
-    """Those of the columns that the runs have, with intervals, each followed by its spread where it has one."""
-    numbers: dict[str, float] = {}
+    """Those of the columns that the runs have, with intervals, each before its standard deviation where it has one."""
+    found: dict[str, float] = {}
     for column in columns:
         if column in runs.data_vars:
-            numbers |= with_interval(column, runs[column])
+            found |= with_interval(column, runs[column])
         if f"{column}_std" in runs.data_vars:
-            numbers[f"{column}_std"] = runs[f"{column}_std"].median("seed").item()
-    return numbers
+            found[f"{column}_std"] = runs[f"{column}_std"].median("seed").item()
+    return found
 
 
 def with_interval(name: str, values: xr.DataArray) -> dict[str, float]:
+    """The median over runs as `name`, and its 95 % bootstrap interval as `…_low` and `…_high`."""
     result = statistics.interval(values, np.median)
     return {f"{name}{end}": result[key].item() for end, key in (("", "estimate"), ("_low", "low"), ("_high", "high"))}
 

@@ -11,7 +11,7 @@ import numpy as np
 from h5py import h5a, h5d, h5s
 
 from entropy_sums.files import checksum
-from entropy_sums.quantities import COUNTED, FORMAT, LABELS, PER_RUN, PER_STEP, dimensions
+from entropy_sums.quantities import COUNTED, FORMAT, LABELLED, QUANTITIES
 
 ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device", "checksum")
 
@@ -27,7 +27,7 @@ class Trace:
     Attributes:
         attributes: those of `ATTRIBUTES`, as in docs/results-format.md.
         labels: dimension → what stands along it: steps, names of factors, numbers of points, else counted from 0.
-        quantities: name → `(replica, …)` with the further dimensions that `schema.dimensions` gives.
+        quantities: name → `(replica, …)` with the further dimensions of the quantity.
     """
 
     attributes: Mapping[str, str]
@@ -48,15 +48,15 @@ def load(path: Path) -> Trace:
                 raise TraceError(f"{path}: not a trace of this software (format {found!r}); move it away")
             attributes = {name: _text(file, name) for name in ATTRIBUTES}
             factor, run = _words(file, "factor"), _words(file, "run")
-            labels = {name: _numbers(file, name) for name in LABELS if file.id.links.exists(name.encode())}
+            labels = {name: _numbers(file, name) for name in LABELLED if file.id.links.exists(name.encode())}
             written = {"factor": factor, **labels}
             counted = {name for name in COUNTED if file.id.links.exists(name.encode())}
             labels = written | {name: np.arange(h5d.open(file.id, name.encode()).shape[0]) for name in counted}
             sizes = {name: values.size for name, values in labels.items()}
             quantities = {"run": run}
-            for name in (*PER_STEP, *PER_RUN):
+            for name, quantity in QUANTITIES.items():
                 if name not in quantities and file.id.links.exists(name.encode()):
-                    shape = (run.size, *(sizes[dimension] for dimension in dimensions(name)))
+                    shape = (run.size, *(sizes[dimension] for dimension in quantity.dimensions))
                     quantities[name] = _numbers(file, name, shape)
             if checksum({**written, **quantities}) != attributes["checksum"]:
                 raise ValueError("its values differ from its checksum")
@@ -64,6 +64,19 @@ def load(path: Path) -> Trace:
     except TraceError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise TraceError(f"{path}: damaged or no NetCDF file ({error}); delete it and train this job anew") from error
+
+
+def seconds_of_training(path: Path) -> float:
+    """Seconds that the pack of a trace was trained, evaluation included.
+
+    Raises:
+        TraceError: the file is damaged or no trace.
+    """
+    try:
+        with h5py.File(path) as file:
+            return float(_numbers(file, "wall_time")[0, -1])
+    except (OSError, KeyError, IndexError, RuntimeError) as error:
         raise TraceError(f"{path}: damaged or no NetCDF file ({error}); delete it and train this job anew") from error
 
 

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from entropy_sums import mkl
 from entropy_sums.files import atomic, checksum
-from entropy_sums.quantities import CHECKED, FORMAT, LABELS, PER_STEP, WORDS, attributes, dimensions
+from entropy_sums.quantities import CHECKED, DIMENSIONS, FORMAT, PER_STEP, QUANTITIES, WORDS
 from entropy_sums.settings import PROTOCOL
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Versions of what the numbers depend on, and whether MKL was unlocked, by which they differ in rounding."""
     packages = ("entropy-sums", "torch", "numpy", "scipy", "scikit-learn", "xarray", "netCDF4", "snakemake")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    found = {package: version(package) for package in packages}
+    return {"python": platform.python_version(), **found, "mkl": mkl.state()}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def to_dataset(
     observed_dim: int,
     device: str,
 ) -> xr.Dataset:
-    """A trace as a labelled dataset with the dimension replica and those that `quantities.dimensions` gives.
+    """A trace as a labelled dataset with the dimension replica and those of each quantity.
 
     Args:
         arrays: quantity → `(step, replica, …)`.
@@ -69,20 +71,24 @@ def to_dataset(
     """
     size = len(header.identities)
     variables = {}
+
+    def add(name: str, values: Any) -> None:
+        quantity = QUANTITIES[name]
+        variables[name] = (["replica", *quantity.dimensions], values, quantity.attributes)
+
     for name in PER_STEP:
         if name in arrays:
-            dims = ["replica", *dimensions(name)]
-            variables[name] = (dims, np.moveaxis(arrays[name], 0, 1), attributes(name))
+            add(name, np.moveaxis(arrays[name], 0, 1))
     for name, values in at_end.items():
-        variables[name] = (["replica", *dimensions(name)], values, attributes(name))
+        add(name, values)
     for name, shared in per_step.items():
-        variables[name] = (["replica", "step"], np.broadcast_to(shared, (size, len(steps))), attributes(name))
-    variables["diverged_at"] = (["replica"], diverged_at, attributes("diverged_at"))
-    variables["observed_dim"] = (["replica"], np.full(size, float(observed_dim)), attributes("observed_dim"))
-    variables["run"] = (["replica"], list(header.identities), attributes("run"))
+        add(name, np.broadcast_to(shared, (size, len(steps))))
+    add("diverged_at", diverged_at)
+    add("observed_dim", np.full(size, float(observed_dim)))
+    add("run", list(header.identities))
     coordinates: dict[str, Any] = {axis: ("replica", list(values)) for axis, values in header.coordinates.items()}
     labels = {"step": steps, "subset": list(header.subset_sizes)}
-    coordinates |= {name: (name, values, LABELS[name]) for name, values in labels.items() if values}
+    coordinates |= {name: (name, values, DIMENSIONS[name].attributes) for name, values in labels.items() if values}
     coordinates |= {"factor": factors}
     return xr.Dataset(
         variables,

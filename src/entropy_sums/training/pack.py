@@ -25,8 +25,8 @@ OBSERVE_SECONDS = 10.0
 """Longest silence between two calls of an observer, but for a single step or evaluation that takes longer."""
 
 
-class Interrupted(Exception):
-    """Training was asked to stop; the checkpoint holds all that is needed to go on."""
+class Interrupted(KeyboardInterrupt):
+    """Training was asked to stop, as by Ctrl-C; the checkpoint holds all that is needed to go on."""
 
 
 class Pack:
@@ -66,7 +66,7 @@ class Pack:
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
         if isinstance(self.model, Informed):
             self.model.inform(truth or {})
-        subject = Subject(self.model, replicas, self.data, heldout)
+        subject = Subject.on(self.model, replicas, self.data, heldout)
         self.recorders = [recorder(subject) for recorder in RECORDERS if recorder.applies(subject)]
         self.trace = Recording(diverged_at=np.full(len(replicas), np.nan))
         self.step, self.seconds = 0, 0.0

@@ -11,7 +11,6 @@ from entropy_sums.bound import Bound
 from entropy_sums.layers import Dropout, drawing
 from entropy_sums.models.model import Model
 from entropy_sums.training.batches import Batches
-from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.randomness import Purpose, generator
 from entropy_sums.training.replica import Replica
 from entropy_sums.training.state import State
@@ -43,7 +42,7 @@ class Phase:
         self._model, self._watchers = model, watchers
         self._position, self._seeds = position, [replica.seed for replica in replicas]
         self.batches = Batches(data, self._seeds, model.noise_dim, position, self.settings)
-        self.optimizer = OPTIMIZERS[self.settings.optimizer](model, each)
+        self.optimizer = self.settings.kind(model, each)
         self.state = State(model, self.optimizer)
         self._dropouts = [m for m in model.modules() if isinstance(m, Dropout) and m.rate.any()]
 

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from entropy_sums.settings import Packed, Settings
-from entropy_sums.training.optimizers.base import Decay
+from entropy_sums.training.optimizers.base import Decay, Optimizer
 from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 
-if TYPE_CHECKING:
-    OptimizerName = str
-else:
-    OptimizerName = Literal[tuple(OPTIMIZERS)]
+
+def _known(name: str, info: Any) -> str:
+    """The name of an optimiser, of this package or of a plugin of the study."""
+    known = _optimizers(info)
+    if name not in known:
+        raise ValueError(f"{name!r} is no optimiser; choose {', '.join(known)}")
+    return name
+
+
+def _optimizers(info: Any) -> Mapping[str, type[Optimizer]]:
+    """Those of the catalogue of the study, where there is one."""
+    return OPTIMIZERS if info.context is None else info.context.optimizers
+
+
+# Editors offer ours, and take what a plugin may have
+_NAMES = WithJsonSchema({"anyOf": [{"enum": list(OPTIMIZERS), "type": "string"}, {"type": "string"}]})
+OptimizerName = Annotated[str, AfterValidator(_known), _NAMES]
 
 
 class PhaseSettings(Settings):
@@ -55,10 +72,17 @@ class PhaseSettings(Settings):
     """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
     learned variances need in short trainings."""
 
+    _kind: type[Optimizer] = PrivateAttr()
+
+    @property
+    def kind(self) -> type[Optimizer]:
+        """The class of the optimiser."""
+        return self._kind
+
     @property
     def passes(self) -> int:
         """Number of times that the points of a step go through the model in all steps, for a forecast."""
-        return self.steps * OPTIMIZERS[self.optimizer].passes(self)
+        return self.steps * self.kind.passes(self)
 
     @classmethod
     def descriptions(cls) -> dict[str, str]:
@@ -68,8 +92,8 @@ class PhaseSettings(Settings):
         return found | {"optimizer": "\n".join([found["optimizer"], *choices])}
 
     @model_validator(mode="after")
-    def _as_the_optimizer_takes_them(self):
-        kind = OPTIMIZERS[self.optimizer]
+    def _as_the_optimizer_takes_them(self, info: Any):
+        self._kind = kind = _optimizers(info)[self.optimizer]
         if kind.full_batch and self.batch_size != "full":
             raise ValueError(
                 f"optimizer: {self.optimizer} {kind.full_batch}, here batch_size: {self.batch_size}; write batch_size: "

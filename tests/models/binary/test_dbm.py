@@ -17,9 +17,9 @@ from entropy_sums.models import MODELS, build
 from entropy_sums.models.binary import dbm as module
 from entropy_sums.models.binary import machine as sides
 from entropy_sums.models.binary.draws import Draws
-from entropy_sums.training.pack import Pack
+from entropy_sums.training.pack import Interrupted, Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Interrupted, Replica
 from machines import scattered
 
 REPLICAS, POINTS, DIM, UNITS = 3, 7, 4, 2

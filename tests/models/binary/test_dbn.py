@@ -36,8 +36,8 @@ from entropy_sums.models.binary import machine as machines
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 from interruption import interrupted, same_end
 
 pytestmark = pytest.mark.usefixtures("float64")

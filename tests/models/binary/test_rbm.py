@@ -21,9 +21,9 @@ from entropy_sums.models.binary import machine as module
 from entropy_sums.models.binary import partition
 from entropy_sums.models.binary.draws import Draws
 from entropy_sums.models.model import copies
-from entropy_sums.training.pack import Pack
+from entropy_sums.training.pack import Interrupted, Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Interrupted, Replica
 from interruption import interrupted, same_end
 from machines import scattered
 

@@ -6,7 +6,6 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
-from entropy_sums.training.trace import Replica
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -33,6 +32,7 @@ from entropy_sums.certificates.certificate import certify
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.model import copies
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("float64")

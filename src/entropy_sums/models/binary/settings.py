@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from entropy_sums.models.base import Ability, Activation, ModelSettings
+from entropy_sums.models.base import Ability, Activation, Look, ModelSettings
 from entropy_sums.settings import Packed
 
 ENUMERABLE_LATENTS = 12
@@ -78,6 +78,8 @@ class SBNSettings(BeliefNetworkSettings):
     """Sigmoid belief network: layers of binary latents for binary data."""
 
     implementation = "entropy_sums.models.binary.sbn:sbn"
+    label = "SBN"
+    look = Look("#882255", "P")
 
     prior: Literal["learned", "uniform", "fixed"] = "learned"
     """Of the highest layer: with `fixed`, the negative control, its gap does not close."""
@@ -147,6 +149,8 @@ class RBMSettings(BoltzmannSettings):
     """Restricted Boltzmann machine for binary data."""
 
     implementation = "entropy_sums.models.binary.rbm:rbm"
+    label = "RBM"
+    look = Look("#332288", "p")
     support = "binary"
 
 
@@ -154,6 +158,8 @@ class GaussianRBMSettings(BoltzmannSettings):
     """Restricted Boltzmann machine with normal visible units of learned variances."""
 
     implementation = "entropy_sums.models.binary.rbm:gaussian_rbm"
+    label = "Gaussian RBM"
+    look = Look("#999933", "h")
     countable = False
 
 
@@ -161,6 +167,8 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
     """Deep belief network: the two highest layers are a restricted Boltzmann machine, directed layers lie below."""
 
     implementation = "entropy_sums.models.binary.dbn:dbn"
+    label = "DBN"
+    look = Look("#009E73", ">")
 
     depth: Annotated[int, Field(ge=2)] = 2
     """Number of layers of latents, both layers of the Boltzmann machine among them."""
@@ -214,6 +222,8 @@ class DBMSettings(BoltzmannSettings):
     """Deep Boltzmann machine for binary data, layers of `latent_dim` hidden units, mean-field posterior."""
 
     implementation = "entropy_sums.models.binary.dbm:DBM"
+    label = "DBM"
+    look = Look("#0072B2", "h")
     support = "binary"
 
     depth: Annotated[int, Field(ge=2)] = 2

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from entropy_sums.models.base import Ability, Activation, ModelSettings, VarianceHead
+from entropy_sums.models.base import Ability, Activation, Look, ModelSettings, VarianceHead
 from entropy_sums.settings import Packed
 
 
@@ -15,6 +15,8 @@ class FactorAnalysisSettings(ModelSettings):
     """Linear decoder with the exact posterior; with scalar noise it is probabilistic PCA."""
 
     implementation = "entropy_sums.models.linear.factor_analysis:FactorAnalysis"
+    label = "factor analysis"
+    look = Look("#56B4E9", "<")
 
     noise: Literal["scalar", "diagonal"] = "diagonal"
     """One standard deviation for all dimensions of the data, or one for each."""
@@ -30,6 +32,9 @@ class SparseCodingSettings(ModelSettings):
     """Laplace prior with learned scales, linear decoder with columns of norm one, one learned variance."""
 
     implementation = "entropy_sums.models.linear.sparse_coding:sparse_coding"
+    label = "sparse coding"
+    look = Look("#D55E00", "d")
+
     prior: Literal["learned", "fixed"] = "learned"
     """Scales of the latents: with `fixed`, the negative control, the gap of the prior does not close."""
     prior_scale: Packed[PositiveFloat] = 1.0

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
-from entropy_sums.models.base import Ability, ModelSettings
+from entropy_sums.models.base import Ability, Look, ModelSettings
 from entropy_sums.settings import Packed
 
 
@@ -28,6 +28,8 @@ class GaussianMixtureSettings(MixtureSettings):
     """Normal components; where one of them shrinks to a point, the likelihood has no bound."""
 
     implementation = "entropy_sums.models.mixtures.mixture:gaussian_mixture"
+    label = "Gaussian mixture"
+    look = Look("#0072B2", "*")
 
     covariance: Literal["scalar", "diagonal", "full"] = "diagonal"
     """Covariance of every component."""
@@ -42,6 +44,8 @@ class PoissonMixtureSettings(MixtureSettings):
     """Poisson components for counts."""
 
     implementation = "entropy_sums.models.mixtures.mixture:poisson_mixture"
+    label = "Poisson mixture"
+    look = Look("#E69F00", "*")
     support = "counts"
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
@@ -53,6 +57,8 @@ class BernoulliMixtureSettings(MixtureSettings):
     """Bernoulli components for binary data."""
 
     implementation = "entropy_sums.models.mixtures.mixture:bernoulli_mixture"
+    label = "Bernoulli mixture"
+    look = Look("#CC79A7", "*")
     support = "binary"
 
 
@@ -60,6 +66,8 @@ class ExponentialMixtureSettings(MixtureSettings):
     """Exponential components for data that are not negative."""
 
     implementation = "entropy_sums.models.mixtures.mixture:exponential_mixture"
+    label = "exponential mixture"
+    look = Look("#332288", "*")
     support = "nonnegative"
 
 
@@ -67,6 +75,8 @@ class GammaMixtureSettings(MixtureSettings):
     """Gamma components for positive data; where one of them shrinks to a point, the likelihood has no bound."""
 
     implementation = "entropy_sums.models.mixtures.mixture:gamma_mixture"
+    label = "gamma mixture"
+    look = Look("#009E73", "*")
     support = "positive"
 
     def weights(self, observed_dim: int) -> int:

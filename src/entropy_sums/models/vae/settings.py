@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from entropy_sums.models.base import Ability, Activation, ModelSettings, Rate, VarianceHead
+from entropy_sums.models.base import Ability, Activation, Look, ModelSettings, Rate, VarianceHead
 from entropy_sums.settings import Packed
 
 
@@ -31,6 +31,8 @@ class LinearVAESettings(VAESettings):
     """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points."""
 
     implementation = "entropy_sums.models.vae.gaussian:LinearVAE"
+    label = "linear VAE"
+    look = Look("#000000", "D")
 
     variance_head: VarianceHead = "log_variance"
     """How free parameters become standard deviations."""
@@ -93,6 +95,8 @@ class VAE0Settings(OneVarianceSettings):
     """The negative control: the decoder variance is fixed, so the gap does not close."""
 
     implementation = "entropy_sums.models.vae.gaussian:vae0"
+    label = "VAE-0"
+    look = Look("#8C8C8C", "X")
 
     decoder_std: Packed[PositiveFloat] = 1.0
     """The fixed standard deviation σ of the decoder."""
@@ -102,6 +106,8 @@ class VAE1Settings(OneVarianceSettings):
     """Standard normal prior, one learned decoder variance."""
 
     implementation = "entropy_sums.models.vae.gaussian:vae1"
+    label = "VAE-1"
+    look = Look("#0072B2", "o")
 
     initial_std: Packed[PositiveFloat] = 1.0
     """Decoder standard deviation σ at the start."""
@@ -111,6 +117,8 @@ class VAE2Settings(VAE1Settings):
     """Learned prior variances; the first decoder layer has unit columns."""
 
     implementation = "entropy_sums.models.vae.gaussian:vae2"
+    label = "VAE-2"
+    look = Look("#009E73", "s")
 
     unit_columns: Literal["parametrise", "renormalise"] = "parametrise"
     """`parametrise` divides by the norm in the forward pass, `renormalise` after each update."""
@@ -120,6 +128,8 @@ class VAE3Settings(GaussianSettings):
     """Standard normal prior, one decoder variance per data dimension that depends on the latent."""
 
     implementation = "entropy_sums.models.vae.gaussian:vae3"
+    label = "VAE-3"
+    look = Look("#D55E00", "^")
 
 
 KERNEL = 4
@@ -130,6 +140,8 @@ class ConvVAESettings(VAESettings):
     """VAE-1 with convolutional encoder and decoder, for square images."""
 
     implementation = "entropy_sums.models.vae.conv:conv_vae"
+    label = "convolutional VAE"
+    look = Look("#E69F00", "s")
 
     channels: PositiveInt = 1
     """Colours of a pixel: 1 for grey images, 3 for CelebA."""
@@ -195,6 +207,8 @@ class BernoulliVAESettings(NetworkSettings):
     """Standard normal prior, Bernoulli decoder for binary data."""
 
     implementation = "entropy_sums.models.vae.bernoulli:bernoulli_vae"
+    label = "Bernoulli VAE"
+    look = Look("#CC79A7", "v")
     support = "binary"
 
 
@@ -202,6 +216,7 @@ class PoissonVAESettings(NetworkSettings):
     """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
 
     implementation = "entropy_sums.models.vae.poisson:poisson_vae"
+    label = "Poisson VAE"
     support = "counts"
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"

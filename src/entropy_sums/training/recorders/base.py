@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from torch import Tensor
 
@@ -22,26 +21,35 @@ HELDOUT = "heldout_"
 
 @dataclass(frozen=True)
 class Subject:
-    """A model in training, the settings of its replicas, and both parts of the data, `(N, D)` and `(M, D)`."""
+    """What is recorded: a model in training, the settings of its replicas, and the data that it is evaluated on.
+
+    Attributes:
+        evaluations: prefix of names → the bound on these data; no prefix stands for the training data.
+    """
 
     model: Model
     replicas: Sequence[Replica]
-    train: Tensor
-    test: Tensor
+    evaluations: Mapping[str, Evaluation]
+
+    @classmethod
+    def on(cls, model: Model, replicas: Sequence[Replica], train: Tensor, test: Tensor) -> Subject:
+        """A model evaluated on training data `(N, D)` and held-out data `(M, D)`."""
+        seeds, samples = [replica.seed for replica in replicas], replicas[0].training.evaluation.samples
+        evaluations = {
+            "": Evaluation(train, seeds, samples, Purpose.EVALUATION),
+            HELDOUT: Evaluation(test, seeds, samples, Purpose.HELDOUT),
+        }
+        return cls(model, replicas, evaluations)
 
     @property
     def settings(self) -> EvaluationSettings:
         """What is to be recorded."""
         return self.replicas[0].training.evaluation
 
-    @cached_property
-    def evaluations(self) -> dict[str, Evaluation]:
-        """Prefix of names → the bound on these data."""
-        seeds, samples = [replica.seed for replica in self.replicas], self.settings.samples
-        return {
-            "": Evaluation(self.train, seeds, samples, Purpose.EVALUATION),
-            HELDOUT: Evaluation(self.test, seeds, samples, Purpose.HELDOUT),
-        }
+    @property
+    def data(self) -> Tensor:
+        """Training data `(N, D)`."""
+        return self.evaluations[""].data
 
 
 class Recorder(ABC):

@@ -10,7 +10,6 @@ from entropy_sums.certificates.certificate import Certificate, certify
 from entropy_sums.models import build
 from entropy_sums.models.model import Model
 from entropy_sums.training.evaluation import Evaluation, Record
-from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.randomness import Purpose, generator
 from entropy_sums.training.recorders.base import HELDOUT, Recorder, Subject
 
@@ -25,7 +24,7 @@ class TrainingBound(Recorder):
         super().__init__(subject)
         certificate = closing = None
         if subject.settings.certificate:
-            certificate = certify(self.model, subject.train, trials=CERTIFICATE_TRIALS)
+            certificate = certify(self.model, subject.data, trials=CERTIFICATE_TRIALS)
             closing = self._closing()
         plain = subject.evaluations[""]
         self._evaluate = Evaluation(plain.data, plain.seeds, plain.samples, plain.purpose, certificate, closing)
@@ -46,11 +45,11 @@ class TrainingBound(Recorder):
         other = np.array([phase.prior_weight != 1 for phase in phases])
         other |= np.array([not replica.model.ascends_elbo for replica in replicas])
         other |= np.array([step < replica.model.pretraining for replica in replicas])
-        return np.where(other, np.nan, [OPTIMIZERS[p.optimizer].penalty(p.weight_decay) for p in phases])
+        return np.where(other, np.nan, [p.kind.penalty(p.weight_decay) for p in phases])
 
     def _closing(self) -> tuple[Model, Certificate] | None:
         """The model with the entropies that its objective meets at stationary points, if it has other ones."""
-        replicas, data = self.subject.replicas, self.subject.train
+        replicas, data = self.subject.replicas, self.subject.data
         settings = [replica.model.closing() for replica in replicas]
         if settings == [replica.model for replica in replicas]:
             return None

@@ -20,7 +20,7 @@ class Latents(Recorder):
     @classmethod
     def applies(cls, subject: Subject) -> bool:
         with torch.no_grad():
-            return isinstance(subject.model.posterior(subject.train[:1]), Normal | FullNormal)
+            return isinstance(subject.model.posterior(subject.data[:1]), Normal | FullNormal)
 
     def at_end(self, step: int) -> Record:
         model, evaluation = self.model, self.subject.evaluations[""]

@@ -19,7 +19,7 @@ class Minibatches(Recorder):
         self.watch = self._keep
         shape = subject.replicas[0].training.steps, self.model.replicas
         self.tensors = {
-            f"{PREFIX}{name}": torch.full(shape, torch.nan, dtype=torch.float64, device=subject.train.device)
+            f"{PREFIX}{name}": torch.full(shape, torch.nan, dtype=torch.float64, device=subject.data.device)
             for name in ("elbo", "entropy_sum")
         }
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entropy_sums.analysis.example import example_tree
 from entropy_sums.quantities import PER_RUN, PER_STEP
+from example import example_tree
 
 
 @pytest.fixture(scope="module")

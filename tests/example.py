@@ -222,5 +222,5 @@ def _spoil(ds: xr.Dataset) -> None:
         array[{**cells[0], "seed": 2, **late}] = np.nan
         array[cells[1]] = np.nan
     ds["diverged_at"][{**cells[0], "seed": 1}] = STEPS[30]
-    for name in [*LATENTS, *SUBSETS]:
-        ds[name][cells[1]] = np.nan
+    for quantity in [*LATENTS, *SUBSETS]:
+        ds[quantity.name][cells[1]] = np.nan

@@ -8,8 +8,9 @@ import pytest
 from entropy_sums.models import MODELS
 from entropy_sums.quantities import BATCHES
 from entropy_sums.training.pack import Pack
+from entropy_sums.training.phase import Phase
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import TrainingSettings
-from entropy_sums.training.trace import Replica
 from interruption import interrupted
 
 POINTS = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
@@ -38,11 +39,11 @@ def test_full_batches_without_noise_have_what_the_trace_has():
 def test_the_first_minibatch_by_hand():
     """At the initial parameters; later ones differ."""
     made = pack()
-    x, noise = made._phase(0).batches(0)
+    x, noise = Phase(made.data, made.model, made.replicas, 0, 0).batches(0)
     bound = made.model.bound(x, noise)
     expected = {"batch_elbo": bound.elbo.tolist(), "batch_entropy_sum": bound.entropy_sum.tolist()}
     at_end = made.run().at_end
-    found = {name: at_end[name] for name in BATCHES}
+    found = {each.name: at_end[each.name] for each in BATCHES}
     assert {name: values.shape for name, values in found.items()} == dict.fromkeys(expected, (2, 16))
     for name, values in found.items():
         np.testing.assert_array_equal(values[:, 0], expected[name])
@@ -52,7 +53,7 @@ def test_the_first_minibatch_by_hand():
 
 def test_training_is_as_without():
     plain, asked = pack(chosen=training()).run(), pack().run()
-    assert not plain.at_end.keys() & BATCHES.keys()
+    assert not plain.at_end.keys() & {each.name for each in BATCHES}
     for name, values in plain.arrays().items():
         np.testing.assert_array_equal(asked.arrays()[name], values, err_msg=name)
 
@@ -68,17 +69,3 @@ def test_an_interruption_loses_none(tmp_path, at):
     resumed = interrupted(partial(pack), at, tmp_path)
     for name, values in pack().run().at_end.items():
         np.testing.assert_array_equal(resumed.trace.at_end[name], values, err_msg=name)
-
-
-def test_what_has_no_bound_of_a_minibatch_is_refused():
-    with pytest.raises(ValueError, match=r"evaluation\.batches: RBM is trained by another objective .* batches: false"):
-        Pack([Replica(0, MODELS["rbm"](), training(batches=True))], (TRAIN > 0) * 1.0, (TEST > 0) * 1.0)
-    refused = {
-        "optimizer: em": ("factor_analysis", {"optimizer": "em"}),
-        "optimizer: lbfgs": ("vae1", {"optimizer": "lbfgs"}),
-        "prior_weight: 2.0": ("vae1", {"prior_weight": 2.0}),
-    }
-    for said, (model, phase) in refused.items():
-        chosen = training([{"steps": 5, "batch_size": "full", **phase}], batches=True)
-        with pytest.raises(ValueError, match=rf"evaluation\.batches: phase 0 has {said}, .* write batches: false"):
-            pack(model, chosen=chosen)

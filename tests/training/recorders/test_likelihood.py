@@ -15,14 +15,15 @@ from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.binary import machine as machines
 from entropy_sums.models.model import copies
-from entropy_sums.quantities import LIKELIHOOD
+from entropy_sums.quantities import ESTIMATES, twins, with_limits
 from entropy_sums.training import evaluation as module
 from entropy_sums.training.evaluation import Evaluation
-from entropy_sums.training.likelihood import estimates, log_mean_weights
 from entropy_sums.training.pack import Pack
-from entropy_sums.training.randomness import Stream
-from entropy_sums.training.settings import EvaluationSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
+from entropy_sums.training.randomness import Purpose
+from entropy_sums.training.recorders.likelihood import Annealing, ImportanceWeighted, log_mean_weights
+from entropy_sums.training.replica import Replica
+from entropy_sums.training.settings import TrainingSettings
+from recorded import at_end
 
 DIM, POINTS = 4, 12
 ENDS = ("", "_low", "_high")
@@ -43,13 +44,17 @@ def data(name, points=POINTS):
 def both(model, x, samples=2):
     seeds = list(range(model.replicas))
     return {
-        "": Evaluation(x, seeds, samples, Stream.EVALUATION),
-        "heldout_": Evaluation(x[:5], seeds, samples, Stream.HELDOUT),
+        "": Evaluation(x, seeds, samples, Purpose.EVALUATION),
+        "heldout_": Evaluation(x[:5], seeds, samples, Purpose.HELDOUT),
     }
 
 
+def estimates(model, evaluations, step=0, **settings):
+    return at_end([ImportanceWeighted, Annealing], model, evaluations, step, **settings)
+
+
 def found(model, x, samples=2, **settings):
-    return estimates(model, both(model, x, samples), 3, EvaluationSettings(**settings))
+    return estimates(model, both(model, x, samples), 3, **settings)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -125,7 +130,7 @@ def test_many_samples_reach_the_likelihood_from_below(float64, name):
     values, errors = {}, {}
     for k, samples in ((1, 200), (3, 200), (1000, 3)):
         training = {"": both(model, x, samples)[""]}
-        record = estimates(model, training, 0, EvaluationSettings(importance_samples=k))
+        record = estimates(model, training, importance_samples=k)
         values[k] = record["importance_weighted_bound"]
         errors[k] = (record["importance_weighted_bound_high"] - values[k]) / 1.96
     elbo = both(model, x, 200)[""](model, 0)
@@ -161,7 +166,7 @@ def test_a_replica_alone_and_in_parts_is_the_same(float64, monkeypatch, name):
     monkeypatch.setattr(module, "ENTRIES_PER_CHUNK", 5 * 3 * DIM)
     torch.testing.assert_close(log_mean_weights(pack, evaluations[""], 5, number=1), whole, rtol=1e-12, atol=1e-12)
     alone = copies(made(name, 3), 1)
-    part = log_mean_weights(alone, Evaluation(x, [0], 2, Stream.EVALUATION), 5, number=1)
+    part = log_mean_weights(alone, Evaluation(x, [0], 2, Purpose.EVALUATION), 5, number=1)
     torch.testing.assert_close(part, whole[:1], rtol=1e-12, atol=1e-12)
     assert not log_mean_weights(pack, evaluations[""], 5, number=0).allclose(whole)
 
@@ -207,7 +212,7 @@ def test_forward_flatters_and_reverse_slights(float64, name):
         chosen = torch.multinomial(shares, 30, replacement=True, generator=torch.Generator().manual_seed(0))
         machine.chains.copy_(h.take_along_dim(chosen[..., None], 1))
     evaluation = both(model, x, 8)
-    record = estimates(model, evaluation, 0, EvaluationSettings(annealing_temperatures=1))
+    record = estimates(model, evaluation, annealing_temperatures=1)
     # With the same posterior samples, log Z of all states
     exact = evaluation[""](model, 0)["elbo"]
     of = "" if name == "rbm" else "elbo_"
@@ -249,9 +254,9 @@ def test_the_error_of_an_annealed_log_z_is_in_the_interval_of_the_bound(float64,
     x, values, claimed = data(name), [], []
     for seed in range(60):
         model = made(name, **settings)
-        evaluations = {"": Evaluation(x, [seed], 3, Stream.EVALUATION)}
+        evaluations = {"": Evaluation(x, [seed], 3, Purpose.EVALUATION)}
         evaluations[""](model, 0)
-        record = estimates(model, evaluations, 0, EvaluationSettings(importance_samples=5))
+        record = estimates(model, evaluations, importance_samples=5)
         values.append(record["importance_weighted_bound"])
         claimed.append((record["importance_weighted_bound_high"] - record["importance_weighted_bound"]) / 1.96)
     assert np.std(values, ddof=1) == pytest.approx(np.sqrt(np.mean(np.square(claimed))), rel=0.3)
@@ -264,7 +269,7 @@ def test_standard_errors_of_a_record_have_those_of_the_chains(float64, monkeypat
     records = []
     for step in range(60):
         next(part for part in model.modules() if isinstance(part, machines.Machine))._known = None
-        records.append(Evaluation(x, [0], 4, Stream.EVALUATION)(model, step))
+        records.append(Evaluation(x, [0], 4, Purpose.EVALUATION)(model, step))
     for quantity in ("elbo", "entropy_sum", "gap"):
         values, errors = (np.concatenate([r[f"{quantity}{end}"] for r in records]) for end in ("", "_standard_error"))
         assert values.std(ddof=1) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.35)
@@ -297,7 +302,8 @@ def test_a_run_that_asks_differs_in_nothing_else(name):
         np.testing.assert_array_equal(asked.arrays()[quantity], values, err_msg=quantity)
     wanted = [f"{p}{n}{e}" for p in ("", "heldout_") for n in NAMES[name] for e in ENDS]
     assert set(asked.at_end) - set(plain.at_end) == set(wanted)
-    assert set(asked.at_end) & LIKELIHOOD.keys() == set(wanted)
+    estimated = {each.name for each in with_limits([*ESTIMATES, *twins(ESTIMATES)])}
+    assert set(asked.at_end) & estimated == set(wanted)
     for quantity, values in asked.at_end.items():
         assert np.isfinite(values).all() or math.inf in np.abs(values)
         # A mean field settles for all replicas of a pack together, to a tolerance

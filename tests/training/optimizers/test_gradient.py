@@ -1,13 +1,11 @@
-"""Packed optimisers against torch's own, one replica at a time."""
-
-from typing import get_args
+"""Optimisers with a gradient against torch's own, one replica at a time."""
 
 import pytest
 import torch
 from torch import nn
 
-from entropy_sums.training.optimizers.packed import OPTIMIZERS, PackedOptimizer
-from entropy_sums.training.settings import Optimizer, PhaseSettings
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
+from entropy_sums.training.settings import PhaseSettings
 
 TORCH = {
     "adam": lambda p, rate, decay, second: torch.optim.Adam(p, lr=rate, betas=(0.9, second), weight_decay=decay),
@@ -16,9 +14,13 @@ TORCH = {
 }
 
 
-def test_settings_know_all_optimisers():
-    assert set(get_args(Optimizer)) == set(OPTIMIZERS) == {*TORCH, "em", "lbfgs"}
-    assert {"learning_rate", "weight_decay"} <= PhaseSettings.packed()
+def made(kind, parameters, rates, decays, second=0.999):
+    """An optimiser of parameters that stand for those of a model."""
+    phases = [
+        PhaseSettings(optimizer=kind, learning_rate=rate, weight_decay=decay, second_moment_decay=second)
+        for rate, decay in zip(rates, decays, strict=True)
+    ]
+    return OPTIMIZERS[kind](nn.ParameterList(parameters), phases)
 
 
 @pytest.mark.parametrize("rates", [[1e-2] * 4, [1e-2, 1e-2, 3e-3, 1e-1], [1e-1, 1e-2, 1e-1, 1e-2]])
@@ -35,10 +37,10 @@ def test_each_replica_as_torch(kind, rates, decays, second):
         return (weight * goal).sin().sum() + (bias**4).sum()
 
     packed = [nn.Parameter(t.clone()) for t in start]
-    optimizer = PackedOptimizer(kind, packed, rates, decays, second)
+    optimizer = made(kind, packed, rates, decays, second)
     for factor in factors:
         loss(*packed, target).backward()
-        optimizer.step(factor)
+        optimizer.descend(factor)
         assert all(p.grad is None for p in packed)
     for r, (rate, decay) in enumerate(zip(rates, decays, strict=True)):
         alone = [nn.Parameter(t[r].clone()) for t in start]
@@ -59,23 +61,23 @@ def test_decay_is_a_penalty_of_the_loss(kind):
     start = torch.randn(2, 3, generator=source)
     decayed, penalised = nn.Parameter(start.clone()), nn.Parameter(start.clone())
     optimizers = [
-        PackedOptimizer(kind, [decayed], [1e-2] * 2, [0.5] * 2),
-        PackedOptimizer(kind, [penalised], [1e-2] * 2, [0.0] * 2),
+        made(kind, [decayed], [1e-2] * 2, [0.5] * 2),
+        made(kind, [penalised], [1e-2] * 2, [0.0] * 2),
     ]
     for _ in range(5):
         decayed.sin().sum().backward()
         (penalised.sin().sum() + 0.25 * penalised.square().sum()).backward()
         for optimizer in optimizers:
-            optimizer.step(1.0)
+            optimizer.descend(1.0)
     torch.testing.assert_close(decayed, penalised)
     assert not torch.equal(decayed, start)
 
 
 def test_state_is_live():
     parameter = nn.Parameter(torch.zeros(2, 3))
-    optimizer = PackedOptimizer("adam", [parameter], [1e-2, 1e-3], [0.0, 0.0])
+    optimizer = made("adam", [parameter], [1e-2, 1e-3], [0.0, 0.0])
     parameter.grad = torch.ones(2, 3)
-    optimizer.step(1.0)
+    optimizer.descend(1.0)
     (first,), (second,) = optimizer.moments["first"], optimizer.moments["second"]
     assert first.eq(0.1).all()
     torch.testing.assert_close(second, torch.full((2, 3), 1e-3))
@@ -84,8 +86,8 @@ def test_state_is_live():
 @pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
 def test_what_has_no_gradient_stays_where_it_is(kind):
     moved, still = nn.Parameter(torch.ones(2, 3)), nn.Parameter(torch.ones(2, 1))
-    optimizer = PackedOptimizer(kind, [moved, still], [0.1, 0.1], [0.0, 0.0])
+    optimizer = made(kind, [moved, still], [0.1, 0.1], [0.0, 0.0])
     (moved.square().sum()).backward()
-    optimizer.step(1.0)
+    optimizer.descend(1.0)
     assert (moved < 1).all()
     torch.testing.assert_close(still.detach(), torch.ones(2, 1))

@@ -9,8 +9,9 @@ from scipy import stats
 
 from entropy_sums.models import MODELS, build
 from entropy_sums.training.evaluation import Evaluation
-from entropy_sums.training.randomness import Stream
-from entropy_sums.training.sparsity import gini, sparsity
+from entropy_sums.training.randomness import Purpose
+from entropy_sums.training.recorders.dictionary import Dictionary, gini
+from recorded import at_end, subject
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -50,14 +51,15 @@ def test_record_of_a_dictionary():
     model = build([MODELS["sparse_coding"](latent_dim=4, prior_scale=0.5)] * 2, 3, [torch.Generator()] * 2)
     data = torch.randn(30, 3, generator=torch.Generator().manual_seed(1))
     evaluations = {
-        "": Evaluation(data, [0, 1], 2, Stream.EVALUATION),
-        "heldout_": Evaluation(data[:7], [0, 1], 2, Stream.HELDOUT),
+        "": Evaluation(data, [0, 1], 2, Purpose.EVALUATION),
+        "heldout_": Evaluation(data[:7], [0, 1], 2, Purpose.HELDOUT),
     }
-    record = sparsity(model, evaluations)
+    record = at_end([Dictionary], model, evaluations)
     np.testing.assert_allclose(np.linalg.norm(record["weights"], axis=2), 0.5)
     for name, x in {"gini": data, "heldout_gini": data[:7]}.items():
         np.testing.assert_allclose(record[name], gini(model.posterior(x).mean).mean(1).detach())
 
 
 def test_nothing_of_a_model_without_a_dictionary():
-    assert sparsity(build([MODELS["vae1"]()], 3, [torch.Generator()]), {}) == {}
+    model = build([MODELS["vae1"]()], 3, [torch.Generator()])
+    assert not Dictionary.applies(subject(model, {"": Evaluation(torch.zeros(2, 3), [0], 2, Purpose.EVALUATION)}))

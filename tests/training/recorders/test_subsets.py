@@ -1,4 +1,4 @@
-"""What is recorded at the end: moments of the latents, and estimates from subsets whose truth is known."""
+"""The bound from few held-out points, against what is known of it."""
 
 import math
 
@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from entropy_sums.certificates.certificate import spread
 from entropy_sums.models import MODELS, build
 from entropy_sums.training import evaluation as module
-from entropy_sums.training.ends import latents, subsets
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.pack import Pack
-from entropy_sums.training.randomness import Stream, generator
+from entropy_sums.training.randomness import Purpose, generator
+from entropy_sums.training.recorders.subsets import Subsets
+from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import EvaluationSettings, TrainingSettings
-from entropy_sums.training.trace import Replica
+from recorded import at_end
 
 DIM, POINTS = 4, 30
 DATA = torch.randn(POINTS, DIM, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -27,42 +28,17 @@ def made(name, replicas=2, **settings):
 
 
 def heldout(seeds=(0, 1), samples=2):
-    return Evaluation(DATA, seeds, samples, Stream.HELDOUT)
+    return Evaluation(DATA, seeds, samples, Purpose.HELDOUT)
 
 
-def asked(*sizes, number=10):
-    return EvaluationSettings(subset_sizes=sizes, subset_estimates=number)
-
-
-@pytest.mark.parametrize("name", ["linear_vae", "vae1", "factor_analysis", "sparse_coding"])
-def test_moments_of_the_latents_by_hand(float64, monkeypatch, name):
-    model = made(name)
-    monkeypatch.setattr(module, "ENTRIES_PER_CHUNK", 7 * 2 * DIM)
-    found = latents(model, Evaluation(DATA, [0, 1], 2, Stream.EVALUATION))
-    q = model.posterior(DATA)
-    mean, variance = (value.detach().expand(2, POINTS, -1).numpy() for value in (q.mean, q.variance))
-    np.testing.assert_allclose(found["latent_square"], (mean**2).mean(1), rtol=1e-10)
-    np.testing.assert_allclose(found["latent_variance"], variance.mean(1), rtol=1e-10)
-    np.testing.assert_allclose(found["latent_spread"], mean.var(1), rtol=1e-10)
-
-
-def test_they_add_up_to_one_at_the_optimum():
-    """Of probabilistic PCA by EM: the aggregate posterior then has the moments of the prior."""
-    points = (DATA @ torch.diag(torch.tensor([3.0, 2.0, 0.2, 0.2]).double())).numpy()
-    phases = [{"optimizer": "em", "batch_size": "full", "steps": 400}]
-    training = TrainingSettings(phases=phases, evaluation={"every": 400, "certificate": False}, precision="float64")
-    ends = Pack([Replica(0, MODELS["factor_analysis"](), training)], points, points).run().at_end
-    np.testing.assert_allclose(ends["latent_square"] + ends["latent_variance"], 1, atol=1e-4)
-
-
-def test_binary_latents_have_none(float64):
-    assert latents(made("sbn"), Evaluation((DATA > 0).double(), [0, 1], 2, Stream.EVALUATION)) == {}
+def subsets(model, *sizes, number=10):
+    return at_end([Subsets], model, {"heldout_": heldout()}, subset_sizes=sizes, subset_estimates=number)
 
 
 def test_all_points_give_what_the_whole_set_gives(float64):
     """Factor analysis needs no samples."""
     model = made("factor_analysis")
-    found, whole = subsets(model, heldout(), asked(POINTS, number=3)), heldout()(model, 0)
+    found, whole = subsets(model, POINTS, number=3), heldout()(model, 0)
     for name in ("elbo", "entropy_sum", "posterior_entropy"):
         assert found[f"subset_{name}"].shape == (2, 1, 3)
         np.testing.assert_allclose(found[f"subset_{name}"][:, 0], np.stack([whole[name]] * 3, 1), rtol=1e-10)
@@ -75,12 +51,12 @@ def test_one_estimate_by_hand(float64, monkeypatch):
     """Points and noise from the generators that the docstring promises, in parts or not."""
     model = made("vae3")
     monkeypatch.setattr(module, "ENTRIES_PER_CHUNK", 4 * 2 * DIM)
-    found = subsets(model, heldout(), asked(3, 11, number=5))
-    chosen = [torch.randperm(POINTS, generator=generator(s, Stream.SUBSETS, 11, 4))[:11] for s in (0, 1)]
+    found = subsets(model, 3, 11, number=5)
+    chosen = [torch.randperm(POINTS, generator=generator(s, Purpose.SUBSETS, 11, 4))[:11] for s in (0, 1)]
     x = torch.stack([DATA[c] for c in chosen])
 
     def noise(sample):
-        sources = [generator(s, Stream.SUBSETS, 11, 4, sample) for s in (0, 1)]
+        sources = [generator(s, Purpose.SUBSETS, 11, 4, sample) for s in (0, 1)]
         return torch.stack([torch.empty(11, 2).normal_(generator=source) for source in sources])
 
     bounds = [model.bound(x, noise(sample)) for sample in (0, 1)]
@@ -92,7 +68,7 @@ def test_one_estimate_by_hand(float64, monkeypatch):
 def test_estimates_spread_as_samples_without_replacement_do(float64):
     """The elbo of factor analysis is a mean of log-likelihoods, one per point."""
     model, size = made("factor_analysis"), 10
-    found = subsets(model, heldout(), asked(size, number=2000))["subset_elbo"][:, 0]
+    found = subsets(model, size, number=2000)["subset_elbo"][:, 0]
     points = torch.stack([model.log_likelihood(DATA[n : n + 1]) for n in range(POINTS)], 1).detach().numpy()
     expected = points.std(1, ddof=1) * math.sqrt((1 - size / POINTS) / size)
     np.testing.assert_allclose(found.std(1, ddof=1), expected, rtol=0.08)
@@ -117,10 +93,6 @@ def test_further_sizes_and_estimates_leave_the_others():
     assert (spreads[:, 2] < spreads[:, 0]).all()
 
 
-def test_more_points_than_there_are_is_refused():
-    training = TrainingSettings(phases=[{"batch_size": 10}], evaluation={"subset_sizes": [10, 31]})
-    message = r"training\.evaluation\.subset_sizes: 31 is more than the 30 held-out points; .*setting test"
-    with pytest.raises(ValueError, match=message):
-        Pack([Replica(0, MODELS["vae1"](), training)], DATA.numpy(), DATA.numpy())
+def test_sizes_increase():
     with pytest.raises(ValidationError, match=r"\[100, 10, 100\] do not increase; write \[10, 100\]"):
-        asked(100, 10, 100)
+        EvaluationSettings(subset_sizes=(100, 10, 100))
