@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from entropy_sums.data.checks import as_points, check_disjoint, check_support, check_varying, is_binary, is_counts
+from entropy_sums.data.checks import as_points, check_disjoint, check_varying, is_binary, is_counts, supports
 
 POINTS = arrays(
     np.float32,
@@ -66,10 +66,8 @@ def test_what_is_not_points_is_named(values, message):
 def test_zero_is_not_positive():
     """Its logarithm is infinite: only exponentials have a density there."""
     points = np.array([[0.5, 0.0]], np.float32)
-    check_support(points, "nonnegative")
-    check_support(points + 1e-30, "positive")
-    with pytest.raises(ValueError, match="over numbers above 0, and the data have other values"):
-        check_support(points, "positive")
+    assert supports(points) == {"real", "nonnegative"}
+    assert supports(points + 1e-30) == {"real", "nonnegative", "positive"}
 
 
 def test_constant_dimensions_are_named():
