@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from bench import PROCESSES, Contender, Effort, best, measure, ratio, spread, table
+from entropy_sums.distributions import Normal
 from entropy_sums.job import tune_process
 from entropy_sums.models import MODELS
-from entropy_sums.models.model import DirectedModel
-from entropy_sums.models.vae.vae import VAE
+from entropy_sums.models.vae.averages import NormalOfFeatures
 from entropy_sums.training.pack import Pack
 from entropy_sums.training.phase import Phase
 from entropy_sums.training.replica import Replica
@@ -58,7 +58,7 @@ def averaged(figure: Figure, seed: int) -> Iterator[int]:
 
 def one_by_one(figure: Figure, seed: int) -> Iterator[int]:
     """The same, all samples through the last layer."""
-    VAE.observation_factor = DirectedModel.observation_factor
+    NormalOfFeatures.mean_log_prob = Normal.mean_log_prob
     return averaged(figure, seed)
 
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from entropy_sums.data.base import DatasetSettings
 from entropy_sums.data.checks import as_points
@@ -104,6 +103,8 @@ class Dataset:
             ...     Dataset.read(Path(folder, "example.nc")).checksum == dataset.checksum
             True
         """
+        import xarray as xr
+
         variables = {
             name: xr.Variable(_DIMENSIONS[name], values, {"long_name": _LONG_NAMES[name]}, {"_FillValue": None})
             for name, values in self.arrays.items()
@@ -118,6 +119,8 @@ class Dataset:
 
         Raises FileNotFoundError, or ValueError naming the file where it is damaged or was not written by `write`.
         """
+        import xarray as xr
+
         try:
             file = xr.load_dataset(path, engine="netcdf4")
         except FileNotFoundError:

@@ -46,7 +46,10 @@ class Ability(StrEnum):
 class ModelSettings(Settings):
     """What all models have in common."""
 
+    name: ClassVar[str]
+    """What study files call it; not inherited."""
     implementation: ClassVar[str]
+    """`module:name` of the code that builds it from a Blueprint."""
     label: ClassVar[str] = ""
     """What figures and tables call it, by default its name in words; not inherited."""
     look: ClassVar[Look | None] = None
@@ -96,7 +99,7 @@ class ModelSettings(Settings):
 
         Example:
             >>> from entropy_sums.models.vae.settings import PoissonVAESettings
-        >>> PoissonVAESettings(observation_entropy="true").closing().observation_entropy
+            >>> PoissonVAESettings(observation_entropy="true").closing().observation_entropy
             'pseudo'
         """
         fields = type(self).model_fields

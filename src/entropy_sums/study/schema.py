@@ -318,8 +318,8 @@ class Study(Settings):
 
 
 EXAMPLES = {
-    "model": f"model: [{next(iter(BUILT_IN.models))}]",
-    "dataset": f"dataset: [{next(iter(BUILT_IN.datasets))}]",
+    "model": "model: [vae1]",
+    "dataset": "dataset: [pca]",
     "seed": "seed: {count: 8}",
 }
 """Axis that every cell needs → how to write one."""

@@ -77,6 +77,7 @@ class BeliefNetworkSettings(ModelSettings):
 class SBNSettings(BeliefNetworkSettings):
     """Sigmoid belief network: layers of binary latents for binary data."""
 
+    name = "sbn"
     implementation = "entropy_sums.models.binary.sbn:sbn"
     label = "SBN"
     look = Look("#882255", "P")
@@ -148,6 +149,7 @@ class BoltzmannSettings(ModelSettings):
 class RBMSettings(BoltzmannSettings):
     """Restricted Boltzmann machine for binary data."""
 
+    name = "rbm"
     implementation = "entropy_sums.models.binary.rbm:rbm"
     label = "RBM"
     look = Look("#332288", "p")
@@ -157,6 +159,7 @@ class RBMSettings(BoltzmannSettings):
 class GaussianRBMSettings(BoltzmannSettings):
     """Restricted Boltzmann machine with normal visible units of learned variances."""
 
+    name = "gaussian_rbm"
     implementation = "entropy_sums.models.binary.rbm:gaussian_rbm"
     label = "Gaussian RBM"
     look = Look("#999933", "h")
@@ -166,6 +169,7 @@ class GaussianRBMSettings(BoltzmannSettings):
 class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
     """Deep belief network: the two highest layers are a restricted Boltzmann machine, directed layers lie below."""
 
+    name = "dbn"
     implementation = "entropy_sums.models.binary.dbn:dbn"
     label = "DBN"
     look = Look("#009E73", ">")
@@ -221,6 +225,7 @@ MEAN_FIELD_STEPS = 10
 class DBMSettings(BoltzmannSettings):
     """Deep Boltzmann machine for binary data, layers of `latent_dim` hidden units, mean-field posterior."""
 
+    name = "dbm"
     implementation = "entropy_sums.models.binary.dbm:DBM"
     label = "DBM"
     look = Look("#0072B2", "h")

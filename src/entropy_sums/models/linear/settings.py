@@ -14,6 +14,7 @@ from entropy_sums.settings import Packed
 class FactorAnalysisSettings(ModelSettings):
     """Linear decoder with the exact posterior; with scalar noise it is probabilistic PCA."""
 
+    name = "factor_analysis"
     implementation = "entropy_sums.models.linear.factor_analysis:FactorAnalysis"
     label = "factor analysis"
     look = Look("#56B4E9", "<")
@@ -31,6 +32,7 @@ class FactorAnalysisSettings(ModelSettings):
 class SparseCodingSettings(ModelSettings):
     """Laplace prior with learned scales, linear decoder with columns of norm one, one learned variance."""
 
+    name = "sparse_coding"
     implementation = "entropy_sums.models.linear.sparse_coding:sparse_coding"
     label = "sparse coding"
     look = Look("#D55E00", "d")

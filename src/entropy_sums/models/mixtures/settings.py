@@ -27,6 +27,7 @@ class MixtureSettings(ModelSettings):
 class GaussianMixtureSettings(MixtureSettings):
     """Normal components; where one of them shrinks to a point, the likelihood has no bound."""
 
+    name = "gaussian_mixture"
     implementation = "entropy_sums.models.mixtures.mixture:gaussian_mixture"
     label = "Gaussian mixture"
     look = Look("#0072B2", "*")
@@ -43,6 +44,7 @@ class GaussianMixtureSettings(MixtureSettings):
 class PoissonMixtureSettings(MixtureSettings):
     """Poisson components for counts."""
 
+    name = "poisson_mixture"
     implementation = "entropy_sums.models.mixtures.mixture:poisson_mixture"
     label = "Poisson mixture"
     look = Look("#E69F00", "*")
@@ -56,6 +58,7 @@ class PoissonMixtureSettings(MixtureSettings):
 class BernoulliMixtureSettings(MixtureSettings):
     """Bernoulli components for binary data."""
 
+    name = "bernoulli_mixture"
     implementation = "entropy_sums.models.mixtures.mixture:bernoulli_mixture"
     label = "Bernoulli mixture"
     look = Look("#CC79A7", "*")
@@ -65,6 +68,7 @@ class BernoulliMixtureSettings(MixtureSettings):
 class ExponentialMixtureSettings(MixtureSettings):
     """Exponential components for data that are not negative."""
 
+    name = "exponential_mixture"
     implementation = "entropy_sums.models.mixtures.mixture:exponential_mixture"
     label = "exponential mixture"
     look = Look("#332288", "*")
@@ -74,6 +78,7 @@ class ExponentialMixtureSettings(MixtureSettings):
 class GammaMixtureSettings(MixtureSettings):
     """Gamma components for positive data; where one of them shrinks to a point, the likelihood has no bound."""
 
+    name = "gamma_mixture"
     implementation = "entropy_sums.models.mixtures.mixture:gamma_mixture"
     label = "gamma mixture"
     look = Look("#009E73", "*")

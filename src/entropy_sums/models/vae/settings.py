@@ -30,6 +30,7 @@ class VAESettings(ModelSettings):
 class LinearVAESettings(VAESettings):
     """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points."""
 
+    name = "linear_vae"
     implementation = "entropy_sums.models.vae.gaussian:LinearVAE"
     label = "linear VAE"
     look = Look("#000000", "D")
@@ -94,6 +95,7 @@ class OneVarianceSettings(GaussianSettings):
 class VAE0Settings(OneVarianceSettings):
     """The negative control: the decoder variance is fixed, so the gap does not close."""
 
+    name = "vae0"
     implementation = "entropy_sums.models.vae.gaussian:vae0"
     label = "VAE-0"
     look = Look("#8C8C8C", "X")
@@ -105,6 +107,7 @@ class VAE0Settings(OneVarianceSettings):
 class VAE1Settings(OneVarianceSettings):
     """Standard normal prior, one learned decoder variance."""
 
+    name = "vae1"
     implementation = "entropy_sums.models.vae.gaussian:vae1"
     label = "VAE-1"
     look = Look("#0072B2", "o")
@@ -116,6 +119,7 @@ class VAE1Settings(OneVarianceSettings):
 class VAE2Settings(VAE1Settings):
     """Learned prior variances; the first decoder layer has unit columns."""
 
+    name = "vae2"
     implementation = "entropy_sums.models.vae.gaussian:vae2"
     label = "VAE-2"
     look = Look("#009E73", "s")
@@ -127,6 +131,7 @@ class VAE2Settings(VAE1Settings):
 class VAE3Settings(GaussianSettings):
     """Standard normal prior, one decoder variance per data dimension that depends on the latent."""
 
+    name = "vae3"
     implementation = "entropy_sums.models.vae.gaussian:vae3"
     label = "VAE-3"
     look = Look("#D55E00", "^")
@@ -139,6 +144,7 @@ KERNEL = 4
 class ConvVAESettings(VAESettings):
     """VAE-1 with convolutional encoder and decoder, for square images."""
 
+    name = "conv_vae"
     implementation = "entropy_sums.models.vae.conv:conv_vae"
     label = "convolutional VAE"
     look = Look("#E69F00", "s")
@@ -206,6 +212,7 @@ class ConvVAESettings(VAESettings):
 class BernoulliVAESettings(NetworkSettings):
     """Standard normal prior, Bernoulli decoder for binary data."""
 
+    name = "bernoulli_vae"
     implementation = "entropy_sums.models.vae.bernoulli:bernoulli_vae"
     label = "Bernoulli VAE"
     look = Look("#CC79A7", "v")
@@ -215,6 +222,7 @@ class BernoulliVAESettings(NetworkSettings):
 class PoissonVAESettings(NetworkSettings):
     """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
 
+    name = "poisson_vae"
     implementation = "entropy_sums.models.vae.poisson:poisson_vae"
     label = "Poisson VAE"
     support = "counts"
