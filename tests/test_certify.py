@@ -69,7 +69,8 @@ def test_a_model_that_is_no_distribution_over_the_data_is_refused_as_in_training
     study.write_text(STUDY.replace("[vae0, linear_vae]", "[sbn]").replace("encoder_depth: 0", "encoder_depth: 1"))
     assert main(["certify", str(study)]) == 2
     said = capsys.readouterr().err
-    assert "sbn on pca: this model is a distribution over 0 and 1" in said
+    assert "study.yaml: axes.model: the model is a distribution over 0 and 1, and the data have other values" in said
+    assert "(sbn/pca/latent_dim=1/learning_rate=0.1, " in said
 
 
 def test_the_same_study_gives_the_same_file(study):

@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 import yaml
 
@@ -60,6 +61,13 @@ class Workspace:
         """
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
+
+    def read_from_a_file(self) -> None:
+        """Data that the plan knows nothing of: 60 training and 20 held-out points."""
+        np.save(self.folder / "mine.npy", np.random.default_rng(0).normal(size=(80, 3)))
+        self.study["axes"]["dataset"] = ["array"]
+        del self.study["settings"]["train"], self.study["settings"]["test"]
+        self.study["settings"] |= {"path": "mine.npy", "test_fraction": 0.25}
 
     def write(self) -> None:
         """Write the study file."""

@@ -109,16 +109,20 @@ def test_killed_snakemake_and_a_second_one_beside_its_jobs(cluster, study, refer
 
 
 def test_a_job_that_always_fails(study):
-    """Its last words are in the terminal and in its log, and the rest of the study is done."""
+    """Its last words are in the terminal and in its log, and the rest of the study is done.
+
+    The size of a user's own file is known to the job alone.
+    """
+    study.read_from_a_file()
     study.study["axes"]["model"] = ["vae0", "vae1"]
     study.study["overrides"] = [{"when": {"model": "vae0"}, "set": {"batch_size": 100}}]
     said = study.start("--retries", "1").ends(1)
     assert len(study.calls()) == 3
     message = "batch_size: 100 is more than the 60 training points"
     assert message in said
-    assert message in (study.results / "logs/train/vae0/pca/seed=0-2.log").read_text()
+    assert message in (study.results / "logs/train/vae0/array/seed=0-2.log").read_text()
     assert "entropy-sums collect study.yaml --partial" in said
-    assert list(study.traces()) == ["vae1/pca/seed=0-2.nc"]
+    assert list(study.traces()) == ["vae1/array/seed=0-2.nc"]
     status, told = study.status()
     assert status == 1
     assert message in told

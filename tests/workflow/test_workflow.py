@@ -25,22 +25,38 @@ def test_a_changed_file_of_the_user_is_read_again(workspace):
 
 
 def test_what_is_finished_stays_usable_when_a_job_fails(workspace):
+    """The size of a user's own file is known to the job alone."""
+    workspace.read_from_a_file()
     workspace.study["overrides"] = [{"when": {"model": "vae0"}, "set": {"batch_size": 100}}]
     printed = workspace.run(check=False)
     assert "--partial" in printed
     assert (
         "batch_size: 100 is more than the 60 training points"
-        in (workspace.results / "logs/train/vae0/pca/seed=0-2.log").read_text()
+        in (workspace.results / "logs/train/vae0/array/seed=0-2.log").read_text()
     )
-    assert (workspace.results / "runs/vae1/pca/seed=0-2.nc").exists()
+    assert (workspace.results / "runs/vae1/array/seed=0-2.nc").exists()
     collect = [sys.executable, "-m", "entropy_sums.cli", "collect", "study.yaml", "--partial"]
     subprocess.run(collect, cwd=workspace.folder, env=workspace.environment(), check=True, capture_output=True)
     assert list(xr.open_datatree(workspace.results / "traces.nc").children) == ["vae1"]
-    for command in (["figure", "traces_pca"], ["tables"]):
+    for command in (["figure", "traces_array"], ["tables"]):
         whole = [sys.executable, "-m", "entropy_sums.cli", *command, str(workspace.results / "traces.nc")]
         subprocess.run(whole, cwd=workspace.folder, env=workspace.environment(), check=True, capture_output=True)
     del workspace.study["overrides"]
-    assert workspace.wanted()["train"] == {"vae0/pca/seed=0-2"}
+    assert workspace.wanted()["train"] == {"vae0/array/seed=0-2"}
+
+
+def test_what_cannot_be_ends_before_anything_runs(workspace):
+    """Or is left out, where the study says so."""
+    workspace.study["overrides"] = [{"when": {"model": "vae0"}, "set": {"batch_size": 100}}]
+    printed = workspace.run(check=False)
+    reason = "training.phases.0.batch_size: 100 is more than the 60 training points; lower it or write full (vae0/pca)"
+    assert f"study.yaml: {reason}" in printed
+    assert "study.yaml: fit: 1 of 2 cells cannot be; `fit: skip` leaves them out" in printed
+    assert not workspace.results.exists()
+    workspace.study["fit"] = "skip"
+    printed = workspace.run("--dry-run")
+    assert printed.count(f"study.yaml: fit: left out, {reason}") == 1
+    assert workspace.wanted()["train"] == {"vae1/pca/seed=0-2"}
 
 
 def test_mistakes_end_before_anything_runs(workspace):

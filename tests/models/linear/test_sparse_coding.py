@@ -408,8 +408,10 @@ def test_a_true_dictionary_is_held_and_others_are_refused():
     model.inform({"weights": weights})
     assert not model.weight.requires_grad
     torch.testing.assert_close(model.weight[1], torch.as_tensor((weights / np.linalg.norm(weights, axis=0)).T))
-    for truth in ({}, {"weights": weights[:, :1]}):
-        with pytest.raises(ValueError, match=r"dictionary: true wants .* shape \(3, 2\).*latent_dim"):
+    for truth, found in (({}, "these data have none"), ({"weights": weights[:, :1]}, "those of these data have 1")):
+        with pytest.raises(
+            ValueError, match=rf"dictionary: true needs .*; {found}, and latent_dim is 2: set latent_dim"
+        ):
             model.inform(truth)
     made("full").inform({})
 

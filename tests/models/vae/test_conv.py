@@ -77,7 +77,7 @@ def test_initial_weights_are_uniform_over_what_a_number_depends_on(part):
     ("dim", "settings"), [(10, {}), (36, {}), (64, {"channels": 3}), (192, {}), (4, {"depth": 2}), (2, {"channels": 3})]
 )
 def test_data_that_are_no_such_images_are_refused(dim, settings):
-    with pytest.raises(ValueError, match=f"conv_vae: {dim} dimensions are no square images of channels: "):
+    with pytest.raises(ValueError, match=f"axes.model: {dim} dimensions are no square images of channels: "):
         build([MODELS["conv_vae"](**{"depth": 3, **settings})], dim, [torch.Generator()])
 
 
