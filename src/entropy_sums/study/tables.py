@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from entropy_sums.modules import Space, load
+from entropy_sums.modules import Space, load, own_modules
 from entropy_sums.quantities import DIMENSIONS, QUANTITIES
 
 if TYPE_CHECKING:
@@ -130,6 +130,11 @@ class Table:
     space: Space | None = field(default=None, compare=False)
     source: str = ""
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules of this package that it is made of, as `files.source_digest` takes them."""
+        return (*own_modules(self.rows), "tables.write")
+
     def code(self) -> Callable[[Any], Iterable[Mapping[str, Any]]]:
         """The function that gives its rows, imported."""
         return load(self.rows, self.space)
@@ -138,9 +143,8 @@ class Table:
         """The table of a collected tree; without rows it has all its columns.
 
         Example:
-            >>> from entropy_sums.analysis.example import example_tree
             >>> from entropy_sums.tables.final import TABLE
-            >>> TABLE.frame(example_tree()).loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
+            >>> TABLE.frame(tree).loc[:1, ["model", "dataset", "latent_dim", "runs", "diverged"]]
                    model dataset  latent_dim  runs  diverged
             0  linearvae     pca           2     7         1
             1  linearvae     pca           4     8         0
