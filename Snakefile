@@ -12,7 +12,7 @@ rule all:
     default_target: True
     input:
         f"{FOLDER}/traces.nc",
-        rules.tables.output,
+        tables(".csv", ".tex"),
         rules.certify.output,
         rules.report.output,
         pictures(*SUFFIXES),

@@ -1,13 +1,15 @@
-"""Files that are either complete or not there."""
+"""Files that are either complete or not there, and digests of files of this package."""
 
 from __future__ import annotations
 
+import ast
 import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING
@@ -99,14 +101,75 @@ def checksum(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def source_digest(*parts: str) -> str:
-    """Digest of the source of parts of this package (files or folders), to notice that code was edited.
+    """Digest of the source of modules of this package and of all that these import from it.
+
+    What code names as text (`module:function`) is not followed, nor is the package itself, which every module imports.
+
+    Args:
+        parts: modules such as `figures.traces`, all modules of a package such as `figures.*`, or folders of other
+            files such as `templates`.
+
+    Raises:
+        ValueError: there is no such module or folder.
 
     Example:
-        >>> source_digest("files.py") == source_digest("files.py") != source_digest("figures")
+        >>> source_digest("bound") == source_digest("bound") != source_digest("bound", "ais")
         True
     """
     root = Path(__file__).parent
-    found = (file for part in parts for file in [root / part, *(root / part).rglob("*")])
-    files = sorted(file for file in found if file.is_file() and "__pycache__" not in file.parts)
-    content = b"".join(str(file.relative_to(root)).encode() + file.read_bytes() for file in files)
+    waiting = [module for part in parts for module in _modules(root, part)]
+    files = {file for part in parts if (folder := root / part).is_dir() for file in _data(folder)}
+    if unknown := [part for part in parts if not _modules(root, part) and not (root / part).is_dir()]:
+        raise ValueError(f"{unknown[0]!r} is no module or folder of {root.name}")
+    prefix, found = f"{root.name}.", set[str]()
+    while waiting:
+        module = waiting.pop()
+        file = _file(root, module)
+        if file is not None and module not in found:
+            found.add(module)
+            files.add(file)
+            above = module.rpartition(".")[0]
+            waiting += [above] if above else []
+            ours = [name for name in imports(file.read_bytes()) if name.startswith(prefix)]
+            waiting += [name.removeprefix(prefix) for name in ours if name.removeprefix(prefix) not in found]
+    content = b"".join(str(file.relative_to(root)).encode() + file.read_bytes() for file in sorted(files))
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _modules(root: Path, part: str) -> list[str]:
+    package, star, _ = part.partition(".*")
+    if star:
+        return [f"{package}.{file.stem}" for file in sorted((root / package).glob("*.py"))]
+    return [part] if _file(root, part) else []
+
+
+def _data(folder: Path) -> list[Path]:
+    """Files of a folder that is no package."""
+    inside = () if (folder / "__init__.py").exists() else folder.rglob("*")
+    return [file for file in inside if file.is_file() and "__pycache__" not in file.parts]
+
+
+def _file(root: Path, module: str) -> Path | None:
+    place = root.joinpath(*module.split("."))
+    return next((file for file in (place / "__init__.py", place.with_name(f"{place.name}.py")) if file.is_file()), None)
+
+
+@cache
+def imports(source: bytes) -> frozenset[str]:
+    """Names that source code imports, in functions too: modules, and what it takes from them.
+
+    Raises:
+        SyntaxError: it is not valid Python.
+
+    Example:
+        >>> sorted(imports(b"import os.path\nfrom math import pi"))
+        ['math', 'math.pi', 'os.path']
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                found.update(alias.name for alias in names)
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                found.update([module, *(f"{module}.{alias.name}" for alias in names)])
+    return frozenset(found)

@@ -14,6 +14,9 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+USED_BY_PLUGINS = ("figures.*", "analysis.*")
+"""Modules of this package that figures and tables of plugins may draw on."""
+
 _numbers = count(1)
 
 
@@ -117,6 +120,21 @@ class _Loader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self.space.import_}
         super().exec_module(module)
+
+
+def own_modules(*references: str) -> tuple[str, ...]:
+    """Modules of this package that code which is named as text is made of, as `files.source_digest` takes them.
+
+    Example:
+        >>> own_modules("entropy_sums.figures.traces:draw", "entropy_sums.figures.traces:caption")
+        ('figures.traces',)
+        >>> own_modules("my_figures:draw")
+        ('figures.*', 'analysis.*')
+    """
+    package = f"{__package__}."
+    modules = dict.fromkeys(reference.partition(":")[0] for reference in references)
+    ours = [module.removeprefix(package) for module in modules if module.startswith(package)]
+    return (*ours, *(USED_BY_PLUGINS if len(ours) < len(modules) else ()))
 
 
 def load(reference: str, space: Space | None = None) -> Any:

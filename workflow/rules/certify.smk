@@ -26,5 +26,6 @@ rule certify:
         protocol=PROTOCOL,
         configuration=lambda wildcards: GRID.study.model_dump_json(),
         path=subpath(output.figure, strip_suffix=".svg"),
+        code=lambda wildcards: source_digest("figures.certificates"),
     shell:
         "entropy-sums certify {params.study} --output {output.table:q} --figure {params.path:q} > {log:q} 2>&1"

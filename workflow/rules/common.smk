@@ -3,6 +3,7 @@ import os
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from entropy_sums.files import source_digest
@@ -60,6 +61,21 @@ shell.prefix("set -euo pipefail; exec ")
 # The libraries, for --software-deployment-method conda. The package itself is installed from this clone.
 ENVIRONMENT = "../../environment.yml"
 FOLDER = GRID.whole.folder
+
+
+def tables(*suffixes):
+    """Files of all tables of the study, for an input."""
+    return [
+        f"{FOLDER}/tables/{name}{suffix}"
+        for name in GRID.whole.tables
+        for suffix in suffixes
+    ]
+
+
+@cache
+def code(member):
+    """Digest of the code of a figure or table: of what it is made of in the package, and of its plugin if it has one."""
+    return source_digest(*member.modules) + member.source
 
 
 def pictures(*suffixes):

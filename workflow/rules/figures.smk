@@ -1,5 +1,5 @@
-# Draw figures in three formats and write tables in two, from the collected file. The digest of their code is a
-# parameter: after an edit they are made again, and nothing is trained.
+# Draw figures in three formats and write tables in two, from the collected file. The digest of their code, of each
+# its own, is a parameter: after an edit they are made again, and nothing is trained.
 rule figure:
     input:
         f"{FOLDER}/traces.nc",
@@ -22,44 +22,35 @@ rule figure:
         ENVIRONMENT
     params:
         path=subpath(output[0], strip_suffix=".svg"),
-        code=source_digest("figures", "analysis", "tables"),
+        code=lambda wildcards: code(GRID.whole.catalogue.figure(wildcards.name)),
         plugins=PLUGINS,
-        plugin_code=lambda wildcards: GRID.whole.catalogue.figure(
-            wildcards.name
-        ).source,
         training=GRID.whole.training.model_dump(mode="json"),
     shell:
         "entropy-sums figure {wildcards.name:q} {input:q} {params.plugins} --output {params.path:q} 2> {log:q}"
 
 
-rule tables:
+rule table:
     input:
         f"{FOLDER}/traces.nc",
     output:
-        [
-            report(
-                f"{FOLDER}/tables/{name}.csv",
-                caption=(
-                    "../report/table.rst"
-                    if name in GRID.whole.catalogue.tables
-                    else f"../report/{name}.rst"
-                ),
-                category="Tables",
-            )
-            for name in GRID.whole.tables
-        ],
-        expand(f"{FOLDER}/tables/{{name}}.tex", name=GRID.whole.tables),
+        report(
+            f"{FOLDER}/tables/{{name}}.csv",
+            caption="../report/table.rst",
+            category="Tables",
+        ),
+        f"{FOLDER}/tables/{{name}}.tex",
     log:
-        f"{FOLDER}/logs/tables.log",
+        f"{FOLDER}/logs/tables/{{name}}.log",
     benchmark:
-        f"{FOLDER}/benchmarks/tables.tsv"
+        f"{FOLDER}/benchmarks/tables/{{name}}.tsv"
+    wildcard_constraints:
+        name="|".join(GRID.whole.tables),
     conda:
         ENVIRONMENT
     params:
         path=subpath(output[0], parent=True),
-        names=GRID.whole.tables,
-        code=source_digest("figures", "analysis", "tables"),
+        caption=lambda wildcards: GRID.whole.catalogue.tables[wildcards.name].caption,
+        code=lambda wildcards: code(GRID.whole.catalogue.tables[wildcards.name]),
         plugins=PLUGINS,
-        plugin_code=[t.source for t in GRID.whole.catalogue.tables.values()],
     shell:
-        "entropy-sums tables {input:q} {params.names:q} {params.plugins} --output {params.path:q} 2> {log:q}"
+        "entropy-sums tables {input:q} {wildcards.name:q} {params.plugins} --output {params.path:q} 2> {log:q}"

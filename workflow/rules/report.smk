@@ -3,7 +3,7 @@ rule report:
     input:
         traces=f"{FOLDER}/traces.nc",
         figures=pictures(".svg"),
-        table=rules.tables.output,
+        tables=tables(".csv"),
         certificates=rules.certify.output,
     output:
         f"{FOLDER}/report.html",
@@ -15,7 +15,9 @@ rule report:
         ENVIRONMENT
     params:
         study=STUDY,
-        code=source_digest("report.py", "templates", "figures", "analysis", "tables"),
-        plugin_code=[t.source for t in GRID.whole.catalogue.tables.values()],
+        code=lambda wildcards: [
+            source_digest("report", "templates"),
+            *map(code, GRID.whole.catalogue.tables.values()),
+        ],
     shell:
         "entropy-sums report {params.study} --output {output:q} 2> {log:q}"

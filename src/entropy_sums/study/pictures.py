@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from entropy_sums.modules import Space, load
+from entropy_sums.modules import Space, load, own_modules
 
 EACH = ("", "dataset", "panels")
 """What a figure may have a picture of each of; nothing where one picture shows all."""
@@ -29,6 +29,11 @@ class Figure:
     of_each: str = ""
     space: Space | None = field(default=None, compare=False)
     source: str = ""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules of this package that it is made of, as `files.source_digest` takes them."""
+        return own_modules(self.draw, self.caption)
 
     def code(self) -> tuple[Any, Any]:
         """The functions that draw and that describe, imported."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ from types import ModuleType
 from typing import Any, TypeGuard
 
 from entropy_sums.data.base import DatasetSettings
+from entropy_sums.files import imports
 from entropy_sums.models.base import ModelSettings
 from entropy_sums.modules import Space
 from entropy_sums.settings import Settings
@@ -292,21 +292,15 @@ def _sources(folder: Path, modules: Iterable[str]) -> frozenset[Path]:
         if files and (spec := find_spec(name)) and spec.origin and Path(spec.origin) not in files:
             raise StudyError(f"{min(files)}: {name!r} is also the module {spec.origin}; rename this file")
         found |= files
-        waiting += [_top(imported) for file in files for imported in _imports(file)]
+        waiting += [_top(imported) for file in files for imported in _imported(file)]
     return frozenset(found)
 
 
-def _imports(file: Path) -> Iterator[str]:
+def _imported(file: Path) -> frozenset[str]:
     try:
-        tree = ast.parse(file.read_bytes())
+        return imports(file.read_bytes())
     except SyntaxError as error:
         raise StudyError(f"{file}: line {error.lineno}: not valid Python: {error.msg}") from error
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                yield from (alias.name for alias in names)
-            case ast.ImportFrom(module=str(module), level=0):
-                yield module
 
 
 def _digest(files: Iterable[Path]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from entropy_sums.modules import Space, load
+from entropy_sums.modules import Space, load, own_modules
 from entropy_sums.quantities import DIMENSIONS, QUANTITIES
 
 if TYPE_CHECKING:
@@ -129,6 +129,11 @@ class Table:
     wanted: Callable[[Any], bool] = always
     space: Space | None = field(default=None, compare=False)
     source: str = ""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules of this package that it is made of, as `files.source_digest` takes them."""
+        return (*own_modules(self.rows), "tables.write")
 
     def code(self) -> Callable[[Any], Iterable[Mapping[str, Any]]]:
         """The function that gives its rows, imported."""

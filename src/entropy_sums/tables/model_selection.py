@@ -11,8 +11,6 @@ from entropy_sums.study.tables import DATASET, MODEL, RUNS, Column, Table, numbe
 if TYPE_CHECKING:
     import xarray as xr
 
-    from entropy_sums.study.schema import Study
-
 
 def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
     """A row per cell, segment and latent size; none where there are no data in segments.
@@ -39,7 +37,7 @@ def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
                 yield row | numbers(segments.sel(place), TABLE.numbers) | {"lowest": found_by[by]}
 
 
-def wanted(study: Study) -> bool:
+def wanted(study: Any) -> bool:
     """Whether a study records minibatches, and has data in segments."""
     return study.asks("batches") and study.has_data_with("segment")
 

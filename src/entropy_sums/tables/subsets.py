@@ -33,10 +33,10 @@ def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
             terms = subsets.terms(kept)
             deviations = subsets.standard_deviation(terms).rename({name: f"{name}_std" for name in terms})
             moments = xr.merge([terms.mean("estimate"), deviations])
-            number = int(statistics.final(kept, "elbo").notnull().sum())
+            used = int(statistics.final(kept, "elbo").notnull().sum())
             for size in moments["subset"].values.tolist():
                 own = numbers(moments.sel(subset=size), TABLE.numbers)
-                yield {"model": model, **cell, "runs": number, "subset": size} | own
+                yield {"model": model, **cell, "runs": used, "subset": size} | own
 
 
 TABLE = Table(
