@@ -223,4 +223,4 @@ def test_tables_are_those_that_have_rows_or_are_asked_for(tmp_path, capsys):
     assert call("tables", tmp_path / "single.nc", "model_selection", "--output", tmp_path / "one") == 0
     assert {path.stem for path in (tmp_path / "one").iterdir()} == {"model_selection"}
     assert call("tables", tmp_path / "single.nc", "subset") == 2
-    assert "no table 'subset'; there are final, subsets, model_selection" in capsys.readouterr().err
+    assert "no table 'subset'; there are final, model_selection, subsets" in capsys.readouterr().err

@@ -11,12 +11,11 @@ import xarray as xr
 from entropy_sums import reference
 from entropy_sums.cli import main
 from entropy_sums.study.errors import StudyError
-from entropy_sums.tables.final import final_table
+from entropy_sums.tables import TABLES
 from entropy_sums.tables.words import rounded
-from entropy_sums.tables.write import TABLES
 from example import example_tree, streaming
 
-FINAL = reference.COMPARED["final"]
+FINAL = TABLES["final"]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def tree():
 
 @pytest.fixture(scope="module")
 def table(tree):
-    return final_table(tree)
+    return FINAL.frame(tree)
 
 
 @pytest.fixture
@@ -38,9 +37,9 @@ def kept(tmp_path, tree, table):
 
 def test_the_same_numbers_agree(tree, table, kept):
     found, source = kept
-    rows = reference.compare(table, found, FINAL)
-    assert len(rows) == len(FINAL) * len(table)
-    finished = (table["runs"] > 0).to_numpy().repeat(len(FINAL))
+    rows = reference.compare(FINAL, table, found)
+    assert len(rows) == len(FINAL.compared) * len(table)
+    finished = (table["runs"] > 0).to_numpy().repeat(len(FINAL.compared))
     assert (rows["agrees"] == np.where(finished, "yes", "missing")).all()
     assert source["seeds"] == "[0, 1, 2, 3, 4, 5, 6, 7]"
     assert source["versions"] == tree.attrs["versions"]
@@ -53,25 +52,25 @@ def test_agreement_is_overlap(table, kept, shift, verdict):
     width = float(np.diff(moved[["elbo_low", "elbo_high"]].iloc[0])[0])
     for end in ("", "_low", "_high"):
         moved.loc[0, f"elbo{end}"] += shift * width
-    rows = reference.compare(moved, kept[0], FINAL)
+    rows = reference.compare(FINAL, moved, kept[0])
     assert rows["agrees"].tolist()[:2] == [verdict, "yes"]
 
 
 def test_without_intervals_nothing_is_said(table, kept):
     alone = table.assign(elbo=table["elbo"] + 1, elbo_low=np.nan, elbo_high=np.nan)
-    rows = reference.compare(alone, kept[0], FINAL)
+    rows = reference.compare(FINAL, alone, kept[0])
     assert rows.loc[rows["quantity"] == "elbo", "agrees"].tolist()[0] == "?"
 
 
 def test_cells_that_are_not_there_are_missing_and_further_ones_do_no_harm(table, kept):
-    rows = reference.compare(table[1:], kept[0], FINAL)
+    rows = reference.compare(FINAL, table[1:], kept[0])
     assert rows["agrees"].tolist()[:5] == ["missing"] * 5
-    assert len(reference.compare(table, kept[0][1:], FINAL)) == len(rows) - 5
+    assert len(reference.compare(FINAL, table, kept[0][1:])) == len(rows) - 5
 
 
 def test_other_axes_are_named(table, kept):
     with pytest.raises(StudyError, match=r"^a\.csv: has the axes .*latent_dim, the study model, dataset; .*--keep"):
-        reference.compare(table.drop(columns="latent_dim"), kept[0], FINAL, Path("a.csv"))
+        reference.compare(FINAL, table.drop(columns="latent_dim"), kept[0], Path("a.csv"))
 
 
 def test_mistakes_are_named(tmp_path):
@@ -109,7 +108,7 @@ def test_a_reference_without_rows_is_refused(tmp_path, table):
 
 def test_what_is_read_is_what_was_kept(table, kept):
     """To the last bit, so that equal medians without an interval are known to be equal."""
-    for name in (f"{quantity}{end}" for quantity in FINAL for end in reference.ENDS):
+    for name in (f"{quantity}{end}" for quantity in FINAL.compared for end in reference.ENDS):
         np.testing.assert_array_equal(kept[0][name], table[name], err_msg=name)
 
 
@@ -187,7 +186,7 @@ def test_a_table_without_rows_is_not_kept_and_its_reference_is_missing(folder, c
     capsys.readouterr()
     assert main(["compare", "a.yaml"]) == 0
     *_, last = capsys.readouterr().out.split(f"{reference.FOLDER / 'a.subsets.csv'}\n")
-    number = len(kept) * len(reference.COMPARED["subsets"])
+    number = len(kept) * len(TABLES["subsets"].compared)
     assert f"0 agree, 0 do not agree, 0 without intervals, {number} missing" in last
     path.unlink()
     assert main(["compare", "a.yaml", "--keep"]) == 0
@@ -238,17 +237,18 @@ def _final(table, model, dataset, latent_dim, quantity):
 def test_other_tables_are_kept_and_compared(tmp_path, name):
     """Row by row: a number is found by its segment, or by how many points it is from."""
     tree = {"subsets": example_tree, "model_selection": streaming}[name]()
-    table, path, quantities = TABLES[name](tree), tmp_path / reference.file("a", name), reference.COMPARED[name]
+    declared, path = TABLES[name], tmp_path / reference.file("a", name)
+    table = declared.frame(tree)
     reference.keep(table, reference.provenance(tree), path)
-    kept, _ = reference.read(path, quantities)
-    rows = reference.compare(table, kept, quantities)
-    assert len(rows) == len(table) * len(quantities)
-    finished = (table["runs"] > 0).to_numpy().repeat(len(quantities))
+    kept, _ = reference.read(path, declared)
+    rows = reference.compare(declared, table, kept)
+    assert len(rows) == len(table) * len(declared.compared)
+    finished = (table["runs"] > 0).to_numpy().repeat(len(declared.compared))
     assert (rows["agrees"] == np.where(finished, "yes", "missing")).all()
     moved = table.copy()
     for end in reference.ENDS:
         moved.loc[0, f"elbo{end}"] += 1e3
-    assert reference.compare(moved, kept, quantities)["agrees"].tolist().count("no") == 1
+    assert reference.compare(declared, moved, kept)["agrees"].tolist().count("no") == 1
 
 
 ROWS = """study,table,where,quantity,value,std,source

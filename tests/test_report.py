@@ -7,12 +7,11 @@ from types import SimpleNamespace
 
 import docutils.core
 import jinja2
-import pandas as pd
 import pytest
 
 from entropy_sums import figures, report
 from entropy_sums.study import pictures
-from entropy_sums.tables import final, subsets, words, write
+from entropy_sums.tables import TABLES, words
 from example import example_tree, streaming
 
 CAPTIONS = Path(__file__).parents[1] / "workflow" / "report"
@@ -47,10 +46,8 @@ def study(tmp_path_factory):
     stems = [folder / name for name in pictures.names(["latent_entropies", "gap_by_model"], {"dataset": ["pca"]})]
     for stem in stems:
         figures.render(stem.name, tree, stem)
-    frame = final.final_table(tree)
-    write.write(frame, folder / "final")
-    report.write(tree, stems, frame, folder / "report.html")
-    return SimpleNamespace(folder=folder, tree=tree, stems=stems, frame=frame)
+    report.write(tree, stems, folder / "report.html")
+    return SimpleNamespace(folder=folder, tree=tree, stems=stems)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +79,8 @@ def test_links_lead_somewhere(text):
 
 
 def test_table_and_provenance(study, text):
-    further = words.display(subsets.subsets_table(study.tree))
-    assert Page(text).cells == words.display(study.frame).size + further.size
+    shown = [words.display(table, table.frame(study.tree)) for table in TABLES.values()]
+    assert Page(text).cells == sum(table.size for table in shown)
     assert "linear VAE" in text
     configuration = json.loads(study.tree.attrs["configuration"])
     assert json.dumps(configuration, indent=2).replace('"', "&#34;") in text
@@ -93,38 +90,44 @@ def test_table_and_provenance(study, text):
 def test_further_tables_are_there_where_they_have_rows(study, text):
     assert ("Estimates from few held-out points" in text, "Model selection in a stream" in text) == (True, False)
     tree = streaming()
-    report.write(tree, [], final.final_table(tree), study.folder / "streaming.html")
+    report.write(tree, [], study.folder / "streaming.html")
     page = (study.folder / "streaming.html").read_text(encoding="utf-8")
     assert {"subsets", "model_selection"} <= set(Page(page).ids)
     assert "<dt>std_ratio</dt>" in page
 
 
-def test_the_csv_serves_as_well_as_the_table(study, text):
-    frame = pd.read_csv(study.folder / "final.csv")
-    report.write(study.tree, study.stems, frame, study.folder / "again.html")
-    assert (study.folder / "again.html").read_text(encoding="utf-8") == text
-
-
 def test_names_are_escaped(study):
     tree = study.tree.copy()
     tree.attrs["study"] = "<b>bold</b>"
-    report.write(tree, [], study.frame, study.folder / "escaped.html")
+    report.write(tree, [], study.folder / "escaped.html")
     assert "<b>" not in (study.folder / "escaped.html").read_text(encoding="utf-8")
 
 
 def test_a_missing_figure_is_named(study):
     with pytest.raises(FileNotFoundError, match=r"nothing\.svg is missing: draw the figure nothing"):
-        report.write(study.tree, [study.folder / "nothing"], study.frame, study.folder / "report.html")
+        report.write(study.tree, [study.folder / "nothing"], study.folder / "report.html")
 
 
-def test_captions_are_valid_in_the_report_of_snakemake(study):
-    for template in CAPTIONS.glob("*.rst"):
-        for stem in study.stems:
-            snakemake = SimpleNamespace(params=SimpleNamespace(path=str(stem)))
-            source = jinja2.Template(template.read_text(encoding="utf-8")).render(snakemake=snakemake)
-            settings = {"halt_level": 2, "report_level": 2}
-            body = docutils.core.publish_parts(source, writer="html", settings_overrides=settings)["body"]
-            if template.stem == "figure":
-                caption = Path(f"{stem}.txt").read_text(encoding="utf-8").strip()
-                assert caption.split(".")[0] in body
-            assert "seed" in body or "runs" in body
+def rendered(template, **params):
+    """A caption as the report of Snakemake shows it; what is no valid reStructuredText is an error."""
+    text = (CAPTIONS / f"{template}.rst").read_text(encoding="utf-8")
+    source = jinja2.Template(text).render(snakemake=SimpleNamespace(params=SimpleNamespace(**params)))
+    settings = {"halt_level": 2, "report_level": 2}
+    return docutils.core.publish_parts(source, writer="html", settings_overrides=settings)["body"]
+
+
+def test_captions_of_figures_are_valid_in_the_report_of_snakemake(study):
+    for stem in study.stems:
+        caption = Path(f"{stem}.txt").read_text(encoding="utf-8").strip()
+        assert caption.split(".")[0] in rendered("figure", path=str(stem))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_captions_of_tables_are_valid_in_the_report_of_snakemake(name):
+    caption = TABLES[name].caption
+    assert caption in " ".join(rendered("table", caption=caption).split())
+
+
+def test_the_other_captions_are_valid_in_the_report_of_snakemake():
+    assert {template.stem for template in CAPTIONS.glob("*.rst")} == {"figure", "table", "certificates"}
+    assert "runs" in rendered("certificates")
