@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from entropy_sums.cli import _parser, main
+from entropy_sums.cli import main, parser
 from entropy_sums.models.catalogue import MODELS
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 from example import example_tree, streaming
@@ -51,7 +51,7 @@ def call(*arguments):
 
 
 def test_all_commands_are_tested():
-    (commands,) = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    (commands,) = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
     assert list(commands.choices) == COMMANDS
 
 
@@ -62,14 +62,14 @@ def test_help_has_an_example_that_the_parser_accepts(command, capsys):
     text = " ".join(capsys.readouterr().out.split())
     example = text.split(f"example: entropy-sums {command} ")[1]
     arguments = example.split(" > ")[0].removeprefix("> study.schema.json").split()
-    assert _parser().parse_args([command, *arguments]).command == command
+    assert parser().parse_args([command, *arguments]).command == command
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_options_have_one_name(command, capsys):
     """An abbreviation would mean something else, or nothing, once there is another option that begins like it."""
     required = {"data": ["a.yaml", "a"], "train": ["a.yaml", "a"], "figure": ["a", "a.nc"], "tables": ["a.nc"]}
-    (commands,) = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    (commands,) = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
     for action in commands.choices[command]._actions:
         for option in (name for name in action.option_strings if name.startswith("--")):
             short = option[:-1] if action.nargs == 0 else f"{option[:-1]}=1"

@@ -8,12 +8,14 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entropy_sums.certificates.verdict import Verdict
+from entropy_sums.certificates.verdict import Verdict, describe
+from entropy_sums.data import data_file
 from entropy_sums.data.dataset import Dataset
 from entropy_sums.files import atomic
 from entropy_sums.models import build
 from entropy_sums.study import fitting
 from entropy_sums.study.grid import Grid, Run, data_name
+from entropy_sums.study.pictures import CERTIFICATES
 
 if TYPE_CHECKING:
     from entropy_sums.certificates.certificate import Certificate
@@ -57,7 +59,7 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
     """
     import torch
 
-    from entropy_sums.certificates.certificate import certify
+    from entropy_sums.certificates import certificate
 
     torch.set_num_threads(1)
     for (model, dataset, settings, *_), run in structures(grid).items():
@@ -67,9 +69,9 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
             raise ValueError("\n".join(f"{model} on {dataset}: {reason}" for reason in reasons))
         points = torch.as_tensor(read.train, dtype=torch.float64)
         built = build([run.model_settings], points.shape[1], [torch.Generator().manual_seed(run.seed)])
-        certificate = certify(built, points, seed=run.seed, trials=trials)
-        for factor in certificate.factors:
-            yield _verdict(model, dataset, settings, factor, certificate)
+        found = certificate.certify(built, points, seed=run.seed, trials=trials)
+        for factor in found.factors:
+            yield _verdict(model, dataset, settings, factor, found)
 
 
 def _verdict(model: str, dataset: str, settings: str, factor: str, certificate: Certificate) -> Verdict:
@@ -94,3 +96,32 @@ def write(rows: list[Verdict], path: Path) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(Verdict)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
+
+
+def certify(grid: Grid, trials: int, table: Path | None = None, figure: Path | None = None) -> None:
+    """Print the verdicts of a study as they come, then write their table and draw their figure.
+
+    Args:
+        trials: number of random parameter values per model.
+        table: CSV file to write; by default `tables/certificates.csv` of the study.
+        figure: path without suffix; by default `figures/certificates` of the study.
+    """
+    folder, found = grid.study.folder, []
+
+    def made(name: str) -> Path:
+        return data_file(grid.dataset(name), grid.study.data_dir, grid.data_path(name))
+
+    for verdict in verdicts(grid, made, trials):
+        print(describe(verdict), flush=True)
+        found.append(verdict)
+    write(found, table or folder / "tables" / f"{CERTIFICATES}.csv")
+    # Drawing imports the style of all figures, which takes longer than a small study
+    from entropy_sums.figures import certificates
+    from entropy_sums.figures.save import save
+
+    save(
+        certificates.draw(found),
+        figure or folder / "figures" / CERTIFICATES,
+        certificates.caption(found),
+        grid.study.note,
+    )

@@ -228,3 +228,41 @@ def write(tree: xr.DataTree, path: Path) -> None:
     }
     with atomic(path) as temporary:
         tree.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+
+
+def present(grid: Grid, partial: bool) -> list[Job]:
+    """The jobs of a study that have a trace; with `partial` others are named on standard error and left out.
+
+    Raises:
+        ValueError: some have none, and `partial` is not asked for; or none has.
+    """
+    jobs = list(grid.jobs.values())
+    absent = {job.name: None for job in jobs if not grid.trace_path(job.name).exists()}
+    if absent and (not partial or len(absent) == len(jobs)):
+        raise ValueError(
+            f"{len(absent)} of {len(jobs)} jobs have no trace yet, the first is {next(iter(absent))}; "
+            "train them (`entropy-sums train`), or gather what there is with --partial"
+        )
+    for name in absent:
+        print(f"no trace of {name}", file=sys.stderr)
+    return [job for job in jobs if job.name not in absent]
+
+
+def open_tree(path: Path) -> xr.DataTree:
+    """A collected file, read whole: figures and tables look at every number many times.
+
+    Raises:
+        TraceError: the file is not there, damaged, or no collected file; names it and what to do.
+    """
+    if not path.exists():
+        raise TraceError(f"{path}: not there; `entropy-sums collect` writes it")
+    try:
+        with xr.open_datatree(path, engine="netcdf4") as tree:
+            tree.load()
+    except (OSError, RuntimeError) as error:
+        raise TraceError(f"{path}: damaged or no NetCDF file ({error}); collect it anew") from error
+    if "study" not in tree.attrs or not tree.children:
+        raise TraceError(
+            f"{path}: not a collected file; give the traces.nc of a study, which `entropy-sums collect` writes"
+        )
+    return tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, FiniteFloat, field_validator
 from entropy_sums.analysis import names
 from entropy_sums.files import atomic
 from entropy_sums.study.errors import StudyError, explained, nearest
+from entropy_sums.study.schema import Study
 from entropy_sums.study.tables import Table
 from entropy_sums.tables import TABLES
 from entropy_sums.tables.words import rounded
@@ -297,3 +298,53 @@ def _agree(kept: tuple[float, ...], found: tuple[float, ...]) -> str:
     if math.isnan(low_a + high_a + low_b + high_b):
         return "?"
     return "yes" if low_a <= high_b and low_b <= high_a else "no"
+
+
+def _asked(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[tuple[str, Table, pd.DataFrame, Path]]:
+    """The tables of a study of which something is compared: what each has now, and where its reference lies."""
+    for name in study.tables:
+        table = study.catalogue.tables[name]
+        if table.compared:
+            yield name, table, table.frame(tree), folder / file(study.name, name)
+
+
+def keep_all(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[str]:
+    """Write the present tables of a study as its references; a line about each that stays, as it has no rows now."""
+    for _, _, frame, path in _asked(study, tree, folder):
+        if len(frame):
+            keep(frame, provenance(tree), path)
+        elif path.exists():
+            yield f"{path}: stays as it is, the study has no rows of this table now"
+
+
+def agrees(study: Study, tree: xr.DataTree, folder: Path) -> bool:
+    """Print the tables of a study beside their references and the published numbers; whether no number disagrees.
+
+    Raises:
+        StudyError: a reference is missing or of another form; raised after all others are printed.
+    """
+    agreeing, mistakes, frames = True, [], {}
+    for name, table, frame, path in _asked(study, tree, folder):
+        frames[name] = frame
+        # Without rows, as where the datasets of a table are not at hand, nothing is missed
+        if not len(frame) and not path.exists():
+            continue
+        try:
+            kept, source = read(path, table)
+            rows = compare(table, frame, kept, path)
+        except StudyError as error:
+            mistakes.append(str(error))
+            continue
+        print("\n".join([str(path), *(f"{key}: {value}" for key, value in source.items())]))
+        print(rows.to_string(index=False))
+        counts = rows["agrees"].value_counts()
+        print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in VERDICTS.items()), "\n")
+        agreeing &= "no" not in rows["agrees"].tolist()
+    try:
+        if len(in_print := published(study.study, frames)):
+            print(f"Published numbers ({PUBLISHED}):\n{in_print.to_string(index=False)}")
+    except StudyError as error:
+        mistakes.append(str(error))
+    if mistakes:
+        raise StudyError("\n".join(mistakes))
+    return agreeing

@@ -38,3 +38,12 @@ def load(settings: DatasetSettings, data_dir: Path) -> Dataset:
         check_varying(dataset.train, where)
     check_disjoint(dataset.train, dataset.test, where)
     return dataset
+
+
+def data_file(settings: DatasetSettings, data_dir: Path, path: Path) -> Path:
+    """The data file at `path`, made if it is not there or older than the files that it is made from."""
+    from entropy_sums.files import newer
+
+    if not newer(path, settings.files):
+        load(settings, data_dir).write(path)
+    return path

@@ -311,6 +311,18 @@ class Grid:
             raise StudyError(f"{self.source}: no job {name!r}; {nearest(name, self.jobs)}")
         return self.jobs[name]
 
+    def check_planned(self, job: Job, identity: str | None) -> None:
+        """Refuse a job whose identity is no longer the one that it was planned with.
+
+        Raises:
+            ValueError: the study file, or the software, changed meanwhile.
+        """
+        if identity not in (None, job.identity):
+            raise ValueError(
+                f"{self.source}: job {job.name} was planned as {identity} and is now {job.identity}: "
+                "the study file, or the software, changed meanwhile; start the workflow again"
+            )
+
     def trace_path(self, name: str) -> Path:
         """The trace file of the job of this name."""
         return self.whole.folder / "runs" / f"{name}.nc"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
+from entropy_sums.analysis.names import known
 from entropy_sums.files import atomic
 from entropy_sums.study.tables import Table
 from entropy_sums.tables.words import latex
@@ -28,3 +31,18 @@ def write(table: Table, frame: pd.DataFrame, path: Path | str) -> None:
         frame.to_csv(temporary, index=False)
     with atomic(Path(f"{path}.tex")) as temporary:
         temporary.write_text(latex(table, frame), encoding="utf-8")
+
+
+def write_all(tables: Mapping[str, Table], names: Sequence[str], tree: xr.DataTree, folder: Path) -> None:
+    """Write tables of a collected file to a folder: those that are named, or else all that have rows.
+
+    Raises:
+        KeyError: there is no table of a name.
+    """
+    if unknown := [name for name in names if name not in tables]:
+        raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(tables)}")
+    for name in names or tables:
+        frame = tables[name].frame(tree)
+        if names or len(frame):
+            with known(tree):
+                write(tables[name], frame, folder / name)
