@@ -56,6 +56,13 @@ def test_the_first_line_points_editors_to_the_schema(path):
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema)
 
 
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_what_a_collected_file_records_is_the_same_study(path):
+    grid = Grid(read(path).model_copy(update={"skip_missing": False}), path)
+    again = Grid(Study.model_validate_json(grid.study.model_dump_json()), path)
+    assert {name: job.identity for name, job in again.jobs.items()} == {n: job.identity for n, job in grid.jobs.items()}
+
+
 def summary(path, size):
     """Of all cells, whatever data are at hand: numbers, and digests of names with coordinates, and of identities."""
     grid = Grid(read(path, size).model_copy(update={"skip_missing": False}), path)

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums import collect as collecting
+from entropy_sums.analysis import cells
 from entropy_sums.collect import collect, write
 from entropy_sums.study.grid import Grid
 from entropy_sums.traces.read import TraceError
@@ -181,6 +182,21 @@ def test_cells_without_a_trace_are_named_and_nan(written, tmp_path):
         planned = float(dataset == "pca")
         assert (tree["vae1"]["planned"].sel(dataset=dataset, latent_dim=latent_dim) == planned).all()
     assert tree["vae1"]["gap"].sel(dataset="pca", latent_dim=2).notnull().all()
+
+
+def test_a_union_of_blocks_has_the_axes_of_all_of_them(written, tmp_path):
+    blocks = [{"model": "vae1", "latent_dim": 4}, {"vary": {"beta": [0.5]}}, {"model": "vae0"}]
+    study = written({"model": ["vae1"], "dataset": ["pca"], "seed": {"count": 3}}, grids=blocks)
+    study.jobs = [job for job in study.jobs if not job.name.startswith("vae0/")]
+    tree = collected(study, tmp_path / "traces.nc")
+    planned = tree["vae1"]["planned"].isel(dataset=0, seed=0)
+    assert {dim: planned[dim].values.tolist() for dim in planned.dims} == {"latent_dim": [4, 2], "beta": [1.0, 0.5]}
+    assert planned.values.tolist() == [[1, 0], [1, 1]]
+    assert tree["vae1"]["gap"].isel(dataset=0, seed=0, step=0).notnull().values.tolist() == [
+        [True, False],
+        [True, True],
+    ]
+    assert cells.absent(tree) == ["vae0"]
 
 
 def test_a_model_without_any_trace_has_no_group(written, tmp_path):

@@ -208,7 +208,9 @@ def absent(tree: xr.DataTree) -> list[str]:
         >>> absent(tree.filter(lambda node: node.name != "vae3"))
         ['vae3']
     """
-    planned = [group_name(model) for model in json.loads(tree.attrs["configuration"])["axes"]["model"]]
+    configuration = json.loads(tree.attrs["configuration"])
+    named = [configuration["axes"], *configuration.get("grids", [])]
+    planned = dict.fromkeys(group_name(model) for values in named for model in values.get("model", []))
     known = {*tree.children, *tree.attrs.get("elsewhere", ())}
     return [model for model in planned if model not in known]
 

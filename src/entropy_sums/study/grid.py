@@ -211,13 +211,20 @@ class Grid:
 
     @cached_property
     def study(self) -> Study:
-        """The study with all its axes, those of blocks too, and with those datasets only that are at hand."""
-        axes = {**self.axes, "dataset": self.datasets} if self.missing else self.axes
+        """The study with those of its shared datasets only that are at hand."""
+        axes = self.whole.axes
+        if self.missing and (left := [name for name in axes.get("dataset", []) if name in self.datasets]):
+            axes = {**axes, "dataset": left}
         return self.whole.model_copy(update={"axes": axes, "panels": self._completed_panels})
 
-    @cached_property
+    @property
     def axes(self) -> dict[str, list[Scalar]]:
-        """Axis → values, excluded ones too: those of `axes`, then those of blocks, in the order of their cells."""
+        """Axis → values, those of blocks and excluded ones included, but of datasets only those that are at hand."""
+        return {**self._axes, "dataset": self.datasets} if self.missing else self._axes
+
+    @cached_property
+    def _axes(self) -> dict[str, list[Scalar]]:
+        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells."""
         axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
         for cell, parts in self._formed.cells.items():
             for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):
@@ -228,7 +235,7 @@ class Grid:
     def datasets(self) -> list[str]:
         """Names of the datasets that there are runs on, in the order of the axis."""
         found = {column.dataset for column in self._columns}
-        return [name for name in map(str, self.axes["dataset"]) if name in found]
+        return [name for name in map(str, self._axes["dataset"]) if name in found]
 
     @property
     def panels(self) -> dict[str, dict[str, Panel]]:
@@ -299,7 +306,7 @@ class Grid:
     def dimensions(self, model: str) -> dict[str, list[Scalar]]:
         """The axes of a model with the values that its runs have, both in the order of the study."""
         found = self._found[model]
-        return {axis: [v for v in values if v in found[axis]] for axis, values in self.axes.items() if axis in found}
+        return {axis: [v for v in values if v in found[axis]] for axis, values in self._axes.items() if axis in found}
 
     def find(self, name: str) -> Job:
         """The job of this name.
@@ -353,7 +360,7 @@ class Grid:
     @property
     def _completed_panels(self) -> dict[str, dict[str, Panel]]:
         """The panels with values on axes that only blocks name, too."""
-        axes = [axis for axis in self.axes if axis not in self.whole.axes]
+        axes = [axis for axis in self._axes if axis not in self.whole.axes]
 
         def completed(key: str, panel: Panel) -> Panel:
             runs = [run for column in self._columns if key in column.parts for run in column.runs]
@@ -376,8 +383,8 @@ class Grid:
 
     @cached_property
     def _whole_columns(self) -> list[Column]:
-        self._resolver.check_values(self.axes)
-        order = {axis: {value: position for position, value in enumerate(on)} for axis, on in self.axes.items()}
+        self._resolver.check_values(self._axes)
+        order = {axis: {value: position for position, value in enumerate(on)} for axis, on in self._axes.items()}
         # Of one model and dataset all cells have values on the same axes
         left = {cell: [(part, seeds) for part, seeds in parts if seeds] for cell, parts in self._formed.cells.items()}
         ordered = sorted(left, key=lambda cell: [order[axis][value] for axis, value in cell])
@@ -470,9 +477,9 @@ class Grid:
         except CombinationError as error:
             return column(signature="", misfits=(self._reason(error),), runs=())
         code = self.whole.catalogue.code(type(settings.model), type(settings.dataset), settings.training)
-        dims = [axis for axis in self.axes if axis in places or axis in ("dataset", "seed")]
+        dims = [axis for axis in self._axes if axis in places or axis in ("dataset", "seed")]
         found = {seed for _, seeds in parts for seed in seeds}
-        full = [{**cell, "seed": seed} for seed in self.axes["seed"] if seed in found]
+        full = [{**cell, "seed": seed} for seed in self._axes["seed"] if seed in found]
         runs = tuple(
             Run(model, dataset, int(each["seed"]), {axis: each[axis] for axis in dims}, *settings, code)
             for each in full
@@ -481,7 +488,7 @@ class Grid:
 
     def _packs(self, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Run, Mapping[str, Scalar]]]]:
         """Packs of the runs of columns that fit into one pack seed by seed."""
-        order = {seed: position for position, seed in enumerate(self.axes["seed"])}
+        order = {seed: position for position, seed in enumerate(self._axes["seed"])}
         runs = [(run, column.further) for column in columns for run in column.runs]
         runs.sort(key=lambda pair: order[pair[0].seed])
         return _cut(runs, self.whole.pack.size // len(columns) * len(columns))

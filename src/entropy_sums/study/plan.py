@@ -235,7 +235,7 @@ def describe(grid: Grid, cells: bool = False) -> str:
     traces = sum(forecast.trace_bytes for forecast in costs.values())
     lines = [
         f"study {grid.study.name} ({grid.source})",
-        *(f"  axis {axis}: {_short(values)}" for axis, values in grid.study.axes.items()),
+        *(f"  axis {axis}: {_short(values)}" for axis, values in grid.axes.items()),
         *_blocks(grid),
         f"  {len(grid.runs)} runs in {len(costs)} jobs, {_replicas(costs.values())}",
         f"  forecast: {_number(sum(seconds) / 3600)} core-hours (longest job {_time(max(seconds))}), or "
@@ -318,7 +318,7 @@ def _power_of_two(value: float) -> int:
 def _unused(grid: Grid) -> Iterator[str]:
     """Axes that some of the models have no setting for."""
     dimensions = {model: grid.dimensions(model) for model in dict.fromkeys(run.model for run in grid.runs)}
-    for axis in grid.study.axes:
+    for axis in grid.axes:
         without = [model for model, axes in dimensions.items() if axis != "model" and axis not in axes]
         if without:
             yield f"  axis {axis} does not apply to: {', '.join(without)}"

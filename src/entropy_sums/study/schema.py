@@ -99,15 +99,19 @@ class Override(Settings):
     """Setting → value; where the setting is also an axis, it is the default of that axis."""
 
 
+def _is_empty(value: Any) -> bool:
+    return not value
+
+
 class Block(Settings):
     """One of the products that make up a study. Its own keys are axes, each with a value or a list of values."""
 
     model_config = ConfigDict(extra="allow", serialize_by_alias=True)
     __pydantic_extra__: dict[str, Choice]
 
-    vary: Annotated[dict[str, Choice], Field(min_length=1)] = Field(default={})
+    vary: Annotated[dict[str, Choice], Field(min_length=1)] = Field(default={}, exclude_if=_is_empty)
     """Axis → value or values, one axis at a time: all other axes stay as they are in the rest of the block."""
-    together: Annotated[dict[str, Any], Field(min_length=1)] = Field(default={}, alias="with")
+    together: Annotated[dict[str, Any], Field(min_length=1)] = Field(default={}, alias="with", exclude_if=_is_empty)
     """Setting → value, for the cells of this block; unlike a key of the block it makes no dimension."""
 
     @property
@@ -177,7 +181,7 @@ class Study(Settings):
     file, or the names of installed plugins; read as name → digest."""
     axes: dict[str, Axis]
     """Axis → values: `model`, `dataset` and `seed`, and any setting of model, dataset or training."""
-    grids: Annotated[list[Block], Field(min_length=1)] = Field(default=[])
+    grids: Annotated[list[Block], Field(min_length=1)] = Field(default=[], exclude_if=_is_empty)
     """Blocks of cells, each a product of `axes` and of axes of its own, which replace those of the same name; where
     there are blocks, the study has their cells and no others."""
     settings: dict[str, Any] = Field(default={})
