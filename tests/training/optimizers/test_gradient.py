@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from entropy_sums.training.optimizers.packed import OPTIMIZERS
 from torch import nn
 
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.settings import PhaseSettings
 
 TORCH = {
