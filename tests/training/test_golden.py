@@ -2,7 +2,7 @@
 
 In float64: training amplifies the last digit of float32, which differs between processors, to more than that.
 
-A change here is a change of the numbers that users get: raise PROTOCOL in training/settings.py with it, and say
+A change here is a change of the numbers that users get: raise PROTOCOL in settings.py with it, and say
 so in the CHANGELOG. Written anew by `python -m pytest tests/training/test_golden.py --write-golden`.
 """
 
