@@ -85,13 +85,13 @@ class BoltzmannMachine(MachineSettings):
             >>> arrays["train"].shape, arrays["truth"]["weights"].shape
             ((10, 16), (16, 4))
         """
-        seen, truth, points = _layer(self, generator)
-        return in_parts(self, points, _given_states(seen, seen.log_mass, _binary), truth)
+        hidden, truth, points = _hidden_states(self, generator)
+        return in_parts(self, points, _given_states(hidden, hidden.log_mass, _binary), truth)
 
     @staticmethod
     def log_density(x: np.ndarray, truth: Truth) -> np.ndarray:
-        seen = layer(truth)
-        return marginal(given_logits(x, seen.inputs), seen.log_mass)
+        hidden = hidden_states(truth)
+        return marginal(given_logits(x, hidden.inputs), hidden.log_mass)
 
 
 class DeepSettings(MachineSettings):
@@ -118,14 +118,15 @@ class DeepBoltzmannMachine(DeepSettings):
             >>> arrays["train"].shape, arrays["truth"]["upper_weights"].shape
             ((10, 16), (4, 4))
         """
-        seen, truth, points = _layer(self, generator)
+        hidden, truth, points = _hidden_states(self, generator)
         truth |= _above(self, generator)
-        return in_parts(self, points, _given_states(seen, seen.log_mass + log_mass_above(seen, truth), _binary), truth)
+        log_mass = hidden.log_mass + log_mass_above(hidden, truth)
+        return in_parts(self, points, _given_states(hidden, log_mass, _binary), truth)
 
     @staticmethod
     def log_density(x: np.ndarray, truth: Truth) -> np.ndarray:
-        seen = layer(truth)
-        return marginal(given_logits(x, seen.inputs), seen.log_mass + log_mass_above(seen, truth))
+        hidden = hidden_states(truth)
+        return marginal(given_logits(x, hidden.inputs), hidden.log_mass + log_mass_above(hidden, truth))
 
 
 class DeepBeliefNetwork(DeepSettings):
@@ -143,14 +144,14 @@ class DeepBeliefNetwork(DeepSettings):
             >>> DeepBeliefNetwork(train=10, test=5).arrays(Path(), np.random.default_rng(0))["train"].shape
             (10, 16)
         """
-        seen, truth, points = _layer(self, generator)
+        hidden, truth, points = _hidden_states(self, generator)
         truth |= _above(self, generator)
-        return in_parts(self, points, _given_states(seen, log_mass_above(seen, truth), _binary), truth)
+        return in_parts(self, points, _given_states(hidden, log_mass_above(hidden, truth), _binary), truth)
 
     @staticmethod
     def log_density(x: np.ndarray, truth: Truth) -> np.ndarray:
-        seen = layer(truth)
-        return marginal(given_logits(x, seen.inputs), log_mass_above(seen, truth))
+        hidden = hidden_states(truth)
+        return marginal(given_logits(x, hidden.inputs), log_mass_above(hidden, truth))
 
 
 class GaussianBoltzmannMachine(MachineSettings):
@@ -176,30 +177,32 @@ class GaussianBoltzmannMachine(MachineSettings):
             >>> self.arrays(Path(), np.random.default_rng(0))["train"].shape
             (10, 16)
         """
-        seen, truth, points = _layer(self, generator)
+        hidden, truth, points = _hidden_states(self, generator)
         truth |= {"noise": np.array(self.noise)}
 
         def normal(inputs: np.ndarray, part: np.random.Generator) -> np.ndarray:
             return inputs + self.noise * part.standard_normal(inputs.shape)
 
-        return in_parts(self, points, _given_states(seen, gaussian_log_mass(seen, self.noise), normal), truth)
+        return in_parts(self, points, _given_states(hidden, gaussian_log_mass(hidden, self.noise), normal), truth)
 
     @staticmethod
     def log_density(x: np.ndarray, truth: Truth) -> np.ndarray:
-        seen = layer(truth)
-        return marginal(given_means(x, seen.inputs, truth["noise"]), gaussian_log_mass(seen, truth["noise"]))
+        hidden = hidden_states(truth)
+        return marginal(given_means(x, hidden.inputs, truth["noise"]), gaussian_log_mass(hidden, truth["noise"]))
 
 
 Visible = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """Draws a point for every row of means or inputs, (count, D)."""
 
 
-def _layer(settings: MachineSettings, generator: np.random.Generator) -> tuple[Layer, dict, np.random.Generator]:
-    """A layer with random weights and offsets, the truth with both, and the generator of points."""
+def _hidden_states(
+    settings: MachineSettings, generator: np.random.Generator
+) -> tuple[HiddenStates, dict, np.random.Generator]:
+    """The hidden states under random weights and offsets, the truth with both, and the generator of points."""
     source, points = generator.spawn(2)
     weights = source.normal(0, settings.strength, (settings.dim, settings.true_latent_dim))
     truth = {"weights": weights, "offset": source.normal(0, 0.5, settings.dim)}
-    return layer(truth), truth, points
+    return hidden_states(truth), truth, points
 
 
 def _above(settings: DeepSettings, generator: np.random.Generator) -> dict:
@@ -209,13 +212,13 @@ def _above(settings: DeepSettings, generator: np.random.Generator) -> dict:
     return {"upper_weights": source.normal(0, settings.strength, shape)}
 
 
-def _given_states(seen: Layer, log_mass: np.ndarray, visible: Visible) -> Draw:
+def _given_states(hidden: HiddenStates, log_mass: np.ndarray, visible: Visible) -> Draw:
     """Points of states that are drawn with these masses."""
     from scipy.special import softmax
 
     def drawn(count: int, part: np.random.Generator) -> np.ndarray:
         chosen = part.choice(len(log_mass), size=count, p=softmax(log_mass))
-        return visible(seen.inputs[chosen], part)
+        return visible(hidden.inputs[chosen], part)
 
     return drawn
 
@@ -226,10 +229,11 @@ def _binary(logits: np.ndarray, part: np.random.Generator) -> np.ndarray:
     return (part.random(logits.shape) < expit(logits)).astype(float)
 
 
-class Layer(NamedTuple):
-    """What visible units see of all states `states` (2^H, H) of hidden ones: machines are relative to ½.
+class HiddenStates(NamedTuple):
+    """All states of the hidden units, and what the visible ones see of them: machines are relative to ½.
 
     Attributes:
+        states: every state h, (2^H, H).
         inputs: $b + W(h - 1/2)$ of every state, (2^H, D).
         log_mass: of every state, what binary visible units sum to.
     """
@@ -239,27 +243,27 @@ class Layer(NamedTuple):
     log_mass: np.ndarray
 
 
-def layer(truth: Truth) -> Layer:
-    """The layer with these `weights` (D, H) and `offset` (D,).
+def hidden_states(truth: Truth) -> HiddenStates:
+    """Every state of the hidden units under these `weights` (D, H) and this `offset` (D,).
 
     Example:
-        >>> layer({"weights": np.ones((3, 1)), "offset": np.zeros(3)}).inputs
+        >>> hidden_states({"weights": np.ones((3, 1)), "offset": np.zeros(3)}).inputs
         array([[-0.5, -0.5, -0.5],
                [ 0.5,  0.5,  0.5]])
     """
-    seen = states(truth["weights"].shape[1])
-    coupled = (seen - 0.5) @ truth["weights"].T
+    every = states(truth["weights"].shape[1])
+    coupled = (every - 0.5) @ truth["weights"].T
     inputs = truth["offset"] + coupled
     # The sum over v of e^(inputs · v), the rest of the exponent does not depend on v
-    return Layer(seen, inputs, np.logaddexp(0, inputs).sum(axis=1) - 0.5 * coupled.sum(axis=1))
+    return HiddenStates(every, inputs, np.logaddexp(0, inputs).sum(axis=1) - 0.5 * coupled.sum(axis=1))
 
 
-def log_mass_above(seen: Layer, truth: Truth) -> np.ndarray:
+def log_mass_above(hidden: HiddenStates, truth: Truth) -> np.ndarray:
     """What the sum over a higher layer with `upper_weights` (H, G) adds to the log mass of every state, (2^H,)."""
-    inputs = (seen.states - 0.5) @ truth["upper_weights"]
+    inputs = (hidden.states - 0.5) @ truth["upper_weights"]
     return np.logaddexp(0.5 * inputs, -0.5 * inputs).sum(axis=1)
 
 
-def gaussian_log_mass(seen: Layer, noise: np.ndarray | float) -> np.ndarray:
+def gaussian_log_mass(hidden: HiddenStates, noise: np.ndarray | float) -> np.ndarray:
     """Of every state, what normal visible units of this standard deviation integrate to, (2^H,)."""
-    return (seen.inputs**2).sum(axis=1) / (2 * noise**2)
+    return (hidden.inputs**2).sum(axis=1) / (2 * noise**2)

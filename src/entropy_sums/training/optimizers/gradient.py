@@ -23,8 +23,8 @@ class Gradient(Optimizer):
 
     Neighbouring replicas with one learning rate and one weight decay form a group. Moments are kept as whole tensors
     beside the parameters, groups are views of them, so that the state of a single replica can be read and written.
-    The functional forms of torch's optimisers do without the bookkeeping of
-    `torch.optim`, a tenth of a step of small networks.
+    The functional forms of torch's optimisers do without the bookkeeping of `torch.optim`, a tenth of a step of small
+    networks.
 
     Attributes:
         remembers: names of the running moments.
