@@ -300,7 +300,7 @@ def test_jobs_that_began_together(folder):
     folder.progress(500, job=folder.jobs[3])
     status = look(folder.grid)
     assert status.runs_per_hour == pytest.approx(12, rel=0.02)
-    assert status.basis.startswith("6 runs ended in the last 0:30:0")
+    assert status.basis.startswith("6 runs ended in the last 30 min")
     # One job of two runs is half done, another one has not begun
     assert status.seconds_to_go == pytest.approx(HOUR * 3 / 12, rel=0.02)
     # Failed ones are not waited for
@@ -308,7 +308,7 @@ def test_jobs_that_began_together(folder):
     assert look(folder.grid).seconds_to_go == pytest.approx(HOUR * 1 / 12, rel=0.02)
     text = describe(status, folder.grid)
     assert "6 of 10 runs are done; 12 an hour" in text
-    assert "about 0:15:0" in text
+    assert "about 15 min to go" in text
 
 
 def test_the_rate_is_that_of_the_last_hour(folder):
@@ -486,5 +486,5 @@ def test_it_stays_light(tmp_path):
     command = [sys.executable, "-c", code, "status", str(tmp_path / "a.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "an hour (2 runs ended in the last 0:0" in done.stdout
+    assert "an hour (2 runs ended in the last 2 min)" in done.stdout
     assert "running jobs: 1\n" in done.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import groupby
@@ -15,8 +14,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from joblib import Parallel, cpu_count, delayed
-from rich.console import Console
-from rich.progress import track
 
 from entropy_sums.files import atomic
 from entropy_sums.quantities import DIMENSIONS, LABELLED, QUANTITIES, group_name
@@ -24,6 +21,7 @@ from entropy_sums.settings import PROTOCOL, Settings, own
 from entropy_sums.study.catalogue import Catalogue
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Scalar
+from entropy_sums.terminal import Meter
 from entropy_sums.traces.read import Trace, TraceError, load
 
 
@@ -47,8 +45,6 @@ def check(trace: Trace, path: Path, job: Job) -> None:
 
 FILES_PER_PROCESS = 200
 """To read so many takes longer than to start a process."""
-
-SECONDS_BETWEEN_LINES = 10.0
 
 
 def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr.DataTree:
@@ -106,16 +102,11 @@ def _read(paths: Sequence[Path], processes: int | None) -> Iterator[Trace]:
 
 
 def _told(traces: Iterable[Trace], total: int) -> Iterator[Trace]:
-    """Tell on standard error how many have been read: a bar on a terminal, lines in a log where it takes long."""
-    if sys.stderr.isatty():
-        yield from track(traces, "traces read", total, console=Console(stderr=True), transient=True)
-        return
-    last = time.monotonic()
-    for number, trace in enumerate(traces, start=1):
-        yield trace
-        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            print(f"{number} of {total} traces read", file=sys.stderr, flush=True)
+    """Tell how many have been read."""
+    with Meter("traces read:", total) as meter:
+        for number, trace in enumerate(traces, start=1):
+            yield trace
+            meter.tell(number)
 
 
 def _one_or_all(said: Iterable[Any]) -> Any:

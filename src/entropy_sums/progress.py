@@ -1,4 +1,4 @@
-"""Progress of a training: a small file that `entropy-sums status` reads, a bar on a terminal, plain lines in a log."""
+"""Progress of a training: a small file that `entropy-sums status` reads, and what is said meanwhile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,10 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from entropy_sums.files import atomic
 from entropy_sums.study.grid import Job
+from entropy_sums.terminal import Meter
 
 if TYPE_CHECKING:
     from entropy_sums.training.pack import Pack
@@ -27,7 +27,7 @@ SUFFIX = ".progress"
 """Of the file, which is called like the trace otherwise."""
 
 SECONDS_BETWEEN = 10.0
-"""Shortest time between two updates of the file, and between two lines."""
+"""Shortest time between two updates of the file, each with a line in the log."""
 
 RUNNING, INTERRUPTED, FAILED = "running", "interrupted", "failed"
 """States of a job that has begun and has no trace."""
@@ -105,31 +105,21 @@ class Reporter:
 
     def __init__(self, job: Job, trace: Path) -> None:
         self.path = trace.with_suffix(SUFFIX)
-        self.replicas, steps = len(job.runs), job.runs[0].training.steps
+        steps = job.runs[0].training.steps
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._now = Progress(job.name, job.identity, started, platform.node(), os.getpid(), RUNNING, 0, steps)
-        self._bar: Any = None
+        self._meter = Meter(f"{job.name}: step", steps)
         self._last = -math.inf
 
     def __enter__(self) -> Reporter:
         self._now.write(self.path)
-        if sys.stderr.isatty():
-            # A batch job has no terminal and need not wait for the import.
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-            times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"))
-            self._bar = Progress(*columns, *times, console=Console(stderr=True))
-            self._bar.start()
-            self._task = self._bar.add_task(f"{self._now.job} ×{self.replicas}", total=self._now.steps, state="")
+        self._meter.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._meter.__exit__()
         if error is None:
             self.path.unlink(missing_ok=True)
         else:
@@ -151,15 +141,12 @@ class Reporter:
         )
         elbo, gap = (math.nan if value is None else value for value in (now.elbo, now.gap))
         lost = f", {now.diverged} diverged" if now.diverged else ""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=now.step, state=f"elbo {elbo:.2f} gap {gap:.2g}{lost}")
-        if time.monotonic() - self._last >= SECONDS_BETWEEN or now.step == now.steps:
+        due = time.monotonic() - self._last >= SECONDS_BETWEEN or now.step == now.steps
+        if due:
             self._last = time.monotonic()
             now.write(self.path)
-            if self._bar is None:
-                at = f"step {now.step}/{now.steps}, {now.seconds:.0f} s"
-                state = f"median elbo {elbo:.4f}, median |gap| {gap:.4g} nats{lost}"
-                print(f"{now.job}: {at}, {state}", file=sys.stderr, flush=True)
+        # After the file, by whose time `status` knows a log of the same attempt
+        self._meter.tell(now.step, f"{now.seconds:.0f} s, median elbo {elbo:.4f}, |gap| {gap:.4g} nats{lost}", due)
 
 
 def _median(values: Iterable[float]) -> float | None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from entropy_sums.files import newer
 from entropy_sums.progress import FAILED, INTERRUPTED, SUFFIX, Progress
 from entropy_sums.study.grid import Grid, Job
+from entropy_sums.terminal import duration
 
 SILENCE = 120.0
 """Seconds: a job tells of its progress about every 10, and a network file system may hide it for more than a minute."""
@@ -289,7 +289,7 @@ def _rate(jobs: Sequence[JobStatus], grid: Grid) -> tuple[float | None, str]:
     # Jobs that begin together end together: their time counts from when they began
     seconds = min(max(age + trained, 1.0), HOUR)
     runs = sum(job.runs for _, job in recent)
-    return HOUR * runs / seconds, f"{runs} runs ended in the last {_time(seconds)}"
+    return HOUR * runs / seconds, f"{runs} runs ended in the last {duration(seconds)}"
 
 
 def _runs(jobs: Sequence[JobStatus]) -> dict[State, int]:
@@ -313,7 +313,7 @@ def _pace(status: Status) -> str:
     pace = f"{status.runs_per_hour:.3g} an hour ({status.basis})"
     if status.seconds_to_go is None:
         return pace
-    return f"{pace}: about {_time(status.seconds_to_go)} to go for those not failed, if they take as long"
+    return f"{pace}: about {duration(status.seconds_to_go)} to go for those not failed, if they take as long"
 
 
 def _details(job: JobStatus) -> list[str]:
@@ -342,7 +342,3 @@ def _next(status: Status, grid: Grid) -> list[str]:
     if runs[State.INTERRUPTED] or runs[State.FAILED]:
         lines.append(f"a job begins anew, instead, once its .checkpoint in {grid.study.folder}/runs is deleted")
     return lines
-
-
-def _time(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

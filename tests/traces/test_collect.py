@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums import collect as collecting
+from entropy_sums import terminal
 from entropy_sums.analysis import cells
 from entropy_sums.collect import collect, write
 from entropy_sums.study.grid import Grid
@@ -346,9 +347,9 @@ def test_long_reading_says_how_far_it_is(written, monkeypatch, capsys):
     study = written(AXES)
     collect(study.grid, study.jobs)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(collecting, "SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0)
     collect(study.grid, study.jobs)
-    assert capsys.readouterr().err.splitlines() == [f"{n} of 4 traces read" for n in (1, 2, 3, 4)]
+    assert capsys.readouterr().err.splitlines() == [f"traces read: {n}/4" for n in (1, 2, 3, 4)]
 
 
 def test_a_terminal_shows_a_bar(written, monkeypatch, capsys):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import PackSettings
+from entropy_sums.terminal import duration
 
 TARGET_SECONDS = 600.0
 """What a job of a cluster should take at least: queueing, starting and accounting cost a minute or so per job, and
@@ -238,10 +239,10 @@ def describe(grid: Grid, cells: bool = False) -> str:
         *(f"  axis {axis}: {_short(values)}" for axis, values in grid.axes.items()),
         *_blocks(grid),
         f"  {len(grid.runs)} runs in {len(costs)} jobs, {_replicas(costs.values())}",
-        f"  forecast: {_number(sum(seconds) / 3600)} core-hours (longest job {_time(max(seconds))}), or "
+        f"  forecast: {_number(sum(seconds) / 3600)} core-hours (longest job {duration(max(seconds))}), or "
         f"{_number(gpu_hours)} GPU-hours (a GPU to each job, assumed {GPU_SPEED_UP:.0f} times as fast in arithmetic)",
-        f"  memory: at most {_number(max(forecast.megabytes for forecast in costs.values()) / 1e3)} GB a job; "
-        f"disk: {_number(traces / 1e9)} GB of traces, {_number(sum(data.values()) / 1e9)} GB of data",
+        f"  memory: at most {_size(max(forecast.megabytes for forecast in costs.values()) * 1e6)} a job; "
+        f"disk: {_size(traces)} of traces, {_size(sum(data.values()))} of data",
         *_unused(grid),
         *(f"  {name}: size unknown before it is loaded, taken as {UNKNOWN_SHAPE}" for name in _unsized(grid)),
         *_too_large(costs),
@@ -249,7 +250,7 @@ def describe(grid: Grid, cells: bool = False) -> str:
     ]
     if cells:
         lines += [
-            f"  {name}: {len(job.runs)} runs, {_time(costs[name].seconds)}, data {job.data}"
+            f"  {name}: {len(job.runs)} runs, {duration(costs[name].seconds)}, data {job.data}"
             for name, job in grid.jobs.items()
         ]
     return "\n".join(lines)
@@ -274,7 +275,7 @@ def _too_large(costs: dict[str, Cost]) -> Iterator[str]:
         remedy = f"pack: {{size: {size}}} keeps all below" if size else "so does a single replica of some of them"
         yield (
             f"  warning: {len(large)} jobs need more than the {GIGABYTES_PER_CORE:.0f} GB that clusters commonly give "
-            f"per core, {name} {_number(most.megabytes / 1e3)} GB; {remedy}"
+            f"per core, {name} {_size(most.megabytes * 1e6)}; {remedy}"
         )
 
 
@@ -283,7 +284,7 @@ def _too_short(grid: Grid, costs: Sequence[Cost]) -> Iterator[str]:
     typical = _median([forecast.seconds for forecast in costs])
     if typical >= TARGET_SECONDS or len(costs) == 1:
         return
-    said = f"  jobs take about {_time(typical)}; on a cluster let them take {_time(TARGET_SECONDS)} or more: "
+    said = f"  jobs take about {duration(typical)}; on a cluster let them take {duration(TARGET_SECONDS)} or more: "
     current, larger = grid.study.pack.size, grid
     # A pack that was cut off is more than half full: where none is, none can grow
     if max(forecast.replicas for forecast in costs) > current / 2:
@@ -296,7 +297,7 @@ def _too_short(grid: Grid, costs: Sequence[Cost]) -> Iterator[str]:
     then = _median([cost(job).seconds for job in larger.jobs.values()])
     filled = min(larger.study.pack.size, _power_of_two(max(len(job.runs) for job in larger.jobs.values())))
     limit = "" if then >= TARGET_SECONDS else ", as far as the runs of one shape and memory go"
-    yield f"{said}pack: {{size: {filled}}} makes {len(larger.jobs)} jobs of about {_time(then)}{limit}"
+    yield f"{said}pack: {{size: {filled}}} makes {len(larger.jobs)} jobs of about {duration(then)}{limit}"
 
 
 def _exceeds(forecast: Cost) -> bool:
@@ -350,6 +351,19 @@ def _short(values: list) -> str:
     return ", ".join(shown) if len(shown) <= 8 else f"{shown[0]}, {shown[1]}, …, {shown[-1]} ({len(shown)} values)"
 
 
+def _size(size: float) -> str:
+    """Bytes in words.
+
+    Example:
+        >>> _size(4.5e3), _size(6.6e8)
+        ('4.5 kB', '660.0 MB')
+    """
+    # The workflow, which every job of a cluster reads, asks for no sizes
+    from rich.filesize import decimal
+
+    return decimal(round(size))
+
+
 def _number(value: float) -> str:
     """Two digits, as a forecast deserves.
 
@@ -358,8 +372,3 @@ def _number(value: float) -> str:
         ('0.012', '12', '12,345')
     """
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def _time(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"
