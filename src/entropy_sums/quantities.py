@@ -2,7 +2,7 @@
 
 What is computed under a name of `PER_STEP` or `PER_RUN` is written, read, collected and documented by these
 declarations. A quantity with `at_end` has a column in the table of final numbers, one with a `line` a curve in the
-figure of traces. docs/results-format.md shows the declarations as tables.
+figure of traces. `python docs/tables.py` writes the declarations as tables into docs/results-format.md.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class Quantity:
             of_batches=False,
         )
 
-    def _derived(self, name: str, meaning: str, dimensions: tuple[str, ...] = ()) -> Quantity:
+    def _derived(self, name: str, meaning: str, dimensions: tuple[str, ...], note: str = "") -> Quantity:
         """A quantity of the same unit that is only recorded."""
-        return Quantity(name, meaning, self.unit, dimensions)
+        return Quantity(name, meaning, self.unit, dimensions, note=note)
 
 
 @dataclass(frozen=True)
@@ -378,7 +378,9 @@ TRUTH = Quantity(
     (),
     Shown("true log-likelihood", "#E69F00", "--"),
     Shown(),
-    note="where it is known",
+    note="where it is known in closed form or as a sum over at most $2^{16}$ states: `pca` ($N(b, WW^\\top + "
+    "\\sigma^2 I)$), `bars`, belief networks, Boltzmann machines and mixtures. In training, a model may end above it: "
+    "it fits these points, not the distribution",
 )
 
 LATENTS = (
@@ -411,6 +413,7 @@ SUBSETS = tuple(
         f"subset_{quantity.name}",
         f"{quantity.meaning}, estimated from few held-out points at the end of training",
         ("subset", "estimate", *(dimension for dimension in quantity.dimensions if dimension != "step")),
+        note="where the study asks for it (`evaluation.subset_sizes`)",
     )
     for quantity in BOUND
     if quantity.from_subsets
@@ -418,7 +421,10 @@ SUBSETS = tuple(
 
 BATCHES = tuple(
     quantity._derived(
-        f"batch_{quantity.name}", f"{quantity.meaning} of the minibatch of each step, before its update", ("batch",)
+        f"batch_{quantity.name}",
+        f"{quantity.meaning} of the minibatch of each step, before its update",
+        ("batch",),
+        note="where the study asks for it (`evaluation.batches`)",
     )
     for quantity in BOUND
     if quantity.of_batches
