@@ -44,8 +44,8 @@ MOST_HALVINGS = 10
 TOTAL = "total"
 
 
-def spread(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
-    """A copy in float64 with random parameters, well spread around those that the model has.
+def randomised(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
+    """A copy in float64 with random parameters, far from those that the model has.
 
     Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two, with a
     smaller `width` less of both. Tensors that move entry by entry change their signs from trial to trial, as their
@@ -175,7 +175,7 @@ class Certificate:
 
 
 def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certificate:
-    """Search for a certificate at well spread random parameters, each with random minibatches.
+    """Search for a certificate at random parameters far apart, each with random minibatches.
 
     Args:
         model: its replicas are tried side by side; it is left as it is.
@@ -220,9 +220,9 @@ def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:
 
 
 def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator) -> list[Solution]:
-    """Solutions at random parameters of all replicas, as well spread as numbers stay finite."""
+    """Solutions at random parameters of all replicas, as far apart as numbers stay finite."""
     for halvings in range(MOST_HALVINGS):
-        scattered = spread(model, generator, trial, width=0.5**halvings)
+        scattered = randomised(model, generator, trial, width=0.5**halvings)
         with suppress(FloatingPointError):
             return [solve(scattered, replica, points, generator) for replica in range(model.replicas)]
     raise ValueError(
