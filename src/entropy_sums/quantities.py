@@ -447,7 +447,6 @@ OF_RUNS = (
         "optimiser steps",
         note="its parameters are frozen from then on; NaN if it never was",
     ),
-    Quantity("parameter_norm", "norm of all learned parameters at the end of training", "1", shown=Shown()),
     Quantity("observed_dim", "number of data dimensions", "1"),
     Quantity(
         "run",

@@ -177,15 +177,3 @@ class GridOfGaussians(GeneratedSettings):
 
 def _on_circle(angle: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-
-class Line(GeneratedSettings):
-    """A line between (-1, -1) and (1, 1), uniform; 2 dimensions."""
-
-    name = "line"
-    source = "generated"
-
-    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
-        """Points on a line, with noise."""
-        _, points = generator.spawn(2)
-        return noisy(self, points, lambda count, part: np.repeat(part.uniform(-1, 1, (count, 1)), 2, axis=1))

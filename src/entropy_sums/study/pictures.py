@@ -62,7 +62,6 @@ _OF_EACH = {
     "model_selection": "dataset",
     "entropies": "dataset",
     "dictionary": "dataset",
-    "final_norms": "",
 }
 """Name of every figure → what it has a picture of each of: the datasets of a study, the published figures that the
 study has `panels` of, or nothing."""

@@ -230,11 +230,3 @@ class PoissonVAESettings(NetworkSettings):
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
     """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
     ones, which it does not."""
-
-
-class ShiftedVAESettings(VAE1Settings):
-    """VAE-1 with a learned mean of the prior."""
-
-    name = "shifted_vae"
-    implementation = "entropy_sums.models.vae.shifted:shifted_vae"
-    label = "shifted VAE"
