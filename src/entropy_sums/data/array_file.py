@@ -115,7 +115,7 @@ class Array(MeasuredSettings):
         return self
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """Training and held-out points of the user's file or files, with noise where the self ask for it.
+        """Training and held-out points of the user's file or files, with noise where the settings ask for it.
 
         Raises FileNotFoundError, or ValueError naming the file where it cannot be read or holds no finite points.
         """
