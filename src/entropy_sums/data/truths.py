@@ -36,7 +36,7 @@ def given_logits(x: np.ndarray, logits: np.ndarray) -> Densities:
 
 
 def given_means(x: np.ndarray, means: np.ndarray, std: np.ndarray) -> Densities:
-    """Log-densities of points x (N, D) given the means (states, D) of normal distributions with one standard deviation."""
+    """Log-densities of points x (N, D) given the means (states, D) of normal distributions with one `std`."""
     squares = (x**2).sum(axis=1, keepdims=True) - 2 * x @ means.T + (means**2).sum(axis=1)
     return -0.5 * (squares / std**2 + x.shape[1] * np.log(2 * np.pi * std**2))
 

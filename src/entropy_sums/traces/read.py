@@ -91,7 +91,7 @@ def _text(file: h5py.File, name: str) -> str:
 
 
 def _numbers(file: h5py.File, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Values of a variable; with a known shape they are float64, as asking for shape and type takes as long as reading."""
+    """Values of a variable, in float64 if the shape is given: to ask for shape and type takes as long as to read."""
     variable = h5d.open(file.id, name.encode())
     values = np.empty(variable.shape, variable.dtype) if shape is None else np.empty(shape)
     variable.read(h5s.create_simple(values.shape), h5s.ALL, values)
