@@ -153,12 +153,12 @@ def training_rows(
     def rows_of(network: Network, rates: Rates) -> Iterable[Sequence[str]]:
         speed = rates[contender]
         per_hour = {n: [r * 3600 / STEPS_PER_RUN for r in samples] for n, samples in speed.items()}
-        yield part, network.name, f"{title}, runs per hour", *(spread(per_hour[n]) for n in PROCESSES), "", ""
+        yield part, network.name, f"{title}, runs per hour", *(with_range(per_hour[n]) for n in PROCESSES), "", ""
         if goal is not None:
             ours = rates[OURS]
-            same = [spread(ratio(ours[n], speed[n]), "×") for n in PROCESSES]
+            same = [with_range(ratio(ours[n], speed[n]), "×") for n in PROCESSES]
             wanted = f"≥ {goal} ×" if network is NETWORKS[0] else ""
-            yield part, network.name, f"ours / {title}", *same, spread(ratio(best(ours), best(speed)), "×"), wanted
+            yield part, network.name, f"ours / {title}", *same, with_range(ratio(best(ours), best(speed)), "×"), wanted
 
     return rows_of
 
@@ -167,10 +167,17 @@ def sgemm_rows(network: Network, rates: Rates) -> Iterable[Sequence[str]]:
     """Rows on the machine's limit and the share of it that ours reaches."""
     limit = rates[SGEMM]
     reached = {n: [r * network.flop_per_step for r in samples] for n, samples in rates[OURS].items()}
-    yield "d", network.name, "sgemm, GFLOP/s", *(spread([r / 1e9 for r in limit[n]]) for n in PROCESSES), "", ""
+    yield "d", network.name, "sgemm, GFLOP/s", *(with_range([r / 1e9 for r in limit[n]]) for n in PROCESSES), "", ""
     share = {n: [100 * r for r in ratio(reached[n], limit[n])] for n in PROCESSES}
     wanted = "≥ 60 %" if network is NETWORKS[-1] else ""
-    yield "d", network.name, "ours / sgemm", *(spread(share[n], "%") for n in PROCESSES), spread(share[2], "%"), wanted
+    yield (
+        "d",
+        network.name,
+        "ours / sgemm",
+        *(with_range(share[n], "%") for n in PROCESSES),
+        with_range(share[2], "%"),
+        wanted,
+    )
 
 
 ROWS = {
@@ -192,9 +199,9 @@ def grid_rows(effort: Effort) -> Iterable[Sequence[str]]:
     single = seconds(1)
     packed += [seconds(GRID_PACK) for _ in range(effort.grid_rounds - 1)]
     title = f"{effort.grid_runs} runs of {effort.grid_steps} steps"
-    yield "e", grid.NAME, f"{title}, packs of {GRID_PACK}, seconds", "", spread(packed), "", ""
-    yield "e", grid.NAME, f"{title}, one job per run, seconds", "", spread([single]), "", ""
-    yield "e", grid.NAME, "one job per run / packs", "", "", spread([single / s for s in packed], "×"), "≥ 15 ×"
+    yield "e", grid.NAME, f"{title}, packs of {GRID_PACK}, seconds", "", with_range(packed), "", ""
+    yield "e", grid.NAME, f"{title}, one job per run, seconds", "", with_range([single]), "", ""
+    yield "e", grid.NAME, "one job per run / packs", "", "", with_range([single / s for s in packed], "×"), "≥ 15 ×"
 
 
 def best(speed: dict[int, Samples]) -> Samples:
@@ -206,7 +213,7 @@ def ratio(above: Samples, below: Samples) -> Samples:
     return [a / b for a, b in zip(above, below, strict=True)]
 
 
-def spread(samples: Samples, unit: str = "") -> str:
+def with_range(samples: Samples, unit: str = "") -> str:
     """The median, in brackets the least and the greatest."""
     values = statistics.median(samples), min(samples), max(samples)
     median, least, greatest = (f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in values)

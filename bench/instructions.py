@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from bench import OURS, PROCESSES, SGEMM, Contender, Effort, best, measure, ratio, spread, table
+from bench import OURS, PROCESSES, SGEMM, Contender, Effort, best, measure, ratio, table, with_range
 from entropy_sums import mkl
 from networks import NETWORKS, Network
 from peers import OURS as MACHINES
@@ -49,10 +49,10 @@ def rows(effort: Effort) -> Iterable[Sequence[str]]:
         locked = replace(unlocked, unlocked=False)
         rates = measure(size, (unlocked, locked), effort)
         for title, contender in (("all instructions", unlocked), ("as it comes", locked)):
-            speed = (spread([factor * rate for rate in rates[contender][n]]) for n in PROCESSES)
+            speed = (with_range([factor * rate for rate in rates[contender][n]]) for n in PROCESSES)
             yield "MKL", name, f"{title}, {unit}", *speed, "", ""
-        same = (spread(ratio(rates[unlocked][n], rates[locked][n]), "×") for n in PROCESSES)
-        both = spread(ratio(best(rates[unlocked]), best(rates[locked])), "×")
+        same = (with_range(ratio(rates[unlocked][n], rates[locked][n]), "×") for n in PROCESSES)
+        both = with_range(ratio(best(rates[unlocked]), best(rates[locked])), "×")
         yield "MKL", name, "all instructions / as it comes", *same, both, ""
 
 

@@ -22,7 +22,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neural_network import BernoulliRBM
 
 import by_hand
-from bench import PROCESSES, Contender, Effort, best, measure, ratio, spread, table
+from bench import PROCESSES, Contender, Effort, best, measure, ratio, table, with_range
 from entropy_sums.job import tune_process
 from entropy_sums.models import MODELS
 from entropy_sums.models.base import ModelSettings
@@ -167,12 +167,12 @@ def rows(effort: Effort) -> Iterable[Sequence[str]]:
         others = {title: OTHERS[title] for title in ("ours, float64", *peer.beside)}
         rates = measure(peer, (OURS, *others.values()), effort)
         for title, contender in {"ours, float32": OURS, **others}.items():
-            speed = (spread(rates[contender][n]) for n in PROCESSES)
+            speed = (with_range(rates[contender][n]) for n in PROCESSES)
             yield part, peer.name, f"{title}, {peer.work} per second", *speed, "", ""
         for title, goal in peer.beside.items():
             other = rates[others[title]]
-            same = (spread(ratio(rates[OURS][n], other[n]), "×") for n in PROCESSES)
-            both = spread(ratio(best(rates[OURS]), best(other)), "×")
+            same = (with_range(ratio(rates[OURS][n], other[n]), "×") for n in PROCESSES)
+            both = with_range(ratio(best(rates[OURS]), best(other)), "×")
             yield part, peer.name, f"ours, float32 / {title}", *same, both, goal
 
 

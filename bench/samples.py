@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import PROCESSES, Contender, Effort, best, measure, ratio, spread, table
+from bench import PROCESSES, Contender, Effort, best, measure, ratio, table, with_range
 from entropy_sums.distributions import Normal
 from entropy_sums.job import tune_process
 from entropy_sums.models import MODELS
@@ -70,10 +70,10 @@ def rows(effort: Effort) -> Iterable[Sequence[str]]:
     for figure in FIGURES:
         rates = measure(figure, (AVERAGED, ONE_BY_ONE), effort)
         for title, contender in (("averaged", AVERAGED), ("one by one", ONE_BY_ONE)):
-            speed = (spread(rates[contender][n]) for n in PROCESSES)
+            speed = (with_range(rates[contender][n]) for n in PROCESSES)
             yield "samples", figure.name, f"{title}, steps per second", *speed, "", ""
-        same = (spread(ratio(rates[AVERAGED][n], rates[ONE_BY_ONE][n]), "×") for n in PROCESSES)
-        both = spread(ratio(best(rates[AVERAGED]), best(rates[ONE_BY_ONE])), "×")
+        same = (with_range(ratio(rates[AVERAGED][n], rates[ONE_BY_ONE][n]), "×") for n in PROCESSES)
+        both = with_range(ratio(best(rates[AVERAGED]), best(rates[ONE_BY_ONE])), "×")
         yield "samples", figure.name, "averaged / one by one", *same, both, ""
 
 

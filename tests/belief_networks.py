@@ -7,7 +7,7 @@ import torch
 from scipy.special import expit, ndtri
 from scipy.stats import bernoulli
 
-from entropy_sums.certificates.certificate import spread
+from entropy_sums.certificates.certificate import randomised
 from entropy_sums.models import MODELS, build
 from entropy_sums.models.model import copies
 
@@ -19,7 +19,7 @@ def random_network(name, replicas=2, seed=0, dim=DIM, **settings):
     """A network with well spread random parameters."""
     source = torch.Generator().manual_seed(seed)
     model = build([MODELS[name](**{"latent_dim": LATENTS, **settings})] * replicas, dim, [source] * replicas)
-    return spread(model, source)
+    return randomised(model, source)
 
 
 def data(points=POINTS, seed=1, dim=DIM):

@@ -1,4 +1,4 @@
-"""Type and shape checks on in every test; one thread per process, as in training."""
+"""Setup of all tests: type and shape checks, and one thread per process, as in training."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 torch.set_num_threads(1)
-# The same examples at every CI run, so that a commit is judged by its change; new ones on a developer's machine.
+# CI runs use the same examples, so that a commit is judged by its change; a developer's machine uses new ones.
 settings.register_profile(
     "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
@@ -33,12 +33,12 @@ def pytest_addoption(parser):
 
 
 TOGETHER = ("tests/slurm/", "tests/workflow/test_add_a_model.py", "tests/workflow/test_finished.py")
-"""Where tests share a cluster, or a study that takes a while to run: each of these goes to one worker."""
+"""Paths of tests that share a cluster, or a study that takes a while to run: each path goes to one worker."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Any test to any worker but for these; xdist's own groups are lost with pytest 9.2 (its issue 1386)."""
+    """Send any test to any worker, except `TOGETHER`; xdist's own groups are lost with pytest 9.2 (its issue 1386)."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Together(LoadScopeScheduling):
@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture
 def float64():
-    """Everything that is built without saying otherwise is float64."""
+    """Set the default type to float64."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     yield
@@ -59,7 +59,7 @@ def float64():
 
 @pytest.fixture(autouse=True)
 def _no_global_randomness():
-    """No code may draw from the global generator."""
+    """Check that no code draws from the global generator."""
     before = torch.get_rng_state()
     yield
     assert torch.equal(before, torch.get_rng_state()), "the global random number generator was used"
@@ -67,6 +67,6 @@ def _no_global_randomness():
 
 @pytest.fixture(autouse=True)
 def _denormal_numbers():
-    """Training in the process of a test makes denormal numbers zero; other tests are to see them."""
+    """Allow denormal numbers again after a test: training makes them zero in its process, and other tests need them."""
     yield
     torch.set_flush_denormal(False)

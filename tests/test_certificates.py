@@ -8,7 +8,7 @@ import torch
 
 from catalogue import accepted, dim_of, supported
 from entropy_sums.bound import Bound, Factor
-from entropy_sums.certificates.certificate import TOTAL, Certificate, certify, spread
+from entropy_sums.certificates.certificate import TOTAL, Certificate, certify, randomised
 from entropy_sums.certificates.system import EQUATIONS_PER_DIRECTION, solve
 from entropy_sums.certificates.verdict import THRESHOLD
 from entropy_sums.models import MODELS, build
@@ -201,7 +201,7 @@ def test_the_gap_is_the_derivative_along_the_direction(case):
     """At other parameters, data and noise than those that it was found with."""
     certificate = certified(*case)
     source = torch.Generator().manual_seed(9)
-    model, x = spread(made(*case, seed=4), source), points(case[0], seed=5)
+    model, x = randomised(made(*case, seed=4), source), points(case[0], seed=5)
     bound = model.bound(x, torch.randn(2, len(x), 2, generator=source))
     bound.elbo.sum().backward()
     gaps = torch.stack([factor.gap for factor in bound.factors.values()], dim=-1)
@@ -211,7 +211,7 @@ def test_the_gap_is_the_derivative_along_the_direction(case):
 def test_a_weight_decay_leaves_a_gap_of_as_much_times_what_is_along_the_parameters():
     """Where the gradient is that of the penalty, v·∇F = λ v·θ, from the parameters by hand."""
     certificate, decay = certified("vae1"), 0.1
-    model = spread(made("vae1", seed=4), torch.Generator().manual_seed(9))
+    model = randomised(made("vae1", seed=4), torch.Generator().manual_seed(9))
     for parameter in model.parameters():
         parameter.grad = decay * parameter.detach()
 
@@ -237,7 +237,7 @@ def test_factors_without_a_direction_have_no_derivative():
 @pytest.mark.parametrize("name", MODELS)
 def test_there_are_too_few_directions_to_fit_any_gap(name, monkeypatch):
     """The gaps of other minibatches are not predicted."""
-    model = spread(made(name, replicas=1), torch.Generator().manual_seed(2))
+    model = randomised(made(name, replicas=1), torch.Generator().manual_seed(2))
     bound = type(model).bound
 
     def wrong(self, x, noise, posterior=None):
@@ -282,7 +282,7 @@ def test_the_model_is_left_as_it_is():
 
 def test_spread_parameters_are_far_from_the_initial_ones():
     model = made("vae1", replicas=3)
-    scattered = spread(model, torch.Generator().manual_seed(0))
+    scattered = randomised(model, torch.Generator().manual_seed(0))
     for before, after in zip(model.parameters(), scattered.parameters(), strict=True):
         assert ((after - before).flatten(1).norm(dim=1) > 0.2 * before.flatten(1).norm(dim=1)).all()
 

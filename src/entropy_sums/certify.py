@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def structures(grid: Grid) -> dict[tuple[Any, ...], Run]:
-    """One run for every combination of model settings and data that a study has, whatever its training.
+    """Runs of a study, one for every combination of model settings and data; training settings are ignored.
 
     Example:
         >>> from entropy_sums.study.schema import Study
@@ -30,7 +30,7 @@ def structures(grid: Grid) -> dict[tuple[Any, ...], Run]:
         >>> [key[2] for key in structures(Grid(Study(study="a", axes=axes)))]
         ['beta=1.0', 'beta=2.0']
     """
-    # The runs of many seeds share their settings: each is looked at once
+    # The runs of many seeds share their settings: each combination is used once
     distinct: dict[tuple[int, int], Run] = {}
     for run in grid.runs:
         distinct.setdefault((id(run.model_settings), id(run.dataset_settings)), run)
@@ -51,11 +51,11 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
     """Certify every model of a study, in float64, at random parameters.
 
     Args:
-        data: the file of a dataset, by its name in the study.
-        trials: parameter values to try.
+        data: function from the name of a dataset in the study to its file.
+        trials: number of parameter values to try.
 
     Raises:
-        ValueError: a model does not fit the data that it would meet.
+        ValueError: a model does not fit its data.
     """
     import torch
 

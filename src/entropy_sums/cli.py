@@ -1,7 +1,7 @@
 """The command line: every step of the workflow, each of which also runs by itself.
 
-A command is one function here: it adds its arguments to a parser and returns what the command does. Imports lie within,
-as `--help` must not wait for them, and the computation lies in the rooms.
+A command is one function here: it adds its arguments to a parser and returns the function that runs it. Imports lie
+inside the functions, as `--help` must not wait for them. The computation lies in the other modules.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ examples:
 """
 
 Run = Callable[[argparse.Namespace], int | None]
-"""Runs a command; its value is the exit status."""
+"""Function that runs a command; its value is the exit status."""
 
 
 class Command(NamedTuple):
@@ -350,7 +350,7 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
 
 
 def _catalogue(options: argparse.Namespace) -> Catalogue:
-    """What the study file that is named may name; what this package has where none is."""
+    """Catalogue of the named study file, or of this package where none is named."""
     from entropy_sums.study.catalogue import BUILT_IN
     from entropy_sums.study.schema import read
 

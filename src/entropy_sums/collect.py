@@ -1,4 +1,4 @@
-"""From one file per job to one labelled tree per study."""
+"""Collection of the files of all jobs in one labelled tree per study."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from entropy_sums.traces.read import Trace, TraceError, load
 
 
 def check(trace: Trace, path: Path, job: Job) -> None:
-    """Refuse a trace that is not of the job as the study wants it now.
+    """Refuse a trace that does not match the job as the study defines it now.
 
     Raises:
         TraceError: naming the file, what is wrong with it and what to do.
@@ -44,13 +44,14 @@ def check(trace: Trace, path: Path, job: Job) -> None:
 
 
 FILES_PER_PROCESS = 200
-"""To read so many takes longer than to start a process."""
+"""Number of files that take longer to read than a process takes to start."""
 
 
 def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr.DataTree:
     """Gather the traces of `jobs` in one tree: a group per model, dimensions axes + step.
 
-    Cells without a trace are NaN. `processes` read at once, by default one per CPU; few files are read by this one.
+    Cells without a trace are NaN. `processes` processes read at once, by default one per CPU. This process reads alone
+    where there are few files.
 
     Raises:
         TraceError: a file is damaged, foreign, of another configuration, or made from other data than the rest.
@@ -63,7 +64,7 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
     versions: dict[str, None] = {}
     devices: dict[str, None] = {}
     groups = {}
-    # A model at a time, so that the traces of no more than one take memory beside what is gathered
+    # One model at a time, so that the traces of no more than one model take memory beside the result
     read = zip(jobs, paths, _read(paths, processes), strict=True)
     for model, of_model in groupby(read, lambda each: each[0].runs[0].model):
         traces = []
@@ -94,7 +95,7 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
 
 
 def _read(paths: Sequence[Path], processes: int | None) -> Iterator[Trace]:
-    """The traces in the order of their paths."""
+    """Read the traces in the order of their paths."""
     most = cpu_count() if processes is None else processes
     parallel = Parallel(max(1, min(most, len(paths) // FILES_PER_PROCESS)), return_as="generator")
     traces = cast("Iterable[Trace]", parallel(delayed(load)(path) for path in paths))
@@ -110,7 +111,7 @@ def _told(traces: Iterable[Trace], total: int) -> Iterator[Trace]:
 
 
 def _one_or_all(said: Iterable[Any]) -> Any:
-    """What the job files say of where they were made: one value, or all that differ."""
+    """Provenance of all job files: one value, or all values where they differ."""
     values = list(said)
     return values[0] if len(values) == 1 else values
 
@@ -156,7 +157,7 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
 
 
 def _shown(catalogue: Catalogue) -> dict[str, str]:
-    """Labels and looks of models and datasets of plugins, which those who draw the file may not have."""
+    """Labels and looks of models and datasets of plugins, which may be missing where the file is drawn."""
     members = {group_name(name): schema for name, schema in catalogue.models.items()} | {**catalogue.datasets}
     found = {
         name: {key: value for key in ("label", "look") if (value := own(schema, key))}
@@ -167,7 +168,7 @@ def _shown(catalogue: Catalogue) -> dict[str, str]:
 
 
 def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:
-    """What stands along each dimension of all traces: numbers in increasing order, factors as they come."""
+    """Labels along each dimension of all traces: numbers in increasing order, factors in order of appearance."""
     own: dict[str, list[np.ndarray]] = {}
     for trace in traces:
         for dimension, values in trace.labels.items():
@@ -179,11 +180,11 @@ def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:
 
 
 def _rows(axes: Mapping[str, Sequence[Scalar]], runs: Sequence[Run]) -> np.ndarray:
-    """For every cell of the axes the position of its run, -1 where there is none."""
+    """Position of the run of every cell of the axes; -1 where there is none."""
     position = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
     rows = np.full([len(values) for values in axes.values()], -1)
     for row, run in enumerate(runs):
-        # What a dataset has no setting for does not change its runs: they stand at every value of that axis
+        # A setting that a dataset lacks does not change its runs: they fill every value of that axis
         cell = (position[a][run.coordinates[a]] if a in run.coordinates else slice(None) for a in axes)
         rows[tuple(cell)] = row
     return rows
@@ -192,7 +193,7 @@ def _rows(axes: Mapping[str, Sequence[Scalar]], runs: Sequence[Run]) -> np.ndarr
 def _settings(runs: Iterable[Run], of: Callable[[Run], Settings]) -> str:
     """Settings of the runs of each dataset, as JSON; where they differ, the value is `varied`."""
     settings: dict[str, Any] = {}
-    # Many runs share their settings: each is looked at once
+    # Many runs share their settings: each block of settings is read once
     for dataset, block in {(run.dataset, id(of(run))): (run.dataset, of(run)) for run in runs}.values():
         own = block.model_dump(mode="json")
         settings[dataset] = _common(settings.get(dataset, own), own)
@@ -222,7 +223,7 @@ def write(tree: xr.DataTree, path: Path) -> None:
 
 
 def present(grid: Grid, partial: bool) -> list[Job]:
-    """The jobs of a study that have a trace; with `partial` others are named on standard error and left out.
+    """Jobs of a study that have a trace; with `partial` the others are named on standard error and left out.
 
     Raises:
         ValueError: some have none, and `partial` is not asked for; or none has.
@@ -240,7 +241,7 @@ def present(grid: Grid, partial: bool) -> list[Job]:
 
 
 def open_tree(path: Path) -> xr.DataTree:
-    """A collected file, read whole: figures and tables look at every number many times.
+    """Read a collected file whole: figures and tables use every number many times.
 
     Raises:
         TraceError: the file is not there, damaged, or no collected file; names it and what to do.

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 FULL = 2**20
-"""Bytes: a disk with less free space is full."""
+"""Free space in bytes, below which a disk counts as full."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its name when the block ends well and vanishes when it does not.
+    """Temporary path beside `path`; it is renamed to `path` when the block succeeds and removed when it fails.
 
     Two writers of one path do not harm each other: the last one to end wins.
 
@@ -103,7 +103,7 @@ def checksum(arrays: Mapping[str, np.ndarray]) -> str:
 def source_digest(*parts: str) -> str:
     """Digest of the source of modules of this package and of all that these import from it.
 
-    What code names as text (`module:function`) is not followed, nor is the package itself, which every module imports.
+    Code named by text (`module:function`) is not followed, nor is the package itself, which every module imports.
 
     Args:
         parts: modules such as `figures.traces`, all modules of a package such as `figures.*`, or folders of other
@@ -156,7 +156,7 @@ def _file(root: Path, module: str) -> Path | None:
 
 @cache
 def imports(source: bytes) -> frozenset[str]:
-    """Names that source code imports, in functions too: modules, and what it takes from them.
+    """Names that source code imports, in functions too: modules and their members.
 
     Raises:
         SyntaxError: it is not valid Python.

@@ -23,12 +23,12 @@ from entropy_sums.training.replica import Replica
 from entropy_sums.training.schedules import epochs
 
 MALLOC_OPTIONS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 2**28)}
-"""Of mallopt(3). Mapped memory goes back at once, and the kernel clears each page of it anew at every step: larger
-tensors than the greatest threshold, 32 MiB, would take five times as long to fill."""
+"""Options of mallopt(3). Mapped memory goes back at once, and the kernel clears each page of it anew at every step:
+tensors above the largest threshold, 32 MiB, would take five times as long to fill."""
 
 
 def tune_process(threads: int) -> None:
-    """One process per core works best with one thread each, memory kept, and denormal numbers as zero."""
+    """Set the number of threads, keep freed memory and treat denormal numbers as zero, for one process per core."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
@@ -37,7 +37,7 @@ def tune_process(threads: int) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is a GPU where there is one.
+    """Device by its name; `auto` is a GPU where there is one.
 
     Raises:
         ValueError: the device is not there.
@@ -63,11 +63,11 @@ def train(
 ) -> None:
     """Train `job` on the data file and write its trace to `output`; `observe` is called as `Pack.run` does.
 
-    A checkpoint lies beside the output while training goes on; a job that finds one goes on from it. SIGTERM
-    and SIGINT write one and end the process.
+    A checkpoint lies beside the output during training, and a job that finds one resumes from it. SIGTERM and SIGINT
+    write a checkpoint and end the process.
 
     Raises:
-        ValueError: model, data and training do not fit together, as the data themselves tell.
+        ValueError: model, data and training do not fit together.
         Interrupted: after SIGTERM or SIGINT.
     """
     tune_process(threads)
@@ -106,10 +106,10 @@ def train(
 
 
 def check(job: Job, dataset: Dataset) -> None:
-    """Ask again, with the data and the model as they are, whether the runs of a job can be.
+    """Check again, with the actual data and model, whether model, data and training of a job fit together.
 
     Raises:
-        ValueError: they cannot; names every reason, with what to do.
+        ValueError: they do not; names every reason, with what to do.
     """
     data, reasons = fitting.Data.read(dataset), []
     # The runs of a job share the settings that shape a model: one of them stands for all
@@ -122,7 +122,7 @@ def check(job: Job, dataset: Dataset) -> None:
 
 
 def header(job: Job, data_checksum: str) -> Header:
-    """What the trace file of a job says of where it comes from."""
+    """Header of the trace file of a job, with its provenance."""
     first = job.runs[0]
     return Header(
         job.name,
@@ -137,5 +137,5 @@ def header(job: Job, data_checksum: str) -> Header:
 
 
 def device_name(device: torch.device) -> str:
-    """The kind of processor, for the record."""
+    """Name of the kind of processor, for the record."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -1,11 +1,11 @@
-"""All instructions of the processor for Intel's MKL, with which torch computes, whoever made the processor.
+"""Unlocking of all processor instructions for Intel's MKL, with which torch computes, whoever made the processor.
 
-MKL looks at the maker first, and leaves instructions of AMD's processors unused: products of matrices and tanh took 2.3
-and 12.6 times as long on one with AVX-512 (bench/instructions.md). What looks is one function, and of functions with
-one name that which was loaded first is called; so ours is loaded before torch is imported. A maintainer of torch
-advises it (https://github.com/pytorch/builder/pull/1245).
+MKL checks the maker of the processor first, and leaves instructions of AMD's processors unused: products of matrices
+and tanh took 2.3 and 12.6 times as long on one with AVX-512 (bench/instructions.md). A single function does the check.
+Among functions of the same name the one that was loaded first is called: ours is loaded before torch is imported. A
+maintainer of torch advises it (https://github.com/pytorch/builder/pull/1245).
 
-Installing the package builds the library, where there is a C compiler; without one all is as torch has it.
+Installing the package builds the library where there is a C compiler. Without one, MKL stays as torch has it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _state = NOT_ASKED
 
 
 def unlock() -> None:
-    """Load the library, if it was built and is not switched off. It has to come before torch is imported.
+    """Load the library, if it was built and is not switched off; call it before torch is imported.
 
     Raises:
         ValueError: the variable is neither 0 nor 1.
@@ -58,7 +58,7 @@ def unlock() -> None:
 
 
 def state() -> str:
-    """What became of it in this process, for the record.
+    """State of the library in this process, for the record.
 
     Example:
         >>> state() in (UNLOCKED, SWITCHED_OFF, NOT_BUILT, TOO_LATE, NOT_ASKED)

@@ -1,4 +1,4 @@
-"""Code that is named as text, `module:name`, and modules of a user's folder under names that nothing else has."""
+"""Code named by text, `module:name`, and modules of a user's folder under unique names."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from types import CodeType, ModuleType
 from typing import Any
 
 USED_BY_PLUGINS = ("figures.*", "analysis.*")
-"""Modules of this package that figures and tables of plugins may draw on."""
+"""Modules of this package that figures and tables of plugins may use."""
 
 _numbers = count(1)
 
 
 class Space:
-    """The modules of a folder. They import each other by their plain names, and nobody else sees them by these.
+    """Modules of a folder. They import each other by their plain names, which no other module sees.
 
     Two spaces may have modules of the same name; neither the search path nor any module from elsewhere changes.
 
@@ -43,7 +43,7 @@ class Space:
         return self._file(module.partition(".")[0]) is not None
 
     def load(self, module: str) -> ModuleType:
-        """A module of the folder, or else an installed one.
+        """Load a module of the folder, or else an installed one.
 
         Raises:
             ModuleNotFoundError: there is neither.
@@ -82,7 +82,7 @@ class Space:
         wanted: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """What an `import` statement in one of the modules does, as `builtins.__import__` has it."""
+        """Import for an `import` statement in one of the modules, with the arguments of `builtins.__import__`."""
         if level:
             name = resolve_name("." * level + name, self._package(names or {}))
         if not self.has(name):
@@ -107,7 +107,7 @@ class Space:
 
 
 class _Loader(SourceFileLoader):
-    """Runs a module of a space; its import statements, at once and in functions, ask the space."""
+    """Loader of a module of a space; its import statements, also those in functions, ask the space."""
 
     def __init__(self, fullname: str, path: str, space: Space) -> None:
         super().__init__(fullname, path)
@@ -123,7 +123,7 @@ class _Loader(SourceFileLoader):
 
 
 def own_modules(*references: str) -> tuple[str, ...]:
-    """Modules of this package that code which is named as text is made of, as `files.source_digest` takes them.
+    """Modules of this package behind code that is named by text, as `files.source_digest` takes them.
 
     Example:
         >>> own_modules("entropy_sums.figures.traces:draw", "entropy_sums.figures.traces:caption")
@@ -138,7 +138,7 @@ def own_modules(*references: str) -> tuple[str, ...]:
 
 
 def load(reference: str, space: Space | None = None) -> Any:
-    """The object that a text such as `module:name` names; modules of the space come first.
+    """Load the object that a text such as `module:name` names; modules of the space come first.
 
     Example:
         >>> load("math:gcd")(4, 6)
@@ -149,7 +149,7 @@ def load(reference: str, space: Space | None = None) -> Any:
 
 
 def load_named(kind: type, attribute: str) -> Any:
-    """The object that an attribute of a class names, as the module that sets the attribute would import it.
+    """Load the object that an attribute of a class names, as the module that sets the attribute would import it.
 
     Example:
         >>> class Divisor:

@@ -1,4 +1,4 @@
-"""Classes by the package that their modules lie in, so that a new one is a new file and no line in a list."""
+"""Classes of the modules of a package, so that a new class is a new file, without a line in a list."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def defined(modules: Iterable[ModuleType], base: type[T]) -> list[type[T]]:
 
 
 def named(modules: Iterable[ModuleType], base: type[T]) -> dict[str, type[T]]:
-    """Of these classes those with a `name` of their own, which they do not inherit, by that name.
+    """Classes with a `name` of their own, which they do not inherit, by that name.
 
     Raises:
         ValueError: two classes have one name.

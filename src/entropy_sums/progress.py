@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from entropy_sums.training.pack import Pack
 
 SUFFIX = ".progress"
-"""Of the file, which is called like the trace otherwise."""
+"""Suffix of the progress file, which otherwise has the name of the trace."""
 
 SECONDS_BETWEEN = 10.0
 """Shortest time between two updates of the file, each with a line in the log."""
@@ -35,17 +35,17 @@ RUNNING, INTERRUPTED, FAILED = "running", "interrupted", "failed"
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a job, as the file beside its checkpoint says it.
+    """State of a job, as in the file beside its checkpoint.
 
     Attributes:
-        job: its name.
-        identity: of the job.
+        job: name of the job.
+        identity: identity of the job.
         started: time at which this attempt began, ISO 8601.
         host: machine of this attempt.
         pid: process of this attempt on that machine.
-        state: `running`, `interrupted` or `failed`; that of a job that was killed stays `running`.
-        step: last step told of in this attempt.
-        steps: number of steps in all.
+        state: `running`, `interrupted` or `failed`; it stays `running` for a job that was killed.
+        step: last reported step of this attempt.
+        steps: total number of steps.
         seconds: time of training until that step, earlier attempts included.
         elbo: median of the ELBO over the runs, nats per data point; None before the first record, and without a finite
             one.
@@ -82,7 +82,7 @@ class Progress:
 
     @classmethod
     def read(cls, path: Path) -> Progress:
-        """The file at `path`.
+        """Read the file at `path`.
 
         Raises:
             ValueError: it is no progress of a job.
@@ -94,12 +94,12 @@ class Progress:
 
 
 class Reporter:
-    """Tells how far a job is while its block runs: in a file beside the trace, and on standard error.
+    """Report the progress of a job while its block runs: in a file beside the trace, and on standard error.
 
-    The file is there from the beginning of the block to its end. After an error it stays, and says so.
+    The file exists while the block runs. After an error it stays and records the failure.
 
     Args:
-        job: which one.
+        job: job to report on.
         trace: file that the job will write.
     """
 
@@ -124,12 +124,12 @@ class Reporter:
             self.path.unlink(missing_ok=True)
         else:
             state = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
-            # On a full disk it is the error under way that has to be told
+            # On a full disk the error in progress has to be reported
             with suppress(OSError):
                 replace(self._now, state=state).write(self.path)
 
     def observe(self, pack: Pack) -> None:
-        """To be called at every recorded step, and between them."""
+        """Report the state of a pack; called at every recorded step, and between them."""
         record = pack.trace.records[-1]
         self._now = now = replace(
             self._now,

@@ -1,8 +1,8 @@
-"""Everything that is recorded, each quantity declared once: what it means, its unit, how figures and tables show it.
+"""Recorded quantities, each declared once with its meaning, unit, and display in figures and tables.
 
-What is computed under a name of `PER_STEP` or `PER_RUN` is written, read, collected and documented by these
+Values that are computed under a name of `PER_STEP` or `PER_RUN` are written, read, collected and documented by these
 declarations. A quantity with `at_end` has a column in the table of final numbers, one with a `line` a curve in the
-figure of traces. docs/results-format.md shows the declarations as tables.
+figure of traces. `python docs/tables.py` writes the declarations as tables into docs/results-format.md.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ FORMAT = "entropy-sums trace 2"
 NATS = "nats per data point"
 
 PREFIXES = {"train": "", "test": "heldout_"}
-"""Part of the data → what the names of quantities on it begin with."""
+"""Part of the data → prefix of the names of quantities on it."""
 
 LIMITS = {"_low": "lower limit, 95 %", "_high": "upper limit, 95 %"}
-"""What the names of limits of an interval end with → in words."""
+"""Suffix of the names of interval limits → limit in words."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """How figures and tables show a quantity.
+    """Display of a quantity in figures and tables.
 
     Attributes:
-        label: what axes and legends call it; by default its name in words.
-        colour: of its lines and markers; None of what no figure draws by itself.
-        line: style of its curve against the steps; without one the figure of traces has no such curve.
-        at_end: what the table of final numbers says of its column; without it that table has none.
+        label: label on axes and in legends; by default its name in words.
+        colour: colour of its lines and markers; None where no figure draws it by itself.
+        line: style of its curve against the steps; None for no curve in the figure of traces.
+        at_end: description of its column in the table of final numbers; empty for no column.
         digits: number of significant digits in tables, where there is no interval.
         compared: whether `entropy-sums compare` compares it, in every table that has it.
     """
@@ -44,20 +44,20 @@ class Shown:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity of a run, as files have it.
+    """Quantity of a run, as files have it.
 
     Attributes:
-        name: of the variable.
+        name: name of its variable.
         meaning: its `long_name`.
         unit: its `units`.
-        dimensions: beside those of the runs; with `step` it is recorded at every recorded step, else once.
-        shown: how figures and tables show it.
-        heldout: how they show its twin on held-out data, where it has one.
+        dimensions: dimensions beside those of the runs; with `step` it is recorded at every recorded step, else once.
+        shown: display in figures and tables.
+        heldout: display of its twin on held-out data; None where it has none.
         limits: whether limits of an interval for its Monte Carlo error are recorded beside it.
         from_subsets: whether it is also estimated from few held-out points, at the end of training.
-        of_batches: whether it is also recorded of every minibatch, where a study asks for that.
-        text: whether it is text and no number.
-        note: what the documentation says beside the meaning, in Markdown.
+        of_batches: whether it is also recorded for every minibatch, if a study asks for that.
+        text: whether it is text instead of a number.
+        note: documentation beside the meaning, in Markdown.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Quantity:
 
     @property
     def label(self) -> str:
-        """What axes and legends call it.
+        """Label on axes and in legends.
 
         Example:
             >>> QUANTITIES["elbo"].label, QUANTITIES["wall_time"].label
@@ -117,21 +117,21 @@ class Quantity:
             of_batches=False,
         )
 
-    def _derived(self, name: str, meaning: str, dimensions: tuple[str, ...] = ()) -> Quantity:
+    def _derived(self, name: str, meaning: str, dimensions: tuple[str, ...], note: str = "") -> Quantity:
         """A quantity of the same unit that is only recorded."""
-        return Quantity(name, meaning, self.unit, dimensions)
+        return Quantity(name, meaning, self.unit, dimensions, note=note)
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """A dimension of a quantity beside those of the runs.
+    """Dimension of a quantity beside those of the runs.
 
     Attributes:
-        meaning: of the numbers that stand along it, as their `long_name`; without one there are names of factors,
-            or whole numbers counted from 0.
-        unit: of these numbers.
+        meaning: meaning of the numbers along it, as their `long_name`; empty for names of factors and for whole
+            numbers counted from 0.
+        unit: unit of these numbers.
         counted: whether it is counted from 0.
-        label: what axes and tables call it.
+        label: label on axes and in tables.
     """
 
     name: str
@@ -165,10 +165,10 @@ DIMENSIONS = {
 }
 
 LABELLED = tuple(dimension.name for dimension in DIMENSIONS.values() if dimension.meaning)
-"""Dimensions along which numbers stand that mean something."""
+"""Names of dimensions whose numbers have a meaning."""
 
 COUNTED = tuple(dimension.name for dimension in DIMENSIONS.values() if dimension.counted)
-"""Dimensions along which is counted from 0."""
+"""Names of dimensions that are counted from 0."""
 
 STEP, FACTORS = ("step",), ("step", "factor")
 
@@ -273,7 +273,7 @@ BOUND = (
         "units, deep ones if also at most 8 hidden units lie in even layers)",
     ),
 )
-"""The bound and its parts, of the training set; each has a twin on held-out data."""
+"""The bound and its parts on the training set; each has a twin on held-out data."""
 
 OF_TRAINING = (
     Quantity(
@@ -369,7 +369,7 @@ ESTIMATES = (
         note="likewise",
     ),
 )
-"""Estimates that are too dear for every recorded step; each has a twin on held-out data, both have limits."""
+"""Estimates that are too expensive for every recorded step; each has a twin on held-out data, and both have limits."""
 
 TRUTH = Quantity(
     "true_log_likelihood",
@@ -378,7 +378,9 @@ TRUTH = Quantity(
     (),
     Shown("true log-likelihood", "#E69F00", "--"),
     Shown(),
-    note="where it is known",
+    note="where it is known in closed form or as a sum over at most $2^{16}$ states: `pca` ($N(b, WW^\\top + "
+    "\\sigma^2 I)$), `bars`, belief networks, Boltzmann machines and mixtures. In training, a model may end above it: "
+    "it fits these points, not the distribution",
 )
 
 LATENTS = (
@@ -411,6 +413,7 @@ SUBSETS = tuple(
         f"subset_{quantity.name}",
         f"{quantity.meaning}, estimated from few held-out points at the end of training",
         ("subset", "estimate", *(dimension for dimension in quantity.dimensions if dimension != "step")),
+        note="where the study asks for it (`evaluation.subset_sizes`)",
     )
     for quantity in BOUND
     if quantity.from_subsets
@@ -418,7 +421,10 @@ SUBSETS = tuple(
 
 BATCHES = tuple(
     quantity._derived(
-        f"batch_{quantity.name}", f"{quantity.meaning} of the minibatch of each step, before its update", ("batch",)
+        f"batch_{quantity.name}",
+        f"{quantity.meaning} of the minibatch of each step, before its update",
+        ("batch",),
+        note="where the study asks for it (`evaluation.batches`)",
     )
     for quantity in BOUND
     if quantity.of_batches
@@ -460,7 +466,7 @@ OF_RUNS = (
 
 
 def twins(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
-    """The twins of quantities on held-out data, of those that have one."""
+    """Twins on held-out data of the quantities that have one."""
     yield from (quantity.twin for quantity in quantities if quantity.twin)
 
 
@@ -476,7 +482,7 @@ def with_limits(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
 
 
 DECLARED = (*BOUND, *OF_TRAINING, *ESTIMATES, TRUTH, *LATENTS, GINI, *OF_RUNS)
-"""Every quantity but for those that follow from it: twins on held-out data, limits, estimates from subsets."""
+"""Every quantity, without derived ones: twins on held-out data, limits, estimates from subsets."""
 
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
@@ -505,17 +511,17 @@ SHOWN = tuple(each for quantity in DECLARED for each in (quantity, *twins([quant
 """Quantities as figures and tables list them, each before its twin."""
 
 CHECKED = ("factor", *LABELLED, *QUANTITIES)
-"""What the checksum of a trace file covers, of what it has."""
+"""Names of variables that the checksum of a trace file covers, where it has them."""
 
 WORDS = ("factor", *(name for name, quantity in QUANTITIES.items() if quantity.text))
-"""What holds text."""
+"""Names of variables with text."""
 
 NAMES = frozenset({*QUANTITIES, *DIMENSIONS})
 """Names of all quantities and dimensions, which no axis can have."""
 
 
 def group_name(model: str) -> str:
-    """The group of a model in a collected file.
+    """Name of the group of a model in a collected file.
 
     Example:
         >>> group_name("linear_vae"), group_name("vae1")

@@ -1,4 +1,4 @@
-"""Tables that are kept to compare later runs with: a CSV per study, where it comes from in its first lines."""
+"""Reference tables for comparison with later runs: a CSV per table, with its provenance in its first lines."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from entropy_sums.tables import TABLES
 from entropy_sums.tables.words import rounded
 
 FOLDER = Path("results/reference")
-"""Where they are, as seen from the folder of the project."""
+"""Folder of the references, relative to the folder of the project."""
 
 PUBLISHED = FOLDER / "published.csv"
 """Numbers of papers, each with its source."""
 
 VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "missing": "missing"}
-"""What `compare` says, and in words."""
+"""Verdict of `compare` → its meaning in words."""
 
 ENDS = ("", "_low", "_high")
-"""What a quantity and the limits of its interval end in."""
+"""Suffixes of a quantity and of the limits of its interval."""
 
 
 class Entry(BaseModel):
@@ -78,7 +78,7 @@ class Entry(BaseModel):
 
 
 def file(study: str, table: str) -> Path:
-    """Name of the reference of a table; that of the end of training is called like the study.
+    """Name of the reference of a table; the reference of the table `final` has the name of the study.
 
     Example:
         >>> str(file("zoo", "final")), str(file("damm2023-laptop", "subsets"))
@@ -88,7 +88,7 @@ def file(study: str, table: str) -> Path:
 
 
 def provenance(tree: xr.DataTree) -> dict[str, str]:
-    """Where the numbers of a collected file come from.
+    """Provenance of the numbers of a collected file.
 
     Example:
         >>> sorted(provenance(tree))
@@ -116,10 +116,10 @@ def keep(table: pd.DataFrame, source: Mapping[str, str], path: Path) -> None:
 
 
 def read(path: Path, table: Table) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A frame of a table that `keep` wrote, with all that is compared and its limits, and its provenance.
+    """Read a table that `keep` wrote: a frame with all compared quantities and their limits, and its provenance.
 
     Raises:
-        StudyError: there is no such file, or it is none of `keep`.
+        StudyError: there is no such file, or `keep` did not write it.
     """
     if not path.is_file():
         raise StudyError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
@@ -138,7 +138,7 @@ def read(path: Path, table: Table) -> tuple[pd.DataFrame, dict[str, str]]:
     wrong = np.argwhere(cells.notna().to_numpy() & cells.apply(pd.to_numeric, errors="coerce").isna().to_numpy())
     if len(wrong):
         row, column = wrong[0]
-        # The first is that of the names of the columns
+        # The first line has the names of the columns
         filled = [number for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
         raise StudyError(
             f"{path}: line {filled[row + 1]}: {cells.columns[column]}: {cells.iat[row, column]!r} is no number; "
@@ -152,12 +152,12 @@ def compare(
 ) -> pd.DataFrame:
     """A row per cell of the reference and quantity: medians over runs with 95 % intervals, and whether they agree.
 
-    They do (`yes`) where the intervals overlap, or the medians are equal; without both intervals that cannot be told
-    (`?`), and a cell that the frame lacks, or has no run of, is `missing`. Further cells of the frame are left out.
+    They agree (`yes`) where the intervals overlap, or the medians are equal. Without both intervals the verdict is
+    unknown (`?`). A cell that the frame lacks, or has no run of, is `missing`. Further cells of the frame are left out.
 
     Args:
-        table: what frame and reference are of; its columns say what is compared.
-        named: what errors call the reference.
+        table: table of frame and reference; its columns say what is compared.
+        named: name of the reference in errors.
 
     Raises:
         StudyError: the tables have other axes.
@@ -187,18 +187,18 @@ def compare(
 
 
 def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLISHED) -> pd.DataFrame:
-    """What papers have for a study, beside what its tables have: a row per number.
+    """Published numbers for a study, beside the numbers in its tables: a row per number.
 
-    A row of the file names a `study`, one of its `table`s, `where` in it the number is (JSON: column → value), the
-    `quantity`, a column of that table, its published `value` and standard deviation (`std`) where there is one, and the
-    `source`. Without the file there are no rows.
+    A row of the file has a `study`, one of its `table`s, and the place of the number in it, `where` (JSON: column →
+    value). It also has the `quantity`, which is a column of that table, its published `value`, its standard deviation
+    (`std`) where there is one, and the `source`. Without the file there are no rows.
 
     Args:
         study: name without a size.
-        tables: frames of those of the study, by name.
+        tables: frames of the tables of the study, by name.
 
     Raises:
-        StudyError: a line of the study cannot be read, or says of more than one row where its number is.
+        StudyError: a line of the study cannot be read, or its `where` matches more than one row.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -230,7 +230,7 @@ def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLI
 
 
 def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """What the file of published numbers has, and in which line."""
+    """Rows of the file of published numbers, each with its line number."""
     if not path.is_file():
         return []
     try:
@@ -248,7 +248,7 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _row(frame: pd.DataFrame, entry: Entry, place: str) -> dict[str, Any] | None:
-    """The row of a table that an entry is about, if it has one with that number."""
+    """Row of a table that an entry refers to; None where the table has no such row or number."""
     if frame.empty or entry.quantity not in frame:
         return None
     if unknown := [column for column in entry.where if column not in frame]:
@@ -285,7 +285,7 @@ def _columns(quantities: Sequence[str]) -> list[str]:
 
 
 def _labelled(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """With values on axes as text: in a file, one axis may have numbers and words."""
+    """Frame with the values on axes as text: in a file, one axis may have numbers and words."""
     return frame.assign(**{key: [names.settings(value) for value in frame[key].tolist()] for key in keys})
 
 
@@ -301,7 +301,7 @@ def _agree(kept: tuple[float, ...], found: tuple[float, ...]) -> str:
 
 
 def _asked(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[tuple[str, Table, pd.DataFrame, Path]]:
-    """The tables of a study of which something is compared: what each has now, and where its reference lies."""
+    """Tables of a study with compared quantities: the present frame of each, and the path of its reference."""
     for name in study.tables:
         table = study.catalogue.tables[name]
         if table.compared:
@@ -309,7 +309,7 @@ def _asked(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[tuple[str,
 
 
 def keep_all(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[str]:
-    """Write the present tables of a study as its references; a line about each that stays, as it has no rows now."""
+    """Write the present tables of a study as its references; yield a line for each unchanged reference."""
     for _, _, frame, path in _asked(study, tree, folder):
         if len(frame):
             keep(frame, provenance(tree), path)
@@ -318,7 +318,7 @@ def keep_all(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[str]:
 
 
 def agrees(study: Study, tree: xr.DataTree, folder: Path) -> bool:
-    """Print the tables of a study beside their references and the published numbers; whether no number disagrees.
+    """Print the tables of a study beside references and published numbers; return whether no number disagrees.
 
     Raises:
         StudyError: a reference is missing or of another form; raised after all others are printed.
@@ -326,7 +326,7 @@ def agrees(study: Study, tree: xr.DataTree, folder: Path) -> bool:
     agreeing, mistakes, frames = True, [], {}
     for name, table, frame, path in _asked(study, tree, folder):
         frames[name] = frame
-        # Without rows, as where the datasets of a table are not at hand, nothing is missed
+        # Without rows, as where the datasets of a table are not available, nothing is missing
         if not len(frame) and not path.exists():
             continue
         try:

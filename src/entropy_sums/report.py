@@ -1,4 +1,4 @@
-"""One HTML file with everything a study found, readable without a network and without this package."""
+"""Report of a study: one HTML file with all its results, readable without a network and without this package."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def write(
     """Write the report of a study.
 
     Args:
-        tree: collected, as in docs/results-format.md.
-        figure_paths: the pictures as `figures.render` named them, without a suffix, in the order of the report;
-            the SVG and the caption beside it are put into the file.
-        path: the HTML file to write.
-        catalogue: of the study, with the figures and tables of its plugins.
+        tree: collected traces, as in docs/results-format.md.
+        figure_paths: paths of the pictures without a suffix, as `figures.render` named them, in the order of the
+            report; the SVG and the caption beside it are put into the file.
+        path: HTML file to write.
+        catalogue: catalogue of the study, with the figures and tables of its plugins.
 
     Raises:
         FileNotFoundError: a picture or its caption is missing.

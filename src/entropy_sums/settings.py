@@ -1,4 +1,4 @@
-"""The base of every block of settings: strict, frozen, and knowing which settings may be packed."""
+"""Base class of every block of settings: strict, frozen, and with marks for settings that may be packed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 PROTOCOL = 8
-"""Version of all code that computes numbers. Raise it with any change that alters a trace: runs are then redone."""
+"""Version of all code that computes numbers. Raise it with any change that alters a trace; runs are then redone."""
 
 T = TypeVar("T")
 
 
 class _Packed:
-    """Marks a setting that leaves all tensor shapes alone, so that one job can train several values."""
+    """Mark of a setting that leaves all tensor shapes unchanged, so that one job can train several values."""
 
     def __repr__(self) -> str:
         return "PACKED"
@@ -28,11 +28,11 @@ class _Packed:
 PACKED = _Packed()
 
 Packed = Annotated[T, PACKED]
-"""`learning_rate: Packed[float]` declares a setting whose values share a pack of replicas."""
+"""Type of a setting whose values share a pack of replicas, as in `learning_rate: Packed[float]`."""
 
 
 def own(schema: type, name: str) -> Any:
-    """A class variable that a class declares itself, else None: what it inherits belongs to another model or dataset.
+    """Class variable that a class declares itself, else None: an inherited one belongs to another model or dataset.
 
     Example:
         >>> class Wide:
@@ -47,8 +47,8 @@ def own(schema: type, name: str) -> Any:
 class Settings(BaseModel):
     """A block of settings; an unknown key is an error, a default is always recorded.
 
-    The string below a setting is its description in the JSON schema of study files. It is read when a schema is made:
-    to read the source of all settings takes longer than to plan a study.
+    The string below a setting is its description in the JSON schema of study files. It is read only when a schema is
+    made, as reading the source of all settings takes longer than planning a study.
 
     Example:
         >>> class Noise(Settings):
@@ -69,7 +69,7 @@ class Settings(BaseModel):
 
     @classmethod
     def descriptions(cls) -> dict[str, str]:
-        """Setting → the string below it; inherited settings are among them.
+        """Setting → the string below it, with inherited settings.
 
         Example:
             >>> from entropy_sums.training.settings import TrainingSettings

@@ -1,4 +1,4 @@
-"""How far a study is, told from its files alone: while it runs, from any machine that sees them."""
+"""Progress of a study, read from its files alone: while it runs, from any machine that sees them."""
 
 from __future__ import annotations
 
@@ -22,53 +22,54 @@ from entropy_sums.study.grid import Grid, Job
 from entropy_sums.terminal import duration
 
 SILENCE = 120.0
-"""Seconds: a job tells of its progress about every 10, and a network file system may hide it for more than a minute."""
+"""Seconds of silence that are normal for a running job. A job reports its progress about every 10 seconds, and a
+network file system may hide it for more than a minute."""
 
 HOUR = 3600.0
 
 LISTED = 10
-"""Jobs listed per state, unless all are asked for."""
+"""Number of jobs listed per state, unless all are asked for."""
 
 LOGS = {"logs": "log", "benchmarks": "tsv"}
-"""Folder of what the workflow writes of a job → suffix; the benchmark is written once the job has ended well."""
+"""Folder of the workflow's files about jobs → suffix; a benchmark is written once its job has succeeded."""
 
 NEVER = -math.inf
 
 LINES_SHOWN = 5
 TAIL = 2**13
-"""Bytes at the end of a log that are read for the lines shown."""
+"""Number of bytes at the end of a log that are read for the lines shown."""
 
 
 class State(StrEnum):
-    """What has become of a job; its runs share it."""
+    """State of a job, shared by its runs."""
 
     DONE = "done"
     """Its trace is there."""
     RUNNING = "running"
     """Its progress, log or checkpoint was written to a short while ago."""
     INTERRUPTED = INTERRUPTED
-    """It has stopped and left a checkpoint, from which it will go on."""
+    """It has stopped and left a checkpoint, from which it will resume."""
     FAILED = FAILED
     """It ended with an error, or fell silent before its first checkpoint: killed."""
     MISSING = "missing"
-    """Not begun, perhaps queued; or what it left was deleted."""
+    """It has not begun and may be queued, or its files were deleted."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One job as its files show it.
+    """Status of a job as its files show it.
 
     Attributes:
-        runs: how many.
-        step: the last one heard of, and of an interrupted job that of its checkpoint; None where no file tells.
-        steps: in all.
+        runs: number of runs.
+        step: last known step, or the step of the checkpoint of an interrupted job; None where no file tells.
+        steps: total number of steps.
         elbo: median over its runs at that step, nats per data point; None where no file tells.
         gap: median of the absolute gap, likewise.
         diverged: number of runs that have diverged, as far as is known.
         age: seconds since the last sign of life; None where there is none.
         log: its log file; None where there is none.
-        reason: of a failure, in words.
-        last_lines: of the log of a failed job.
+        reason: reason of a failure, in words.
+        last_lines: last lines of the log of a failed job.
     """
 
     name: str
@@ -89,13 +90,13 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a study is.
+    """Progress of a study.
 
     Attributes:
         jobs: every job of the study.
-        runs_per_hour: runs that ended in the last hour, or since the first job that ended in it began, per hour;
-            None where none ended.
-        basis: what the rate rests on, in words.
+        runs_per_hour: rate of runs that ended in the last hour, counted from the start of the first job that ended in
+            it if that is later; None where none ended.
+        basis: basis of the rate, in words.
     """
 
     jobs: tuple[JobStatus, ...]
@@ -108,12 +109,12 @@ class Status:
 
     @property
     def runs(self) -> dict[State, int]:
-        """State → runs."""
+        """State → number of runs."""
         return _runs(self.jobs)
 
     @property
     def cells(self) -> dict[tuple[str, str], dict[State, int]]:
-        """Model and dataset → state → runs."""
+        """Model and dataset → state → number of runs."""
         groups: dict[tuple[str, str], list[JobStatus]] = {}
         for job in self.jobs:
             groups.setdefault((job.model, job.dataset), []).append(job)
@@ -121,7 +122,7 @@ class Status:
 
     @property
     def seconds_to_go(self) -> float | None:
-        """Runs that are neither done nor failed, less the part of them that is, by the rate.
+        """Seconds for the remaining part of the runs that are neither done nor failed, at the present rate.
 
         None where nothing is running or the rate is not known.
         """
@@ -142,15 +143,15 @@ class Status:
 
 
 def look(grid: Grid, silence: float = SILENCE) -> Status:
-    """How far the study of this grid is.
+    """Status of the study of this grid.
 
-    It looks at the existence and times of files, at what jobs say of their progress, and at the ends of the logs of
-    failed ones. Whether a trace is of the settings as they are now is for Snakemake and `collect` to say. Times are
-    compared with the clock of this machine, or with the newest file where that is ahead; a clock that is ahead of the
-    file server's by more than `silence` makes what runs look silent.
+    The status follows from the existence and times of files, the progress that jobs report, and the ends of the logs of
+    failed jobs. Snakemake and `collect` check whether a trace matches the present settings. Times are compared with the
+    clock of this machine, or with the newest file where that is ahead. A clock that is ahead of the file server's by
+    more than `silence` makes running jobs look silent.
 
     Args:
-        silence: seconds without a sign of life after which a job no longer runs.
+        silence: seconds without a sign of life after which a job no longer counts as running.
 
     Raises:
         OSError: a folder of the study cannot be read.
@@ -193,7 +194,7 @@ def describe(status: Status, grid: Grid, whole: bool = False) -> str:
 
 
 def _files(folder: Path) -> dict[str, os.stat_result]:
-    """Every file in a folder and those below it; nothing where there is no folder."""
+    """All files in a folder and in the folders below it; empty where there is no folder."""
     found: dict[str, os.stat_result] = {}
     waiting = [str(folder)]
     while waiting:
@@ -221,9 +222,9 @@ def _judge(job: Job, grid: Grid, files: Mapping[str, os.stat_result], now: float
         return judged(state=State.MISSING)
     age = now - max(times.values())
     judged = partial(judged, age=age, log=log if log in files else None)
-    # A log that is older than the progress is that of an earlier attempt
+    # A log that is older than the progress belongs to an earlier attempt
     words = partial(_last_lines, log) if times[log] >= times[progress] else tuple
-    # An empty one that is newer is that of an attempt that begins, and has not told of its progress yet
+    # An empty log that is newer belongs to an attempt that begins, and has not reported its progress yet
     begins = times[log] > times[progress] and not files[log].st_size
     try:
         said, saved = None if begins else _said(progress), _saved_step(checkpoint)
@@ -231,7 +232,7 @@ def _judge(job: Job, grid: Grid, files: Mapping[str, os.stat_result], now: float
         return judged(state=State.FAILED, reason=str(error), last_lines=words())
     if said is not None:
         judged = partial(judged, elbo=said.elbo, gap=said.gap, diverged=said.diverged)
-    # A checkpoint that is newer than the end of an attempt is that of another one, which goes on
+    # A checkpoint that is newer than the end of an attempt belongs to another attempt, which goes on
     state = said.state if said is not None and times[checkpoint] <= times[progress] else None
     step = None if said is None else said.step
     if state == FAILED:
@@ -248,14 +249,14 @@ def _judge(job: Job, grid: Grid, files: Mapping[str, os.stat_result], now: float
 
 
 def _said(progress: str) -> Progress | None:
-    """What a job says of its progress; None where it says nothing, or has just ended and taken it away."""
+    """Progress that a job reports; None where it reports none, or has just ended and removed it."""
     with suppress(FileNotFoundError):
         return Progress.read(Path(progress))
     return None
 
 
 def _saved_step(checkpoint: str) -> int | None:
-    """The step that a checkpoint was written at; None where there is none, or the job has just taken it away."""
+    """Step at which a checkpoint was written; None where there is none, or the job has just removed it."""
     try:
         with suppress(FileNotFoundError), safe_open(checkpoint, framework="numpy") as file:
             return int(file.get_tensor("clock")[0])
@@ -275,7 +276,7 @@ def _last_lines(log: str) -> tuple[str, ...]:
 
 
 def _rate(jobs: Sequence[JobStatus], grid: Grid) -> tuple[float | None, str]:
-    """Runs per hour, and what that rests on."""
+    """Number of runs per hour, and the basis of this rate."""
     recent = [(job.age, job) for job in jobs if job.state == State.DONE and job.age is not None and job.age < HOUR]
     if not recent:
         return None, "no run has ended in the last hour"
@@ -297,7 +298,7 @@ def _runs(jobs: Sequence[JobStatus]) -> dict[State, int]:
 
 
 def _table(status: Status) -> list[str]:
-    """Runs per model, dataset and state."""
+    """Number of runs per model, dataset and state."""
     rows = [("model", "dataset", *State), *((*cell, *runs.values()) for cell, runs in status.cells.items())]
     rows.append(("all", "", *status.runs.values()))
     first, second = (max(len(str(row[column])) for row in rows) for column in (0, 1))
@@ -329,7 +330,7 @@ def _details(job: JobStatus) -> list[str]:
 
 
 def _next(status: Status, grid: Grid) -> list[str]:
-    """What to type."""
+    """Next commands to type."""
     size = f" --config size={grid.study.size}" if grid.study.size else ""
     command = f"snakemake --configfile {shlex.quote(grid.source)}{size}"
     runs = status.runs

@@ -1,4 +1,4 @@
-"""Supports: the numbers that data are made of, and that a model is a distribution over."""
+"""Supports: sets of numbers that data consist of, and that models are distributions over."""
 
 from __future__ import annotations
 

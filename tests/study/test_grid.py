@@ -249,8 +249,24 @@ def test_unknown_jobs_and_data_files_are_named_with_the_nearest():
 REQUIRED = {"array": {"path": "x.npy"}}
 """Settings without which a dataset cannot be."""
 
-TOGETHER = {"model.averaging": {"model.objective": "entropy"}}
-"""Settings that another one needs."""
+TOGETHER = {
+    "model.averaging": {"model.objective": "entropy"},
+    "model.estimator": {"training.phases.0.samples": 2},
+    "conv_vae": {"dataset.dim": 256},
+}
+"""Settings that another one, or a model, needs."""
+
+MAKING = {
+    "real": "pca",
+    "binary": "belief_network",
+    "counts": "counts",
+    "nonnegative": "mixture_of_gammas",
+    "positive": "mixture_of_gammas",
+}
+"""Support of a model → a dataset of such numbers."""
+
+OTHERS = {"channels": 4, "optimizer": "sgd"}
+"""Other values of settings that have few."""
 
 
 def alternative(annotation, value):
@@ -277,12 +293,12 @@ def settings():
         ("vae1", "pca", "training.evaluation", EvaluationSettings()),
     ]
     blocks += [("vae1", "pca", "training.phases.0", PhaseSettings())]
-    blocks += [(model, "pca", "model", schema()) for model, schema in MODELS.items()]
+    blocks += [(model, MAKING[schema.support], "model", schema()) for model, schema in MODELS.items()]
     blocks += [("vae1", name, "dataset", schema(**REQUIRED.get(name, {}))) for name, schema in DATASETS.items()]
     for model, dataset, block, values in blocks:
         for field, info in type(values).model_fields.items():
             if field not in ("phases", "evaluation"):
-                other = alternative(info.annotation, getattr(values, field))
+                other = OTHERS.get(field) or alternative(info.annotation, getattr(values, field))
                 if other is None:
                     continue  # a setting of one value so far
                 yield pytest.param(model, dataset, f"{block}.{field}", other, id=f"{model}-{dataset}-{block}.{field}")
@@ -292,6 +308,7 @@ def settings():
 def test_every_setting_changes_the_identity(model, dataset, name, value):
     axes = {"model": [model], "dataset": [dataset], "seed": [0]}
     required = {f"dataset.{key}": v for key, v in REQUIRED.get(dataset, {}).items()} | TOGETHER.get(name, {})
+    required |= TOGETHER.get(model, {})
     (plain,) = Grid(study(axes, settings=required)).runs
     (changed,) = Grid(study(axes, settings={**required, name: value})).runs
     assert changed.identity("data") != plain.identity("data")

@@ -1,4 +1,4 @@
-# Search for certificates: for which models of the study the theorem holds. Needs data, but no training.
+# Search for certificates, which show for which models of the study the theorem holds. Needs data, but no training.
 rule certify:
     input:
         lambda wildcards: [GRID.data_path(name) for name in GRID.data_names],

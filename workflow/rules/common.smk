@@ -36,12 +36,12 @@ try:
             print(line, file=sys.stderr)
 except StudyError as error:
     raise WorkflowError(error)
-# Arguments of every command that name the study
+# Arguments that name the study, for every command
 STUDY = shlex.join([*(["--size", SIZE] if SIZE else []), STUDY_FILE])
-# Of commands that read traces.nc: whose plugins have figures and tables
+# Arguments that name the study, whose plugins have figures and tables, for commands that read traces.nc
 PLUGINS = shlex.join(["--study", STUDY_FILE, *(["--size", SIZE] if SIZE else [])])
 
-# Snakemake does not expand a variable that is not set: SLURM would get the account "$…". Check this only before
+# Snakemake does not expand a variable that is not set: SLURM would get the account "$…". The check runs only before
 # submission, because within a job these variables are not set and not needed.
 if workflow.is_main_process:
     asked = workflow.resource_settings
@@ -74,12 +74,12 @@ def tables(*suffixes):
 
 @cache
 def code(member):
-    """Digest of the code of a figure or table: of what it is made of in the package, and of its plugin if it has one."""
+    """Digest of the code of a figure or table: of its modules in the package, and of its plugin if it has one."""
     return source_digest(*member.modules) + member.source
 
 
 def pictures(*suffixes):
-    """Function of the wildcards that lists the files of all pictures of the grid, for an input."""
+    """Function of the wildcards that gives the files of all pictures of the grid, for an input."""
     return lambda wildcards: [
         f"{FOLDER}/figures/{name}{suffix}"
         for name in GRID.pictures

@@ -1,5 +1,5 @@
-# Draw figures in three formats and write tables in two, from the collected file. The digest of their code, of each
-# its own, is a parameter: after an edit they are made again, and nothing is trained.
+# Draw figures in three formats and write tables in two, from the collected file. The digest of the code of each is a
+# parameter: after an edit it is made again, and nothing is trained.
 rule figure:
     input:
         f"{FOLDER}/traces.nc",

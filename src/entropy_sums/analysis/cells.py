@@ -1,4 +1,4 @@
-"""The cells of a study: everything in a collected tree that is told apart by more than the seed."""
+"""Cells of a study: the parts of a collected tree that differ in more than the seed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def datasets(tree: xr.DataTree) -> list[str]:
 
 
 def facet_axes(tree: xr.DataTree) -> list[str]:
-    """Axes of the study other than model, dataset and seed: what becomes a facet of a figure.
+    """Axes of the study other than model, dataset and seed; they become the facets of figures.
 
     Example:
         >>> facet_axes(tree)
@@ -48,9 +48,10 @@ def facet_axes(tree: xr.DataTree) -> list[str]:
 
 
 def combinations(tree: xr.DataTree, names: list[str] | None = None) -> list[Cell]:
-    """Combinations of values of the axes `names` (default: `facet_axes`) in which the study has runs; one without axes.
+    """Combinations of values on the axes `names` (default: `facet_axes`) for which the study has runs.
 
-    A model that lacks some of the axes is in the combinations of the others; where these have none, in all.
+    Without axes there is one empty combination. A model that lacks some of the axes belongs to the combinations of the
+    other models. If those have none for its values, it adds its values with all values of the axes that it lacks.
 
     Example:
         >>> combinations(tree)
@@ -72,7 +73,7 @@ def combinations(tree: xr.DataTree, names: list[str] | None = None) -> list[Cell
 
 
 def _planned(tree: xr.DataTree, names: list[str]) -> list[xr.DataArray]:
-    """Of every model, whether it has runs, over those of the axes that it has; models with most of them first."""
+    """Whether each model has runs, over those axes in `names` that it has; models with most of these axes first."""
     arrays = [node.to_dataset()["planned"] > 0 for node in tree.children.values()]
     over = [array.any([axis for axis in array.dims if axis not in names]) for array in arrays]
     over = [array.transpose(*names, missing_dims="ignore") for array in over]
@@ -90,9 +91,9 @@ def axes(ds: xr.Dataset) -> list[str]:
 
 
 def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
-    """The runs of one cell; a value that the group does not have gives NaN, as a run that is missing does.
+    """Runs of one cell; a value that the group does not have gives NaN, like a missing run.
 
-    An axis that the group does not have is a setting that its model lacks: its runs are in every such cell.
+    An axis that the group does not have is a setting that its model lacks: its runs belong to every such cell.
 
     Example:
         >>> runs = select(tree["vae1"].to_dataset(), {"dataset": "digits", "latent_dim": 4})
@@ -106,7 +107,7 @@ def select(ds: xr.Dataset, cell: Mapping[str, Any]) -> xr.Dataset:
 
 
 def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
-    """The same tree with one dataset only, which stays an axis of length one; models not planned on it are left out.
+    """The same tree with one dataset only, as an axis of length one; models that are not planned on it are left out.
 
     Raises:
         KeyError: no model was trained on this dataset.
@@ -124,7 +125,7 @@ def narrow(tree: xr.DataTree, dataset: str) -> xr.DataTree:
 
 
 def panels(tree: xr.DataTree, figure: str) -> xr.DataTree:
-    """A group per cell that the panels of a published figure show, in their order, with epochs in place of steps.
+    """Tree with a group per cell in the panels of a published figure, in their order, over epochs instead of steps.
 
     Each has the attributes `panel` (its name), `model`, `cell` and `settings` (JSON: axis → value, and the panel as
     the study file has it); a cell that has no record yet has no steps.
@@ -146,7 +147,7 @@ def panels(tree: xr.DataTree, figure: str) -> xr.DataTree:
         for model, cell, runs in walk(tree):
             named = {"model": model, **cell}
             rule = {**wanted, "model": [group_name(known) for known in wanted["model"]]}
-            # As text: a file has an axis with words and numbers as words
+            # Compared as text: a file stores an axis with both words and numbers as words
             if all(str(named[axis]) in map(str, values) for axis, values in rule.items() if axis in named):
                 seeds = [seed for seed in runs["seed"].values.tolist() if seed in rule.get("seed", [seed])]
                 shown = _in_epochs(runs.sel(seed=seeds))
@@ -162,7 +163,7 @@ def _in_epochs(runs: xr.Dataset) -> xr.Dataset:
 
 
 def note(tree: xr.DataTree) -> str | None:
-    """What every figure of the study is to say.
+    """Note that every figure of the study shows.
 
     Example:
         >>> note(xr.DataTree(xr.Dataset(attrs={"configuration": '{"note": "Reduced."}'})))
@@ -172,7 +173,7 @@ def note(tree: xr.DataTree) -> str | None:
 
 
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
-    """Every cell of the study as (model, a dataset and a value that the model has on each of its axes, its runs).
+    """Every cell of the study as (model, dataset and values on all axes of the model, runs).
 
     Example:
         >>> model, cell, runs = next(walk(tree))
@@ -181,7 +182,7 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
     """
     for model, node in tree.children.items():
         ds = node.to_dataset()
-        # Alone, for other models may have further values on an axis that they share
+        # Each model alone: other models may have further values on a shared axis
         alone = xr.DataTree.from_dict({model: ds})
         for dataset, cell in itertools.product(datasets(tree), combinations(alone)):
             place = {"dataset": dataset} | cell
@@ -190,7 +191,7 @@ def walk(tree: xr.DataTree) -> Iterator[tuple[str, Cell, xr.Dataset]]:
 
 
 def last_step(tree: xr.DataTree) -> int:
-    """The last step that a run recorded; 1 where none has. Runs on other data may have further steps on the axis.
+    """The last step that any run recorded; 1 if there is none. Runs on other data may have further steps on the axis.
 
     Example:
         >>> last_step(narrow(tree, "pca"))
@@ -202,7 +203,7 @@ def last_step(tree: xr.DataTree) -> int:
 
 
 def absent(tree: xr.DataTree) -> list[str]:
-    """Names of the models of the study that have no group, hence not a single trace, nor one on other datasets.
+    """Names of the models of the study that have no group, hence no trace on any dataset.
 
     Example:
         >>> absent(tree.filter(lambda node: node.name != "vae3"))

@@ -1,4 +1,4 @@
-"""Which latents a model uses, by two conventions, and their order."""
+"""Active latents of a model, by two conventions, and the order of latents."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import xarray as xr
 from entropy_sums.analysis import statistics
 
 COLLAPSED = 1.0
-"""Nats; a latent of at least this mean posterior entropy counts as collapsed in Damm et al. (AISTATS 2023)."""
+"""Nats; a latent with at least this mean posterior entropy counts as collapsed in Damm et al. (AISTATS 2023)."""
 
 PRIOR = 0.5 * math.log(2 * math.pi * math.e)
-"""Nats; entropy of a standard normal prior, reached by a latent that ignores the data."""
+"""Entropy of a standard normal prior in nats, reached by a latent that ignores the data."""
 
 ACTIVE_VARIANCE = 1e-2
 """A latent whose posterior mean varies more than this over the points is active in Burda et al. (ICLR 2016)."""
 
 
 def active_by_entropy(entropy: xr.DataArray) -> xr.DataArray:
-    """Whether each latent is active by its mean posterior entropy; not where there is no latent.
+    """Whether each latent is active by its mean posterior entropy; False where there is no latent.
 
     Example:
         >>> active_by_entropy(xr.DataArray([0.3, 1.4, np.nan], dims="latent")).values
@@ -30,7 +30,7 @@ def active_by_entropy(entropy: xr.DataArray) -> xr.DataArray:
 
 
 def active_by_variance(variance: xr.DataArray) -> xr.DataArray:
-    """Whether each latent is active by the variance over points of its posterior mean; not where there is no latent.
+    """Whether each latent is active by the variance of its posterior mean over points; False where there is no latent.
 
     Example:
         >>> active_by_variance(xr.DataArray([0.9, 0.001, np.nan], dims="latent")).values
@@ -40,7 +40,7 @@ def active_by_variance(variance: xr.DataArray) -> xr.DataArray:
 
 
 def number(active: xr.DataArray, latent: xr.DataArray) -> xr.DataArray:
-    """How many latents are active; NaN for runs and steps without any number.
+    """Number of active latents; NaN for runs and steps without any value.
 
     Example:
         >>> entropy = xr.DataArray([[0.3, 1.4], [np.nan, np.nan]], dims=("seed", "latent"))
@@ -51,12 +51,12 @@ def number(active: xr.DataArray, latent: xr.DataArray) -> xr.DataArray:
 
 
 def ranked(entropy: xr.DataArray, ds: xr.Dataset) -> xr.DataArray:
-    """The latents of each run in decreasing order of their entropy at the end, over `rank` (from 1) for `latent`.
+    """The latents of each run in decreasing order of their final entropy, over `rank` (from 1) instead of `latent`.
 
-    The order of the latents within a model means nothing; ranked they can be compared from seed to seed.
+    The order of the latents within a model has no meaning; ranked latents can be compared from seed to seed.
 
     Args:
-        entropy: `latent_entropy` of `ds`, of all steps or of some.
+        entropy: `latent_entropy` of `ds`, at all steps or at some.
 
     Example:
         >>> ds = xr.Dataset({"elbo": (("seed", "step"), [[-2.0, -1.0]]),

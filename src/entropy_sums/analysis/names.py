@@ -1,4 +1,4 @@
-"""Names as a reader of a paper knows them."""
+"""Readable names of models, datasets, settings and quantities, as papers use them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = {
     "cd": "CD",
     "pcd": "PCD",
 }
-"""Settings, and values of settings, that have other names in papers."""
+"""Setting, or value of a setting → its name in papers, where that is another one."""
 
 
 _OF_FILE: ContextVar[Mapping[str, Mapping[str, Any]]] = ContextVar("of_file", default=MappingProxyType({}))
@@ -32,7 +32,7 @@ _OF_FILE: ContextVar[Mapping[str, Mapping[str, Any]]] = ContextVar("of_file", de
 
 @contextmanager
 def known(tree: xr.DataTree) -> Iterator[None]:
-    """Within the block, models and datasets of plugins are called and drawn as the collected file has it.
+    """Use the labels and looks of plugins that the collected file has, within the block.
 
     Example:
         >>> tree = xr.DataTree(xr.Dataset(attrs={"shown": '{"laplacevae": {"label": "Laplace VAE"}}'}))
@@ -50,12 +50,12 @@ def known(tree: xr.DataTree) -> Iterator[None]:
 
 
 def of_file(name: str) -> Mapping[str, Any]:
-    """`label` and `look` of the model or dataset of a plugin, as far as the file has them; see `known`."""
+    """`label` and `look` of the model or dataset of a plugin, if the file has them; see `known`."""
     return _OF_FILE.get().get(name, {})
 
 
 def readable(name: str) -> str:
-    """A model (its group in a collected file), dataset, axis, factor or quantity by its label, or else in words.
+    """Label of a model (its group in a collected file), dataset, axis, factor or quantity, or else its name in words.
 
     Example:
         >>> readable("vae1"), readable("pca_ring"), readable("true_log_likelihood"), readable("learning_rate")
@@ -69,7 +69,7 @@ def readable(name: str) -> str:
 
 
 def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
-    """A cell of a study in words; a dataset speaks for itself, every other axis is named.
+    """A cell of a study in words; the dataset is stated without its axis, every other axis is named.
 
     Example:
         >>> describe({"dataset": "pca_ring", "latent_dim": 2, "learning_rate": 0.001})
@@ -81,7 +81,7 @@ def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
 
 
 def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """What tells panels, each of a model and a cell, from each other, a line per axis; of a single one the model.
+    """Titles that distinguish panels (pairs of model and cell), a line per axis; for a single panel the model.
 
     Example:
         >>> cells = [{"dataset": "pca", "latent_dim": size, "beta": 1.0} for size in (2, 4)]
@@ -101,7 +101,7 @@ def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def rows(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What tells facets from each other, a line per axis; of a single one all of it.
+    """Labels that distinguish facets, a line per axis; for a single facet all its values.
 
     Example:
         >>> rows([{"latent_dim": 2, "beta": 1.0}, {"latent_dim": 4, "beta": 1.0}])

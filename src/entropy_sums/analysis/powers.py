@@ -1,4 +1,4 @@
-"""Power laws of a study: how gap and ELBO distance go with the gradient, with each other, with a setting."""
+"""Power laws of a study: gap and ELBO distance as functions of the gradient, of each other, or of a setting."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import xarray as xr
 from entropy_sums.analysis import statistics
 
 POINTS = 3
-"""A line through fewer points than this says nothing about a law."""
+"""Least number of points for a power law: a line through fewer says nothing about a law."""
 
 GAP_NOISE, DISTANCE_NOISE = 2, 3
-"""A median gap, or ELBO distance, of fewer standard errors than this is the floor of the measurement, no signal. A
-distance needs more, for the ELBO that it is measured from is itself an estimate."""
+"""Number of standard errors below which a median gap, or ELBO distance, is noise of the measurement. The distance needs
+more, because the final ELBO from which it is measured is itself an estimate."""
 
 NEAR = 0.1
-"""Nats per data dimension: laws of stationary points are looked for where the ELBO is nearer to its final value."""
+"""Nats per data dimension: laws of stationary points are fitted where the ELBO is nearer to its final value."""
 
 
 class Measured(NamedTuple):
-    """Numbers over seeds, and below which median over seeds they are noise (a number, or an array without seeds)."""
+    """Values over seeds, and their noise floor for medians over seeds (a number, or an array without seeds)."""
 
     values: xr.DataArray
     floor: xr.DataArray | float = 0.0
@@ -44,15 +44,15 @@ def law(x: Measured, y: Measured) -> xr.Dataset:
     r"""The power law $y = c\,x^b$ that the `points` follow: least squares of log y on log x.
 
     A single run scatters about its law in x as well as in y, which makes slopes of single runs too small; medians over
-    seeds scatter less. Points within the noise are left out, and so are runs that lack a number at one of the others.
-    The interval comes from resampling the seeds.
+    seeds scatter less. Points within the noise are left out, and so are runs that lack a value at one of the other
+    points. The interval comes from resampling the seeds.
 
     Args:
         x, y: shape (seed, any other dimension), the same for both.
 
     Returns:
-        The exponent b as `estimate`, `low`, `high` and `runs`, as `statistics.interval` has them; the `factor` c; how
-        many `points` were used and how many `left_out`. NaN with fewer than `POINTS` points, or all at one x.
+        The exponent b as `estimate`, `low`, `high` and `runs`, as in `statistics.interval`; the `factor` c; the number
+        of `points` that were used and the number `left_out`. NaN with fewer than `POINTS` points, or all at one x.
 
     Example:
         >>> x = xr.DataArray([[1.0, 10.0, 100.0]] * 3, dims=("seed", "step"))
@@ -73,7 +73,7 @@ def law(x: Measured, y: Measured) -> xr.Dataset:
 
     def logarithms(seeds: np.ndarray) -> Iterator[np.ndarray]:
         for values, floor in zip(rows, floors, strict=True):
-            # Of some resampled runs the median is within the noise: it then counts as the noise
+            # The median of some resampled runs is within the noise: it then counts as the floor
             lowest = np.maximum(floor, np.finfo(float).tiny)
             yield np.log(np.maximum(np.median(values[whole][seeds.astype(int)], axis=-2), lowest))
 
@@ -99,7 +99,7 @@ def gradient(ds: xr.Dataset) -> Measured:
 
 
 def gap(ds: xr.Dataset) -> Measured:
-    """|gap| in nats.
+    """Absolute gap |gap| in nats.
 
     Example:
         >>> ds = xr.Dataset({name: (("seed", "step"), [value]) for name, value in
@@ -111,10 +111,10 @@ def gap(ds: xr.Dataset) -> Measured:
 
 
 def distance(ds: xr.Dataset) -> Measured:
-    """How far the ELBO is below the one that the run ended with, in nats.
+    """Distance in nats of the ELBO to the final ELBO of the run.
 
-    The ELBO at the end stands for its limit, so that close to the end the distance comes out too small; its floor
-    keeps away from there.
+    The final ELBO stands for its limit, so that the distance is too small close to the end; its floor excludes these
+    steps.
 
     Example:
         >>> ds = xr.Dataset({name: (("seed", "step"), [value]) for name, value in
@@ -127,7 +127,7 @@ def distance(ds: xr.Dataset) -> Measured:
 
 
 def settled(ds: xr.Dataset) -> xr.Dataset:
-    """The part of the runs from where on the median ELBO stays within `NEAR` of its final value.
+    """The late part of the runs, in which the median ELBO stays within `NEAR` of its final value.
 
     Example:
         >>> ds = xr.Dataset({"elbo": (("seed", "step"), [[-9.0, -1.05, -5.0, -1.05, -1.0]]),

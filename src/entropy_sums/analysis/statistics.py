@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 MINIMUM_RUNS = 3
-"""Fewer runs than this have no bootstrap interval: two would give their range and call it 95 %."""
+"""Least number of runs for a bootstrap interval: two runs would give their range and call it 95 %."""
 
 RESAMPLES = 9999
 
@@ -28,7 +28,7 @@ def diverged(ds: xr.Dataset) -> xr.DataArray:
 
 
 def planned(ds: xr.Dataset) -> xr.DataArray:
-    """Whether the study has each run, shape (axes); others are of combinations that it excludes.
+    """Whether the study has each run, shape (axes); other runs belong to combinations that it excludes.
 
     Example:
         >>> planned(xr.Dataset({"planned": ("seed", [1.0, 0.0, np.nan])})).values
@@ -38,7 +38,7 @@ def planned(ds: xr.Dataset) -> xr.DataArray:
 
 
 def missing(ds: xr.Dataset) -> xr.DataArray:
-    """Whether each run of the study is without any record although it did not diverge: failed or not yet trained.
+    """Whether each run of the study has no record although it did not diverge: it failed or is not yet trained.
 
     Example:
         >>> ds = xr.Dataset({"diverged_at": ("seed", [np.nan, 0.0]), "elbo": (("seed", "step"), [[np.nan], [np.nan]])})
@@ -49,7 +49,7 @@ def missing(ds: xr.Dataset) -> xr.DataArray:
 
 
 def usable(ds: xr.Dataset) -> xr.Dataset:
-    """The same runs, every number of a diverged one replaced by NaN, so that it enters no statistic.
+    """The same runs, with every number of a diverged run replaced by NaN, so that it enters no statistic.
 
     Example:
         >>> ds = xr.Dataset({"diverged_at": ("seed", [np.nan, 64.0]), "elbo": ("seed", [-3.0, -1e9])})
@@ -66,8 +66,8 @@ def usable(ds: xr.Dataset) -> xr.Dataset:
 def final(ds: xr.Dataset, name: str) -> xr.DataArray:
     """Value of `name` at the last step at which the ELBO of each run was recorded; NaN for a missing run.
 
-    Runs may end at different steps; what they have once stays what it is. Unit as `name`, shape (axes) and any further
-    dimension of `name`.
+    Runs may end at different steps. A variable without steps keeps its value. Unit as `name`, shape (axes) and any
+    further dimension of `name`.
 
     Raises:
         KeyError: the file has no variable of this name.
@@ -85,7 +85,7 @@ def final(ds: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def at_every_step(ds: xr.Dataset, name: str) -> xr.DataArray:
-    """A quantity over `step`; one that runs have once stays what it is.
+    """A quantity over `step`; a quantity without steps has the same value at every step.
 
     Example:
         >>> runs = xr.Dataset({"true_log_likelihood": -1.0}, {"step": [0, 1]})
@@ -98,7 +98,7 @@ def at_every_step(ds: xr.Dataset, name: str) -> xr.DataArray:
 def predicted_gap(ds: xr.Dataset) -> xr.DataArray:
     """The gap in nats that the certificates predict for the end of each run, shape (axes).
 
-    That of a stationary point of the objective; NaN where some factor has no prediction.
+    It is the gap at a stationary point of the objective; NaN where some factor has no prediction.
 
     Example:
         >>> values = {"cross_entropy": [[1.0, 2.0]], "stationary_gap": [[0.0, 0.25]]}
@@ -122,13 +122,13 @@ def certified(ds: xr.Dataset) -> bool:
 
 
 def _over_factors(ds: xr.Dataset, name: str) -> xr.DataArray:
-    """Sum over the factors that a run has, which other runs may have more of; NaN where one of them has no number."""
+    """Sum over the factors of each run; NaN where one of them has no value. Other runs may have further factors."""
     there = ds["cross_entropy"].notnull()
     return ds[name].where(there, 0.0).sum("factor", skipna=False).where(there.any("factor"))
 
 
 def relative_gap(ds: xr.Dataset) -> xr.DataArray:
-    r"""The gap in percent of the ELBO that the run ended with, at every step.
+    r"""The gap at every step, in percent of the final ELBO of the run.
 
     $$100 \, |F - E| \, / \, |F_\mathrm{final}|$$
 
@@ -165,7 +165,7 @@ def interval(
     NaN are left out. The result has `estimate`, `low`, `high` (unit of the values) and `runs`, the number
     of values used. With none of them the estimate is NaN; with fewer than `MINIMUM_RUNS` the interval is NaN.
     An interval for the median that spans all n runs still covers it only with probability 1 − 2^(1−n):
-    under six runs it is narrower than its level says.
+    with fewer than six runs it is narrower than its level says.
 
     Args:
         values: one number per run along `dim`.

@@ -2,8 +2,8 @@ r"""Model selection while data stream in: a criterion for every minibatch, from 
 
 $$\mathrm{BIC} = (HD + 1) \log B - 2 L$$
 
-with H latents, D data dimensions, B points per batch and L what the bound on them, or the sum of entropies in its
-place, adds up to: linear models of more latents have more parameters. Damm et al. (AISTATS 2023).
+with H latents, D data dimensions, B points per batch, and L the sum of the ELBO, or of the entropy sum, over the points
+of the batch. Linear models with more latents have more parameters. Damm et al. (AISTATS 2023).
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from entropy_sums.analysis import cells, statistics
 ESTIMATES = ("elbo", "entropy_sum")
 
 LAST = 2000
-"""Batches at the end of a segment that its numbers are of, as published; half of a shorter segment."""
+"""Number of batches at the end of a segment that its statistics use, as published; half of a shorter segment."""
 
 WINDOW = 500
-"""Batches of a moving average; a tenth of a shorter segment."""
+"""Number of batches of a moving average; a tenth of a shorter segment."""
 
 SHOWN_PER_SEGMENT = 200
-"""Windows of each segment."""
+"""Number of windows of each segment."""
 
 RAW = (0.05, 0.95)
-"""Between these quantiles lie the batches of a window."""
+"""Quantiles of the batches of a window, between which most of them lie."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Data that come in segments, each of another truth, in minibatches.
+    """A stream of minibatches in segments, each from another true model.
 
     Attributes:
-        batch_size: points B of a minibatch.
-        segment: batches of a segment.
+        batch_size: number of points B of a minibatch.
+        segment: number of batches of a segment.
         segments: number of segments whose batches were all recorded.
     """
 
@@ -49,17 +49,17 @@ class Stream:
 
     @property
     def last(self) -> int:
-        """Batches at the end of a segment that its numbers are of."""
+        """Number of batches at the end of a segment that its statistics use."""
         return min(LAST, self.segment // 2)
 
     @property
     def window(self) -> int:
-        """Batches of a moving average."""
+        """Number of batches of a moving average."""
         return max(1, min(WINDOW, self.segment // 10))
 
 
 def stream(ds: xr.Dataset) -> Stream | None:
-    """How the one dataset of a group streams in; None if it has no segments, or no record of its batches.
+    """Stream of the single dataset of a group; None if it has no segments, or no record of its batches.
 
     Example:
         >>> stream(streamed["linearvae"].to_dataset())
@@ -75,16 +75,16 @@ def stream(ds: xr.Dataset) -> Stream | None:
     in_order = all(phase["order"] == "given" for phase in phases)
     if others or not in_order or {segment, size} & {"varied", "full"} or segment % size:
         return None
-    # On an axis, the most: a stream that ends sooner has no batches from there on
+    # The largest value on an axis: a shorter stream has no batches after its end
     on_axis = [ds[axis].max().item() for axis in ds.indexes if str(axis).split(".")[-1] == "segments"]
     whole = min(*(on_axis or [data["segments"]]), ds.sizes["batch"] // (segment // size))
     return Stream(size, segment // size, whole) if whole else None
 
 
 def walk(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset, Stream]]:
-    """Model, cell of all axes but the latent size, its usable runs and how their data streamed in.
+    """Model, cell without the latent size, usable runs and stream, for every model and cell with a stream.
 
-    Only of models that have whole segments of one batch size, with the bound of every minibatch.
+    A stream needs whole segments of one batch size, and the bound of every minibatch.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -116,7 +116,7 @@ def criterion(ds: xr.Dataset, estimate: str, batch_size: int) -> xr.DataArray:
 
 
 def moving(values: xr.DataArray, found: Stream) -> xr.Dataset:
-    """Mean of each window of batches, and where most of them lie: `low`, `high`; at the last batch of the window.
+    """Mean and quantiles `RAW` (`low`, `high`) of each window of batches, at the last batch of the window.
 
     Example:
         >>> values = xr.DataArray(np.arange(20.0), dims="batch")
@@ -136,7 +136,7 @@ def moving(values: xr.DataArray, found: Stream) -> xr.Dataset:
 
 
 def lowest(found: xr.Dataset) -> xr.Dataset:
-    """The latent size of the lowest BIC (median over seeds of its mean) of every segment, by each estimate.
+    """The latent size with the lowest BIC (median over seeds of its mean) in every segment, by each estimate.
 
     Args:
         found: as `segments` gives it.
@@ -153,7 +153,8 @@ def segments(ds: xr.Dataset, found: Stream) -> xr.Dataset:
     """Mean and standard deviation over the last batches of every whole segment, over `segment` (from 1) and the axes.
 
     `elbo`, `entropy_sum` in nats per data point and `bic_elbo`, `bic_entropy_sum`, each with `…_std`; `relative_gap`,
-    what ELBO and entropy sum differ, in percent of the ELBO; `std_ratio`, how many times more the ELBO varies.
+    the difference of ELBO and entropy sum in percent of the ELBO; `std_ratio`, the standard deviation of the ELBO
+    divided by that of the entropy sum.
 
     Example:
         >>> ds = streamed["linearvae"].to_dataset()

@@ -9,7 +9,7 @@ QUANTITIES = ("elbo", "entropy_sum")
 PRIOR = "prior"
 
 ROUNDING = 1e-9
-"""Of a value: estimates that differ by less are the same, summed up in another order."""
+"""Relative rounding error: estimates that differ by less are equal, but summed in another order."""
 
 
 def recorded(ds: xr.Dataset) -> bool:
@@ -23,7 +23,7 @@ def recorded(ds: xr.Dataset) -> bool:
 
 
 def terms(ds: xr.Dataset) -> xr.Dataset:
-    """Every estimate and the terms that it is the sum of, in nats per data point, over `subset` and `estimate`.
+    """Every estimate and the terms that add up to it, in nats per data point, over `subset` and `estimate`.
 
     `elbo` = `negative_kl` + `expected_log_observation` and `entropy_sum` = `posterior_minus_prior` +
     `negative_observation_entropy`, where all factors but the prior count as observation; the terms are NaN for models

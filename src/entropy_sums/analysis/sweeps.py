@@ -12,12 +12,12 @@ import xarray as xr
 from entropy_sums.analysis import cells, statistics
 
 SERIES = ("schedule", "gradient")
-"""Axes that are no panels but lines: with a learning rate that stays and one that goes to zero, or with the exact
-gradient and an estimate of it, all else differs."""
+"""Axes whose values are lines instead of panels: a constant learning rate and one that goes to zero, or the exact
+gradient and an estimate of it, change all other results."""
 
 
 def base(ds: xr.Dataset) -> cells.Cell:
-    """The cell that the others of a group are neighbours of: the first value on every axis of the study.
+    """The base cell of a group, of which other cells are neighbours: the first value on every axis of the study.
 
     Example:
         >>> base(tree["vae1"].to_dataset())
@@ -30,7 +30,7 @@ def along(ds: xr.Dataset, axis: str, **changed: Any) -> xr.Dataset:
     """The finished cells that differ from the base cell in `axis` only, in increasing order.
 
     Args:
-        changed: values of other axes than those of the base cell.
+        changed: values on other axes, in place of the values of the base cell.
 
     Example:
         >>> along(tree["vae1"].to_dataset(), "latent_dim", dataset="digits")["elbo"].dims
@@ -50,7 +50,7 @@ def varied(ds: xr.Dataset) -> list[str]:
 
 
 def numbers(tree: xr.DataTree) -> Iterator[tuple[str, str, xr.Dataset]]:
-    """Model, axis and usable runs of the model, for all axes with numbers along which its base cell has neighbours.
+    """Model, axis and usable runs of the model, for all numeric axes along which its base cell has neighbours.
 
     Example:
         >>> [(model, axis) for model, axis, _ in numbers(tree)][:2]
@@ -77,7 +77,7 @@ def series(ds: xr.Dataset) -> list[cells.Cell]:
 
 
 def polish_start(ds: xr.Dataset, dataset: str) -> int | None:
-    """The step at which a last phase on full batches starts, the polish; None without, or where runs differ in it.
+    """Step at which the polish starts, a last phase on full batches; None without a polish, or if runs differ in it.
 
     Example:
         >>> training = {"pca": {"phases": [{"steps": 2000}, {"steps": 300, "batch_size": "full"}]}}

@@ -1,8 +1,8 @@
 r"""Certificates: does the gap of a model vanish at every stationary point, and along which direction of its parameters?
 
 If there is a direction $v(\Theta)$, the same for all data and all latents, with $F - E = v \cdot \nabla F$, then ELBO
-and entropy sum agree wherever the gradient vanishes (docs/theory.md). Such a direction is searched for numerically:
-in the span of few candidate directions $d_k$ per parameter tensor, by least squares over many minibatches $b$,
+and entropy sum agree wherever the gradient vanishes (docs/theory.md). The search for such a direction is numerical, in
+the span of few candidate directions $d_k$ per parameter tensor, by least squares over many minibatches $b$,
 $\sum_k c_k \langle d_k, \nabla F_b\rangle = \mathrm{gap}_b$. A residual at the precision of float64 is a certificate.
 """
 
@@ -39,17 +39,17 @@ from entropy_sums.models.directions import Direction
 from entropy_sums.models.model import Model
 
 MOST_HALVINGS = 10
-"""Of the width of random parameters, until gaps and gradients are finite there."""
+"""Largest number of halvings of the width of random parameters, until gaps and gradients are finite."""
 
 TOTAL = "total"
 
 
-def spread(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
-    """A copy in float64 with random parameters, well spread around those that the model has.
+def randomised(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
+    """A copy in float64 with random parameters, far from those that the model has.
 
-    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two, with a
-    smaller `width` less of both. Tensors that move entry by entry change their signs from trial to trial, as their
-    meaning may depend on it; the first replica is that of `trial`.
+    Every tensor gets noise as large as itself (0.3 where it is zero) and a factor between a half and two. A smaller
+    `width` reduces both. Tensors that move entry by entry change their signs from trial to trial, as their meaning may
+    depend on the sign. The first replica belongs to `trial`.
     """
     copied = copy.deepcopy(model).double()
     by_entry = {direction.parameter for direction in model.directions() if direction.entry is not None}
@@ -74,8 +74,8 @@ class Certificate:
     r"""The verdict on a model, factor by factor and in total.
 
     Attributes:
-        factors: names, the last one is `total`.
-        directions: the candidates.
+        factors: names of the factors; the last one is `total`.
+        directions: candidate directions.
         coefficients: `(factor, trial, direction)`: $v = \sum_k c_k d_k$.
         residuals: `(factor, trial)`: relative residuals on minibatches that were not fitted.
         equations: minibatches that are fitted per trial.
@@ -100,7 +100,7 @@ class Certificate:
         return self.residuals.shape[1]
 
     def residual(self, factor: str = TOTAL) -> float:
-        """The largest relative residual of all trials; NaN where the data are too few to tell."""
+        """Largest relative residual of all trials; NaN where the data are too few to tell."""
         return float(self.residuals[self.factors.index(factor)].max())
 
     def holds(self, factor: str = TOTAL) -> bool:
@@ -109,7 +109,7 @@ class Certificate:
 
     @property
     def held(self) -> np.ndarray:
-        """Which factors have a certificate, `(factor,)` without the total."""
+        """Whether each factor has a certificate, `(factor,)` without the total."""
         return np.array([self.holds(name) for name in self.factors[:-1]])
 
     @cached_property
@@ -149,9 +149,10 @@ class Certificate:
         return self._products(model, gradients, data)
 
     def along_parameters(self, model: Model, data: Tensor) -> np.ndarray:
-        """v·θ of each factor, `(replica, factor)`: times a weight decay λ, its gap at a stationary point, in nats.
+        """v·θ of each factor, `(replica, factor)`.
 
-        There ∇F is the gradient λθ of the penalty, so that v·∇F = λ v·θ. NaN for factors without a certificate.
+        The gap of the factor at a stationary point with weight decay λ is λ v·θ, in nats: ∇F is there the gradient λθ
+        of the penalty. NaN for factors without a certificate.
 
         Args:
             data: `(N, D)`.
@@ -159,7 +160,7 @@ class Certificate:
         return self._products(model, {name: parameter.detach() for name, parameter in model.learned().items()}, data)
 
     def _products(self, model: Model, vectors: Mapping[str, Tensor], data: Tensor) -> np.ndarray:
-        """v times a vector with an entry for every learned parameter."""
+        """Products of v with a vector that has an entry for every learned parameter."""
         coefficients = np.broadcast_to(self.constants[:-1], (model.replicas, *self.constants[:-1].shape))
         if np.isnan(self.constants[:-1][self.held]).any():
             exact, generator = copy.deepcopy(model).double(), torch.Generator().manual_seed(0)
@@ -175,15 +176,15 @@ class Certificate:
 
 
 def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certificate:
-    """Search for a certificate at well spread random parameters, each with random minibatches.
+    """Search for a certificate at random parameters far apart, each with random minibatches.
 
     Args:
-        model: its replicas are tried side by side; it is left as it is.
+        model: model whose replicas are tried side by side; it stays unchanged.
         data: `(N, D)`.
         trials: number of parameter values.
 
     Raises:
-        ValueError: the ELBO of these data is not finite, even near the parameters that the model has.
+        ValueError: the ELBO of these data is not finite, even near the parameters of the model.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -210,7 +211,7 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certi
 
 
 def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:
-    """Small rationals that are a direction at all parameter values alike: no chance makes such ones."""
+    """Direction with small rational coefficients at all parameter values alike, which does not arise by chance."""
     a = np.vstack([system.a[: system.fitted] for system in systems])
     b = np.concatenate([system.b[: system.fitted, factor] for system in systems])
     found, *_ = np.linalg.lstsq(a, b, rcond=RANK)
@@ -220,9 +221,9 @@ def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:
 
 
 def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator) -> list[Solution]:
-    """Solutions at random parameters of all replicas, as well spread as numbers stay finite."""
+    """Solutions at random parameters of all replicas, as far apart as numbers stay finite."""
     for halvings in range(MOST_HALVINGS):
-        scattered = spread(model, generator, trial, width=0.5**halvings)
+        scattered = randomised(model, generator, trial, width=0.5**halvings)
         with suppress(FloatingPointError):
             return [solve(scattered, replica, points, generator) for replica in range(model.replicas)]
     raise ValueError(
@@ -232,7 +233,7 @@ def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator)
 
 
 def _joined(candidates: Sequence[Direction], coefficients: Sequence[float]) -> Iterator[tuple[str, float]]:
-    """Entries of one vector with the same coefficient are one shift."""
+    """Terms of a direction; entries of one vector with the same coefficient are joined to one shift."""
     pairs = zip(candidates, coefficients, strict=True)
     for (parameter, kind), group in groupby(pairs, lambda pair: (pair[0].parameter, pair[0].kind)):
         members = list(group)

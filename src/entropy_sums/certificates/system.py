@@ -23,31 +23,31 @@ EQUATIONS_PER_DIRECTION = 6
 HELDOUT_EQUATIONS = 32
 
 POINTS = 8
-"""Points per minibatch: few, so that the gaps of minibatches differ."""
+"""Number of points per minibatch: few, so that the gaps of minibatches differ."""
 
 ENTRIES_AT_ONCE = 2**22
-"""Numbers in the parameters of all minibatches that are computed at once."""
+"""Largest number of parameters, over the copies for all minibatches that are computed at once."""
 
 CANCELLING = 1e-6
-"""Residuals are relative to the gap, but to no less than this part of the terms that cancel in it."""
+"""Smallest scale of residuals as a part of the terms that cancel in the gap; the usual scale is the gap itself."""
 
 RIPPLES = 1e3
-"""How fast the control changes with the data: so fast that no model comes near it."""
+"""Frequency of the control as a function of the data, so high that no model comes near it."""
 
 CONSTANT = 1e-7
-"""Coefficients that differ less between parameter values count as the same everywhere."""
+"""Largest difference of a coefficient between parameter values at which it counts as constant."""
 
 LARGEST_DENOMINATOR = 8
 
 
 class System(NamedTuple):
-    """Equations at the parameters of one replica, a row per minibatch: some to fit, the others to judge the fit by.
+    """Equations at the parameters of one replica, a row per minibatch: some for the fit, the others to judge it.
 
     Attributes:
         a: derivatives along the directions, `(batch, direction)`, each row of norm one.
         b: gaps in the same units, `(batch, factor)`; the last factor is the total.
-        sizes: what residuals are relative to, `(factor,)`.
-        fitted: how many of the minibatches are fitted.
+        sizes: scales that residuals are relative to, `(factor,)`.
+        fitted: number of minibatches that are fitted.
     """
 
     a: np.ndarray
@@ -56,7 +56,7 @@ class System(NamedTuple):
     fitted: int
 
     def residual(self, factor: int, direction: np.ndarray) -> float:
-        """Relative, on minibatches that were not fitted."""
+        """Relative residual of a direction, on minibatches that were not fitted."""
         distance = self.a[self.fitted :] @ direction - self.b[self.fitted :, factor]
         return float(np.linalg.norm(distance) / self.sizes[factor])
 
@@ -73,11 +73,11 @@ class Solution:
 
     Attributes:
         coefficients: `(factor, direction)`; the last factor is the total.
-        residuals: `(factor,)`, relative, on minibatches that were not fitted; NaN where any function of the data would
-            be fitted as well, because there are hardly more distinct points than directions, or where one is, unless
-            the direction has small rationals.
-        system: what is solved.
-        by_chance: whether any function of the data would be fitted.
+        residuals: relative residuals on minibatches that were not fitted, `(factor,)`. They are NaN where directions
+            fit any function of the data, because there are hardly more distinct points than directions. They are also
+            NaN where directions fit a constant, unless the coefficients are small rationals.
+        system: equations that are solved.
+        by_chance: whether the directions fit any function of the data.
     """
 
     coefficients: np.ndarray
@@ -87,12 +87,12 @@ class Solution:
 
 
 def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) -> Solution:
-    """Search for the direction of every factor and of the total at the parameters that a replica has.
+    """Search for the direction of every factor and of the total at the parameters of a replica.
 
-    Where several directions serve, the one with the smallest sum of absolute coefficients is taken, which has few.
+    Of several solutions, the one with the smallest sum of absolute coefficients is taken, which is sparse.
 
     Args:
-        model: in float64.
+        model: model in float64.
         data: `(N, D)` in float64.
 
     Raises:
@@ -110,7 +110,7 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
         raise FloatingPointError("gaps or gradients are not finite at these parameters")
     a, b, scale = left / norms, right / norms, terms / norms
     coefficients, *_ = np.linalg.lstsq(a[:fitted], b[:fitted], rcond=RANK)
-    # Few digits are right of a gap that is small beside the terms, or the derivatives, of which it is the difference
+    # A gap that is small beside the terms, or the derivatives, of which it is the difference, has few correct digits
     cancelling = np.hypot(scale[fitted:], np.abs(a[fitted:]) @ np.abs(coefficients))
     sizes = np.maximum(np.linalg.norm(b[fitted:], axis=0), CANCELLING * np.linalg.norm(cancelling, axis=0))
     system = System(a, b, sizes, fitted)
@@ -118,7 +118,7 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
         return Solution(coefficients.T, np.full(b.shape[1], np.nan), system, by_chance=True)
     residuals = np.array([system.residual(factor, c) for factor, c in enumerate(coefficients.T)])
     if (residuals[:-1] >= THRESHOLD).any():
-        # The total must not hold because a factor without a certificate is small beside the others
+        # The total must not hold just because a factor without a certificate is small beside the others
         residuals[-1] *= sizes[-1] / sizes[:-1].min()
         sizes[-1] = sizes[:-1].min()
     nothing = nullspace(a[:fitted])
@@ -128,11 +128,11 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
         if residual < THRESHOLD:
             coefficients[:, factor], residuals[factor] = sparse, residual
     if system.fits(1 / norms[:, 0]):
-        # Then some v·∇F is one whatever the data are, and no point like this is stationary: only small rationals, which
-        # no chance makes, say more than that
+        # Then v·∇F = 1 for some v and any data, and no such point is stationary: only small rationals, which do not
+        # arise by chance, are evidence of more
         chance = [f for f, c in enumerate(coefficients.T) if residuals[f] < THRESHOLD and not rational(c)]
         residuals[chance] = np.nan
-        # A total is not told where one of its factors is not
+        # The total cannot be told where one of its factors cannot
         residuals[-1] = np.nan if np.isnan(residuals).any() else residuals[-1]
     if (residuals[:-1] < THRESHOLD).all():
         coefficients[:, -1] = coefficients[:, :-1].sum(1)
@@ -142,12 +142,10 @@ def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) 
 def _equations(
     model: Model, replica: int, batches: int, data: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A row per minibatch: projections, gaps, cross-entropies, control.
+    """Projections, gaps, cross-entropies and control, a row per minibatch.
 
-    The total stands behind the factors of gaps and cross-entropies. The control is the mean of a function of the data
-    that has nothing to do with the model.
-
-    Every minibatch is given to a copy of the replica, so that one pass gives the gradients of all.
+    The last column of gaps and cross-entropies is the total. The control is the mean of a function of the data that is
+    unrelated to the model. Every minibatch goes to its own copy of the replica, so that one pass gives all gradients.
     """
     many = copies(model, batches, replica)
     chosen = torch.randint(len(data), (batches, POINTS), generator=generator)
@@ -166,7 +164,7 @@ def _equations(
 
 
 def projections(directions: Sequence[Direction], model: Model, gradients: Mapping[str, Tensor]) -> Tensor:
-    """⟨d, ∇F⟩ for every candidate, `(replica, direction)`."""
+    """Projections ⟨d, ∇F⟩ for every candidate, `(replica, direction)`."""
     learned = model.learned()
     columns = [d.along(gradients[d.parameter], learned[d.parameter].detach()) for d in directions]
     return torch.stack(columns, dim=1)
@@ -179,11 +177,11 @@ def nullspace(a: np.ndarray) -> np.ndarray:
 
 
 def sparsest(a: np.ndarray, b: np.ndarray, solution: np.ndarray, nothing: np.ndarray) -> np.ndarray:
-    """The solution with the smallest sum of absolute values: a linear programme, then least squares on its support.
+    """Solution with the smallest sum of absolute values: a linear programme, then least squares on its support.
 
-    Where small rationals fit as well they are taken, which are exact.
+    Small rationals are preferred where they fit as well, as they are exact.
     """
-    # Every training job imports this module, few come here
+    # Every training job imports this module, but few need scipy
     from scipy.optimize import linprog
 
     directions, free = nothing.shape
@@ -208,16 +206,16 @@ def _on_support(a: np.ndarray, b: np.ndarray, solution: np.ndarray) -> np.ndarra
 
 
 def rationals(values: np.ndarray) -> np.ndarray:
-    """Values that differ hardly from a small rational are that."""
+    """Values, of which those close to a small rational are replaced by it."""
     nearest = _nearest(values)
     return np.where(np.abs(values - nearest) < CONSTANT, nearest, values)
 
 
 def rational(values: np.ndarray) -> bool:
-    """Whether all differ hardly from small rationals, as none do by chance."""
+    """Whether all values are close to small rationals, which does not happen by chance."""
     return bool((np.abs(values - _nearest(values)) < CONSTANT * np.abs(values).max(initial=0)).all())
 
 
 def _nearest(values: np.ndarray) -> np.ndarray:
-    """The nearest small rationals."""
+    """Nearest small rationals."""
     return np.vectorize(lambda value: float(Fraction(value).limit_denominator(LARGEST_DENOMINATOR)), [float])(values)

@@ -1,4 +1,4 @@
-"""What a certificate says of a factor of a model of a study. Light: figures read it without torch."""
+"""Verdict of a certificate on a factor of a model. Light: figures read it without torch."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ THRESHOLD = 1e-6
 
 @dataclass(frozen=True)
 class Verdict:
-    """One factor of one model on one dataset, or the total of all its factors.
+    """Verdict on one factor of one model on one dataset, or on the total of all its factors.
 
     Attributes:
-        settings: what tells this model from the others of the study beside its name and dataset.
+        settings: settings that tell this model from the others of the study, beside its name and dataset.
         holds: whether the gap was v·∇F at all parameter values that were tried.
         direction: v in words.
         residual, smallest_residual: largest and smallest relative residual over the trials; NaN where nothing can be
             told.
-        trials: parameter values tried.
-        directions: candidates that v was sought in.
-        equations: minibatches fitted per trial.
+        trials: number of parameter values tried.
+        directions: number of candidate directions for v.
+        equations: number of minibatches fitted per trial.
     """
 
     model: str

@@ -41,7 +41,7 @@ def load(settings: DatasetSettings, data_dir: Path) -> Dataset:
 
 
 def data_file(settings: DatasetSettings, data_dir: Path, path: Path) -> Path:
-    """The data file at `path`, made if it is not there or older than the files that it is made from."""
+    """Path of a data file, which is made if it is missing or older than the files that it is made from."""
     from entropy_sums.files import newer
 
     if not newer(path, settings.files):

@@ -115,7 +115,7 @@ class Array(MeasuredSettings):
         return self
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """Training and held-out points of the user's file or files, with noise where the self ask for it.
+        """Training and held-out points of the user's file or files, with noise where the settings ask for it.
 
         Raises FileNotFoundError, or ValueError naming the file where it cannot be read or holds no finite points.
         """
@@ -124,7 +124,7 @@ class Array(MeasuredSettings):
         if self.test_path is not None:
             test = read_points(self.test_path, self.variable)
         else:
-            assert self.test_fraction is not None, "the self require one of test_path and test_fraction"
+            assert self.test_fraction is not None, "the settings require one of test_path and test_fraction"
             held_out = round(self.test_fraction * len(train))
             train, test = split(train, len(train) - held_out, held_out, order)
         return {

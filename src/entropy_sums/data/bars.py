@@ -1,4 +1,4 @@
-"""Bars and sparse superpositions: binary or Laplace latents that are shown as rows and columns of an image."""
+"""Bars and sparse superpositions: data of binary or Laplace latents, such as rows and columns of an image."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Bars(DrawnSettings):
     }
 
     side: Annotated[int, Field(ge=2)] = 4
-    """Pixels R of a row; the data have R² dimensions."""
+    """Number of pixels R of a row; the data have R² dimensions."""
     probability: Probability = 0.2
     """Probability of each bar."""
     noise: StandardDeviation = 0.0
     """Standard deviation of Gaussian noise on every pixel."""
     dequantise: bool = False
-    """Pixels are uniform in [0, ½] instead of 0, and in [½, 1] instead of 1."""
+    """Replace pixels of 0 by uniform draws from [0, ½], and pixels of 1 by uniform draws from [½, 1]."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,9 +55,9 @@ class Bars(DrawnSettings):
         return self.side**2, 2 * self.side
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
-        r"""Images of R × R pixels: R rows and R columns are on with probability p, a pixel where one of its two is.
+        r"""Images of R × R pixels: each row and column is on with probability p, a pixel where its row or column is.
 
-        Then they are dequantised or have noise, if that is asked for. Returns the bars as `weights` (D, 2R), the
+        Then they are dequantised or get noise, as the settings say. The truth is the bars as `weights` (D, 2R), the
         `probability` p, and the standard deviation `noise` σ or `dequantised` 1 where they are not 0.
         Source: Földiák (Biological Cybernetics 1990).
 
@@ -81,7 +81,7 @@ class Bars(DrawnSettings):
 
     @staticmethod
     def log_density(x: np.ndarray, truth: Truth) -> np.ndarray:
-        """A sum over the sets of bars that make the image, or over all images where there is noise on it."""
+        """Log-density: a sum over the sets of bars that make the image, or over all images where it has noise."""
         z, log_prior = independent(truth)
         made, which = np.unique(z @ truth["weights"].T > 0, axis=0, return_inverse=True)
         log_masses = np.log(np.bincount(which.ravel(), np.exp(log_prior)))
@@ -137,7 +137,7 @@ class SparseBars(DrawnSettings):
     numbers = "real"
 
     side: Annotated[int, Field(ge=2)] = 5
-    """Pixels R of a row; the data have R² dimensions."""
+    """Number of pixels R of a row; the data have R² dimensions."""
     scale: Positive = 1.0
     r"""Scale $\lambda$ of the Laplace latents."""
     noise: Positive = 0.1
@@ -154,7 +154,7 @@ class SparseBars(DrawnSettings):
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Sparse bars, $x = Wz + \sigma\varepsilon$: Laplace latents of scale λ, the 2R bars as columns of W.
 
-        `weights` W (D, H), not of norm 1 but of pixels 0 and 1, `scale` λ and `noise` σ are returned as truth.
+        The truth is `weights` W (D, H), with entries 0 and 1 instead of columns of norm 1, `scale` λ and `noise` σ.
         Source: Velychko et al. (AISTATS 2024), official code, `learning-bars`.
 
         Example:

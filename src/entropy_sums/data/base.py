@@ -1,4 +1,4 @@
-"""Settings that datasets share, and the base class of all of them."""
+"""Base class of datasets, and settings that they share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from entropy_sums.settings import Settings
 from entropy_sums.supports import Support
 
 PointCount = Annotated[int, Field(ge=2)]
-"""A covariance needs two points."""
+"""Number of points, at least two for a covariance."""
 
 StandardDeviation = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -25,7 +25,7 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
 class DatasetSettings(Settings, ABC):
-    """What all datasets have in common.
+    """Base class of all datasets.
 
     A dataset is one subclass: a `name` for study files, a `label` for figures, a `source` to cite, its settings,
     `arrays`, and the `numbers` that its points are made of.
@@ -38,7 +38,7 @@ class DatasetSettings(Settings, ABC):
 
     name: ClassVar[str]
     label: ClassVar[str] = ""
-    """What figures and tables call it, by default its name in words; not inherited."""
+    """Name in figures and tables, by default `name` in words; not inherited."""
     source: ClassVar[str]
     numbers: ClassVar[Support | None] = None
     """Narrowest support of all points; None where it depends on the settings, or is known from the data alone."""
@@ -50,11 +50,11 @@ class DatasetSettings(Settings, ABC):
 
     @abstractmethod
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, Any]:
-        """Arrays `train` (N, D) and `test` (M, D), and where it is known the `truth`: name → array.
+        """Arrays `train` (N, D) and `test` (M, D), and the `truth` (name → array) where it is known.
 
         Args:
             data_dir: folder of data files.
-            generator: source of all that is drawn.
+            generator: source of all random numbers.
         """
 
     @staticmethod
@@ -93,7 +93,7 @@ class DatasetSettings(Settings, ABC):
 
     @classmethod
     def missing(cls, data_dir: Path) -> str | None:
-        """Why the data cannot be had from this machine: which file is looked for where, and where to get it; or None.
+        """Reason why the data are not available here (the missing file, its folder, and where to get it), or None.
 
         Example:
             >>> from entropy_sums.data.linear import PCA
@@ -113,7 +113,7 @@ class DrawnSettings(DatasetSettings):
 
 
 class VectorSettings(DrawnSettings):
-    """Points with as many dimensions as wanted."""
+    """Points with a chosen number of dimensions."""
 
     dim: PositiveInt
     """Number D of data dimensions."""
@@ -227,7 +227,7 @@ class ImageSettings(MeasuredSettings):
 
 
 class CountedImageSettings(ImageSettings):
-    """Images of which a number can be asked for."""
+    """Images with a chosen number of training and held-out images."""
 
     pixels: ClassVar[int] = 28 * 28
 

@@ -1,4 +1,4 @@
-"""The datasets of this package by name: all that its modules name."""
+"""All datasets of this package by name."""
 
 from __future__ import annotations
 

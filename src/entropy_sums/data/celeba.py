@@ -25,11 +25,11 @@ PARTS = {"train": "0", "test": "2"}
 """Part → its number in the partition; 1 is the validation part."""
 
 SIZES = {"train": slice(None, 162_770), "test": slice(162_770 + 19_867, None)}
-"""The same in the order of the file names: the validation part lies between the two."""
+"""Part → its slice of the sorted file names; the validation part lies between the two."""
 
 
 def partition(names: Iterable[str], listed: Path) -> dict[str, list[str]]:
-    """Names of the pictures of the training and of the test part, as listed, or in their order where nothing is.
+    """Names of the pictures of the training and test part: as listed, or by sorted file name where there is no list.
 
     Raises ValueError where the list is not one of names and numbers.
 
@@ -84,10 +84,10 @@ def square(picture: Path | ZipPath, crop: int, side: int) -> np.ndarray:
 
 
 class CelebA(CountedImageSettings):
-    """Faces in colour, of the published aligned pictures the square in the middle; fewer are drawn by `data_seed`.
+    """Faces in colour: the square in the middle of the published aligned pictures; `data_seed` draws fewer of them.
 
-    Training points are of the published training part, held-out points of the test part; without the published
-    partition the parts lie in the order of the file names. Red, green and blue of a pixel are side by side.
+    Training points are from the published training part, held-out points from the test part. Without the published
+    partition, the parts follow the sorted file names. Red, green and blue of a pixel are side by side.
 
     Example:
         >>> CelebA(train=100, side=32).shape
@@ -105,7 +105,7 @@ class CelebA(CountedImageSettings):
     crop: Annotated[int, Field(ge=1, le=178)] = 148
     """Side of the square that is cut out of the middle of the published 178×218 pixels."""
     side: PositiveInt = 64
-    """Pixels of a side to which the square is scaled."""
+    """Number of pixels per side, to which the square is scaled."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -122,7 +122,7 @@ class CelebA(CountedImageSettings):
         )
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """Pictures of the published training and test part; where fewer are asked for, a random choice of them.
+        """Pictures of the published training and test part, or a random choice where fewer are asked for.
 
         Pictures are `img_align_celeba/*.jpg` in `data_dir`/celeba, or in `img_align_celeba.zip` there.
         Raises FileNotFoundError, saying where to get them, where none are there, and ValueError for a damaged archive

@@ -1,4 +1,4 @@
-"""What data must satisfy, with errors that name the place and the fix."""
+"""Checks of data, with errors that name the place and the fix."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def as_points(values: np.ndarray, where: str) -> np.ndarray:
         raise ValueError(f"{where}: empty, shape {values.shape}")
     if len(values) < 2:
         raise ValueError(f"{where}: only 1 point, but at least 2 are needed")
-    with np.errstate(over="ignore"):  # what overflows is named below
+    with np.errstate(over="ignore"):  # values that overflow are named below
         points = np.ascontiguousarray(values, dtype=np.float32)
     for kind, test in {"NaN or missing": np.isnan, "infinite or beyond float32": np.isinf}.items():
         if len(bad := np.argwhere(test(points))):
@@ -44,7 +44,7 @@ def as_points(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def is_binary(points: np.ndarray) -> bool:
-    """Whether all values are 0 or 1: then constant dimensions and repeated points are nothing unusual.
+    """Whether all values are 0 or 1; constant dimensions and repeated points are then expected.
 
     Example:
         >>> is_binary(np.array([[0.0, 1.0]])), is_binary(np.array([[0.0, 0.5]]))
@@ -54,7 +54,7 @@ def is_binary(points: np.ndarray) -> bool:
 
 
 def is_counts(points: np.ndarray) -> bool:
-    """Whether all values are 0, 1, 2, …: then repeated points are nothing unusual.
+    """Whether all values are 0, 1, 2, …; repeated points are then expected.
 
     Example:
         >>> is_counts(np.array([[0.0, 7.0]])), is_counts(np.array([[0.0, 0.5]]))
@@ -74,7 +74,7 @@ SUPPORTS: dict[Support, Callable[[np.ndarray], bool]] = {
 
 
 def supports(points: np.ndarray) -> frozenset[Support]:
-    """Every support that all values lie in.
+    """Supports that contain all values.
 
     Example:
         >>> sorted(supports(np.array([[0.5, 1.0]])))
@@ -84,7 +84,7 @@ def supports(points: np.ndarray) -> frozenset[Support]:
 
 
 def check_varying(train: np.ndarray, where: str) -> None:
-    """Raises ValueError where a real-valued training dimension never varies: its learned variance has no optimum.
+    """Raise ValueError where a real-valued training dimension never varies: its learned variance has no optimum.
 
     Source: Dai & Wipf (ICLR 2019): on constant dimensions the variance goes to 0 and the ELBO to infinity.
 
@@ -106,7 +106,7 @@ def check_varying(train: np.ndarray, where: str) -> None:
 
 
 def check_disjoint(train: np.ndarray, test: np.ndarray, where: str) -> None:
-    """Raises ValueError where a real-valued point is both in the training and the held-out set.
+    """Raise ValueError where a real-valued point is both in the training and the held-out set.
 
     Example:
         >>> check_disjoint(np.array([[0.5], [2.0]]), np.array([[2.0], [3.0]]), "example")

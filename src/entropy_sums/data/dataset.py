@@ -52,10 +52,10 @@ POINTS_AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    r"""Training points (N, D) and held-out points (M, D) of float32, with where they come from.
+    r"""Training points (N, D) and held-out points (M, D) of float32, with their provenance.
 
-    `truth` holds what is known of the distribution that generated them (PCA: `weights` W (D, H), `offset` (D,),
-    `noise` σ; then the true log-likelihood is that of $N(b, WW^\top + \sigma^2 I)$). Raises ValueError for values
+    `truth` holds the known parameters of the distribution that generated them (PCA: `weights` W (D, H), `offset` (D,),
+    `noise` σ; the true log-likelihood is then given by $N(b, WW^\top + \sigma^2 I)$). Raises ValueError for values
     that are no finite points and for training and held-out points of different dimensions.
 
     Example:
@@ -81,7 +81,7 @@ class Dataset:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """All arrays by the name that they have in the file."""
+        """All arrays by their name in the file."""
         return {"train": self.train, "test": self.test, **self.truth}
 
     @cached_property
@@ -90,10 +90,10 @@ class Dataset:
         return checksum(self.arrays)
 
     def write(self, path: Path) -> None:
-        """Writes a NetCDF file, whole or not at all, that opens in plain xarray.
+        """Write a NetCDF file, whole or not at all, that opens in plain xarray.
 
-        Variables `train` (train_point, pixel), `test` (test_point, pixel) and the truth; attributes `name`,
-        `checksum` and those of the dataset. Raises OSError where the folder is not writable.
+        Variables are `train` (train_point, pixel), `test` (test_point, pixel) and the truth. Attributes are `name`,
+        `checksum` and the attributes of the dataset. Raises OSError where the folder is not writable.
 
         Example:
             >>> from tempfile import TemporaryDirectory
@@ -115,7 +115,7 @@ class Dataset:
 
     @classmethod
     def read(cls, path: Path) -> Dataset:
-        """Reads what `write` wrote and compares the checksum.
+        """Read a file that `write` wrote, and compare the checksum.
 
         Raises FileNotFoundError, or ValueError naming the file where it is damaged or was not written by `write`.
         """
@@ -168,7 +168,7 @@ def true_log_likelihoods(kind: type[DatasetSettings], dataset: Dataset) -> dict[
 def log_likelihood(kind: type[DatasetSettings], points: np.ndarray, truth: Truth) -> float | None:
     """Mean log-likelihood of points (N, D) in nats, or None where datasets of this kind have no known one.
 
-    It is unknown where points are rounded to more than the `noise` σ, or to where a density is infinite, where the
+    It is unknown where points are rounded to more than the `noise` σ or to a point of infinite density, where the
     latents have too many states, and where the truth lacks something, as in files of older versions.
 
     Example:

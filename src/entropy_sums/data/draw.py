@@ -37,5 +37,5 @@ def with_noise(
 
 
 def noisy(settings: GeneratedSettings, generator: np.random.Generator, draw: Draw) -> dict[str, np.ndarray]:
-    """Training and held-out points with Gaussian noise on every coordinate of what is drawn."""
+    """Drawn training and held-out points, with Gaussian noise on every coordinate."""
     return with_noise(settings, generator, *parts(settings, generator, draw))

@@ -24,7 +24,7 @@ _MAGIC = bytes([0, 0, 8, 3])  # unsigned bytes, 3 axes
 class Published:
     """An IDX file as its authors published it: SHA-256 of the compressed file and of its content.
 
-    The content is what identifies it: Debian compressed the same bytes anew.
+    The content identifies the file: Debian compressed the same bytes anew.
 
     Example:
         >>> FILES["mnist"]["test"].name
@@ -140,7 +140,7 @@ class IdxSettings(CountedImageSettings):
         )
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """Images of the published training and test files; where fewer are asked for, a random choice of them.
+        """Images of the published training and test files, or a random choice where fewer are asked for.
 
         Each file is looked for in `data_dir`/<name>, then in the folder of Debian's package, then downloaded into the
         first. Raises FileNotFoundError, naming the three places, where none has it, and ValueError for a file that is

@@ -34,8 +34,8 @@ class PCA(EmbeddedSettings):
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Linear Gaussian data, $x = Wz + b + \sigma\varepsilon$, $z \sim N(0, I)$, $W_{dh}, b_d \sim U(0, 1)$.
 
-        Their covariance is $WW^\top + \sigma^2 I$; `weights` W (D, H), `offset` b (D,) and `noise` σ are returned as
-        truth. Source: Damm et al. (AISTATS 2023), official code, `generate_PCA_data`.
+        Their covariance is $WW^\top + \sigma^2 I$. The truth is `weights` W (D, H), `offset` b (D,) and `noise` σ.
+        Source: Damm et al. (AISTATS 2023), official code, `generate_PCA_data`.
 
         Example:
             >>> arrays = PCA(train=10, test=5).arrays(Path(), np.random.default_rng(0))
@@ -55,7 +55,7 @@ class PCA(EmbeddedSettings):
 
     @staticmethod
     def log_density(x: np.ndarray, truth: Truth) -> np.ndarray:
-        """$N(b, WW^T + σ^2 I)$."""
+        """Log-density of $N(b, WW^T + σ^2 I)$."""
         weights, noise = truth["weights"], truth["noise"]
         # Along the columns of W and across them: a covariance of all dimensions is singular where σ is small
         basis, lengths, _ = np.linalg.svd(weights, full_matrices=False)
@@ -80,7 +80,7 @@ class PCARing(EmbeddedSettings):
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""PCA data with latents on a ring, $z \leftarrow z/10 + z/\|z\|$ for $z \sim N(0, I)$.
 
-        No truth is returned: the data are not Gaussian, and the likelihood of PCA is not theirs.
+        No truth is returned: the data are not Gaussian, and the likelihood of PCA does not apply.
         Source: Damm et al. (AISTATS 2023), official code, `generate_PCA_ring_data`.
 
         Example:
@@ -132,7 +132,7 @@ class Counts(VectorSettings):
 
 
 class Manifold(EmbeddedSettings):
-    """Gaussian base dimensions, the others a cosine of two squared base dimensions, scaled to [0, 1]."""
+    """Gaussian base dimensions, and cosines of two squared base dimensions each, scaled to [0, 1]."""
 
     name = "manifold"
     source = "generated; Damm et al. (AISTATS 2023), low-dimensional manifolds"
@@ -170,8 +170,8 @@ class Manifold(EmbeddedSettings):
 class Stream(DatasetSettings):
     """Gaussian segments of 6, 2 and 4 latents one after the other, for phases with `order: given`.
 
-    Held-out points are of the last segment, which a model that goes through the stream ends with. With fewer `segments`
-    the stream ends sooner, its points until there stay: `segments: [1, 2, 3]` looks at the end of each.
+    Held-out points are from the last segment, at which training ends. With fewer `segments` the stream ends sooner, and
+    its points stay the same until then: `segments: [1, 2, 3]` shows the end of each segment.
 
     Example:
         >>> Stream(segment=1000).shape
@@ -184,11 +184,11 @@ class Stream(DatasetSettings):
     true_latent_dims: ClassVar[tuple[int, ...]] = (6, 2, 4)
 
     segment: PointCount = 100_000
-    """Points of a segment."""
+    """Number of points of a segment."""
     segments: Literal[1, 2, 3] = 3
     """Number of segments."""
     test: PointCount = 10_000
-    """Number of held-out points, all of the last segment."""
+    """Number of held-out points, all from the last segment."""
     dim: Annotated[int, Field(ge=6)] = 10
     """Number D of data dimensions."""
     noise: StandardDeviation = 0.1

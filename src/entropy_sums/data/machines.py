@@ -29,8 +29,8 @@ class BeliefNetwork(LatentSettings):
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""A sigmoid belief network: $z_h \sim B(\pi)$, $x_d \sim B(\mathrm{sigmoid}(w_d^\top z + b_d))$.
 
-        `weights` W (D, H) with $W_{dh} \sim N(0, s^2)$, and `offset` $b = -W\mathbf 1 \pi$, so that no pixel is on or
-        off for good, are returned as truth, with the `probability` π.
+        The truth is `weights` W (D, H) with $W_{dh} \sim N(0, s^2)$, `offset` $b = -W\mathbf 1 \pi$, and the
+        `probability` π. With this offset no pixel is always on or always off.
 
         Example:
             >>> arrays = BeliefNetwork(train=10, test=5).arrays(Path(), np.random.default_rng(0))
@@ -57,13 +57,13 @@ class BeliefNetwork(LatentSettings):
 
 
 class MachineSettings(LatentSettings):
-    """A Boltzmann machine, all states of whose hidden units are summed over."""
+    """A Boltzmann machine with few hidden units, so that sums over all their states are exact."""
 
     source = "generated"
     numbers = "binary"
 
     true_latent_dim: Annotated[int, Field(ge=1, le=16)] = 4
-    """Number of hidden units, all states of which are gone through."""
+    """Number of hidden units, whose states are all summed over."""
     strength: Positive = 2.0
     """Standard deviation of the weights."""
 
@@ -77,8 +77,8 @@ class BoltzmannMachine(MachineSettings):
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""A restricted Boltzmann machine, $p(v, h) \propto \exp(b^\top v + (v - \frac12)^\top W (h - \frac12))$.
 
-        Exact draws: h from all its states, then v given h. `weights` W (D, H) with $W_{dh} \sim N(0, s^2)$ and `offset`
-        b (D,) with $b_d \sim N(0, 1/4)$ are returned as truth.
+        Draws are exact: h from all its states, then v given h. The truth is `weights` W (D, H) with
+        $W_{dh} \sim N(0, s^2)$ and `offset` b (D,) with $b_d \sim N(0, 1/4)$.
 
         Example:
             >>> arrays = BoltzmannMachine(train=10, test=5).arrays(Path(), np.random.default_rng(0))
@@ -111,7 +111,8 @@ class DeepBoltzmannMachine(DeepSettings):
         r"""Two layers of hidden units: $p(v, h, g) \propto \exp(b^\top v + (v - \frac12)^\top W (h - \frac12)
         + (h - \frac12)^\top U (g - \frac12))$.
 
-        Exact draws, as of `boltzmann_machine`; `upper_weights` U (H, G) with $U_{hg} \sim N(0, s^2)$ are truth, too.
+        Draws are exact, as for `boltzmann_machine`. The truth also has `upper_weights` U (H, G) with
+        $U_{hg} \sim N(0, s^2)$.
 
         Example:
             >>> arrays = DeepBoltzmannMachine(train=10, test=5).arrays(Path(), np.random.default_rng(0))
@@ -130,7 +131,7 @@ class DeepBoltzmannMachine(DeepSettings):
 
 
 class DeepBeliefNetwork(DeepSettings):
-    """A restricted Boltzmann machine of two layers of latents, the lower of which a directed layer shows."""
+    """A restricted Boltzmann machine of two layers of latents, with a directed layer from the lower one to the data."""
 
     name = "deep_belief_network"
 
@@ -138,7 +139,7 @@ class DeepBeliefNetwork(DeepSettings):
         r"""A machine $p(h, g) \propto \exp((h - \frac12)^\top U (g - \frac12))$ over a layer $v_d \sim
         B(\mathrm{sigmoid}(b_d + w_d^\top (h - \frac12)))$.
 
-        Exact draws and truth as of `deep_boltzmann_machine`.
+        Draws are exact, and the truth is as for `deep_boltzmann_machine`.
 
         Example:
             >>> DeepBeliefNetwork(train=10, test=5).arrays(Path(), np.random.default_rng(0))["train"].shape
@@ -170,7 +171,7 @@ class GaussianBoltzmannMachine(MachineSettings):
         r"""Normal visible units: $p(v, h) \propto \exp(-\lVert v - b \rVert^2 / 2\sigma^2 + v^\top W (h - \frac12) /
         \sigma^2)$, so that $v$ given $h$ has the mean $b + W (h - \frac12)$.
 
-        Exact draws and truth as of `boltzmann_machine`, and `noise` σ.
+        Draws are exact, and the truth is as for `boltzmann_machine`, with `noise` σ.
 
         Example:
             >>> self = GaussianBoltzmannMachine(train=10, test=5)
@@ -192,7 +193,7 @@ class GaussianBoltzmannMachine(MachineSettings):
 
 
 Visible = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""Draws a point for every row of means or inputs, (count, D)."""
+"""Function that draws a point for every row of means or inputs, (count, D)."""
 
 
 def _hidden_states(
@@ -206,14 +207,14 @@ def _hidden_states(
 
 
 def _above(settings: DeepSettings, generator: np.random.Generator) -> dict:
-    """The truth of a higher layer."""
+    """Truth of a higher layer."""
     (source,) = generator.spawn(1)
     shape = settings.true_latent_dim, settings.upper_latent_dim
     return {"upper_weights": source.normal(0, settings.strength, shape)}
 
 
 def _given_states(hidden: HiddenStates, log_mass: np.ndarray, visible: Visible) -> Draw:
-    """Points of states that are drawn with these masses."""
+    """Function that draws states with these masses, and a point given each."""
     from scipy.special import softmax
 
     def drawn(count: int, part: np.random.Generator) -> np.ndarray:
@@ -230,12 +231,12 @@ def _binary(logits: np.ndarray, part: np.random.Generator) -> np.ndarray:
 
 
 class HiddenStates(NamedTuple):
-    """All states of the hidden units, and what the visible ones see of them: machines are relative to ½.
+    """All states of the hidden units, and the inputs of the visible units; machines are relative to ½.
 
     Attributes:
         states: every state h, (2^H, H).
         inputs: $b + W(h - 1/2)$ of every state, (2^H, D).
-        log_mass: of every state, what binary visible units sum to.
+        log_mass: log of the sum over all binary visible units, for every state, (2^H,).
     """
 
     states: np.ndarray
@@ -259,11 +260,11 @@ def hidden_states(truth: Truth) -> HiddenStates:
 
 
 def log_mass_above(hidden: HiddenStates, truth: Truth) -> np.ndarray:
-    """What the sum over a higher layer with `upper_weights` (H, G) adds to the log mass of every state, (2^H,)."""
+    """Term that the sum over a higher layer with `upper_weights` (H, G) adds to each state's log mass, (2^H,)."""
     inputs = (hidden.states - 0.5) @ truth["upper_weights"]
     return np.logaddexp(0.5 * inputs, -0.5 * inputs).sum(axis=1)
 
 
 def gaussian_log_mass(hidden: HiddenStates, noise: np.ndarray | float) -> np.ndarray:
-    """Of every state, what normal visible units of this standard deviation integrate to, (2^H,)."""
+    """Log mass of every state, (2^H,): log of the integral over normal visible units of this standard deviation."""
     return (hidden.inputs**2).sum(axis=1) / (2 * noise**2)

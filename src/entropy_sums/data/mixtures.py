@@ -86,7 +86,7 @@ class MixtureOfBernoullis(MixtureOfSettings):
         from scipy.special import xlog1py, xlogy
 
         means = truth["means"]
-        # Means of one are what is left of large logits
+        # Large logits round to means of one
         return marginal((xlogy(x[:, None], means) + xlog1py(1 - x[:, None], -means)).sum(axis=2))
 
 

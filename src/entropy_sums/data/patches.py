@@ -1,4 +1,4 @@
-"""Patches of natural images, whitened: what sparse coding is usually shown."""
+"""Patches of natural images, whitened: the usual data of sparse coding."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CUTOFF = 200 / 512
 """Cycles per pixel beyond which the filter of Olshausen and Field lets little through: 200 per 512 pixels."""
 
 VARIANCE = 0.1
-"""Of whitened images, as in the file IMAGES.mat of Olshausen and Field."""
+"""Variance of whitened images, as in the file IMAGES.mat of Olshausen and Field."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Share of red, green and blue in the grey value (ITU-R BT.601)."""
 
 
 def whiten(image: np.ndarray) -> np.ndarray:
-    r"""The image through the filter $R(f) = f e^{-(f/f_0)^4}$, with $f_0$ = 0.39 cycles per pixel.
+    r"""Image filtered with $R(f) = f e^{-(f/f_0)^4}$, where $f_0$ = 0.39 cycles per pixel.
 
     Amplitudes of natural images fall as 1/f: R makes their spectrum flat up to the cut-off. The image is continued by
     its mirror images, so that opposite edges do not meet. Source: Olshausen and Field (Vision Research 1997).
@@ -113,7 +113,7 @@ class Patches(MeasuredSettings):
     source = "sklearn.datasets.load_sample_images, or the user's own file; Olshausen & Field (Vision Research 1997)"
 
     side: Annotated[int, Field(ge=2)] = 16
-    """Pixels of a row of a patch; the data have so many squared dimensions."""
+    """Number of pixels R of a row of a patch; the data have R² dimensions."""
     train: PointCount = 20_000
     """Number of training patches."""
     test: PointCount = 2000
@@ -123,9 +123,9 @@ class Patches(MeasuredSettings):
     path: Path | None = None
     """A .mat file of grey images (rows, columns, images), such as IMAGES.mat, instead of the photographs."""
     variable: str = "IMAGES"
-    """Name of the images in it."""
+    """Name of the variable with the images in the file."""
     whiten: bool = True
-    """Whiten the images, to a variance of 0.1; by default not those of a file, which IMAGES.mat has whitened."""
+    """Whiten the images, to a variance of 0.1; off by default for a file, as IMAGES.mat is whitened already."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -152,9 +152,9 @@ class Patches(MeasuredSettings):
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
         r"""Square patches at random places of grey images, whitened; held-out ones from the right part of every image.
 
-        Both parts are whitened by themselves, and divided by one number: that which gives the left part a variance of
-        0.1. Raises FileNotFoundError, or ValueError naming file, variable and fix, for images that cannot be read or
-        are smaller than a patch.
+        Both parts are whitened separately and scaled by one number, such that the left part has a variance of 0.1.
+        Raises FileNotFoundError, or ValueError naming file, variable and fix, for images that cannot be read or are
+        smaller than a patch.
 
         Source: the photographs of scikit-learn, `load_sample_images`; Olshausen and Field (Vision Research 1997) for
         the filter and for the file IMAGES.mat.

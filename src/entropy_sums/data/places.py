@@ -1,15 +1,15 @@
-"""Where data files are looked for before anything is downloaded. Light: the workflow asks what is at hand."""
+"""Local places of data files, searched before any download. Light: the workflow asks which files are available."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 SYSTEM_DIR = Path("/usr/share/datasets")
-"""Where Debian's data packages (dataset-fashion-mnist) put their files."""
+"""Folder in which Debian's data packages (dataset-fashion-mnist) put their files."""
 
 
 def folders(dataset: str, data_dir: Path) -> tuple[Path, Path]:
-    """The user's own folder of a dataset, and that of Debian's package.
+    """The user's own folder of a dataset, and the folder of Debian's package.
 
     Example:
         >>> [str(folder) for folder in folders("fashion_mnist", Path("data"))]
@@ -19,7 +19,7 @@ def folders(dataset: str, data_dir: Path) -> tuple[Path, Path]:
 
 
 def find(name: str, *folders: Path) -> Path | None:
-    """The first of `folder/name` and `folder/name.gz` that is there.
+    """The first existing file `folder/name` or `folder/name.gz`.
 
     Example:
         >>> find("no such file", Path("data")) is None

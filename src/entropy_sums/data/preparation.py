@@ -1,4 +1,4 @@
-"""What several kinds of data share: noise, grey values, splits."""
+"""Preparation of several kinds of data: noise, grey values, splits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from entropy_sums.data.base import ImageSettings
 
 @runtime_checkable
 class Levels(Protocol):
-    """Settings of how levels of grey become real numbers."""
+    """Settings for turning grey levels into real numbers."""
 
     @property
     def dequantise(self) -> bool:
@@ -20,7 +20,7 @@ class Levels(Protocol):
 
     @property
     def noise(self) -> float:
-        """Standard deviation of the Gaussian noise that comes after it."""
+        """Standard deviation of the Gaussian noise that is added afterwards."""
         ...
 
 
@@ -31,7 +31,7 @@ _BINARISE = {
 
 
 def add_noise(values: np.ndarray, noise: float, generator: np.random.Generator) -> np.ndarray:
-    r"""Independent Gaussian noise on every value, $x + \sigma\varepsilon$ with $\varepsilon \sim N(0, 1)$.
+    r"""Values with independent Gaussian noise, $x + \sigma\varepsilon$ with $\varepsilon \sim N(0, 1)$.
 
     Example:
         >>> add_noise(np.zeros(2), 0.0, np.random.default_rng(0))
@@ -69,7 +69,7 @@ def to_real(grey: np.ndarray, white: int, settings: Levels, generator: np.random
     if not settings.dequantise:
         return add_noise(_unit(grey, white), settings.noise, generator)
     uniform = generator.random(grey.shape, dtype=np.float32)
-    # A draw of 0 stands for all below 2^-24: without it, what is dequantised is positive
+    # A draw of 0 stands for all values below 2^-24: without it, dequantised values are positive
     return add_noise((grey + np.maximum(uniform, 2.0**-25)) / (white + 1), settings.noise, generator)
 
 

@@ -14,7 +14,7 @@ from entropy_sums.data.base import MeasuredSettings
 from entropy_sums.data.preparation import add_noise
 
 FIRST_HELD_OUT = 4_500_000
-"""Row with which the published test set begins."""
+"""First row of the published test set."""
 
 COLUMNS = 19
 """The label and 18 features."""
@@ -45,7 +45,7 @@ def read_rows(path: Path, start: int, count: int) -> np.ndarray:
 class SUSY(MeasuredSettings):
     """Simulated collisions of particles, 18 features with mean 0 and standard deviation 1 on the training points.
 
-    Held-out points are of the last 500,000 rows, as published; labels are left out.
+    Held-out points are from the last 500,000 rows, as published; labels are left out.
     """
 
     name = "susy"

@@ -104,13 +104,13 @@ class SwissRoll(GeneratedSettings):
 
 
 class Cosine(GeneratedSettings):
-    """One and a half periods of a cosine, uniform along the axis; 2 dimensions."""
+    """A cosine over one and a half periods, uniform along the axis; 2 dimensions."""
 
     name = "cosine"
     source = "generated; Damm et al. (AISTATS 2023), toy data"
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
-        r"""One and a half periods of a cosine, $(t, \cos t)$ with $t \sim U(0, 3\pi)$.
+        r"""A cosine over one and a half periods, $(t, \cos t)$ with $t \sim U(0, 3\pi)$.
 
         Source: Damm et al. (AISTATS 2023), official code, `ToyDataset`, which then scales both axes to [0, 1].
 
@@ -128,7 +128,7 @@ class Cosine(GeneratedSettings):
 
 
 class Spiral(GeneratedSettings):
-    """One turn of a helix whose axis lies between two axes of the data; 3 dimensions."""
+    """A single turn of a helix whose axis lies between two axes of the data; 3 dimensions."""
 
     name = "spiral"
     source = "generated; Damm et al. (AISTATS 2023), toy data"
@@ -160,7 +160,7 @@ class GridOfGaussians(GeneratedSettings):
     source = "generated"
 
     side: Annotated[int, Field(ge=2)] = 5
-    """Gaussians in a row; there are as many rows."""
+    """Number of Gaussians in a row, and number of rows."""
 
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict:
         r"""Gaussians of equal weight at the K × K points of a grid with corners $(\pm 1, \pm 1)$.

@@ -1,4 +1,4 @@
-"""Log-densities of points given latents of finitely many states: what the truths of several datasets share."""
+"""Log-densities of points given latents of finitely many states, shared by several datasets."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 
 Truth = Mapping[str, np.ndarray]
-"""Name → array, what is known of the distribution that data are drawn from."""
+"""Name → array: known parameters of the distribution that data are drawn from."""
 
 Densities = np.ndarray
 """Log-density of every point given every state, (N, states)."""
 
 MOST_LATENTS = 16
-"""Largest number of binary latents over all states of which is summed."""
+"""Largest number of binary latents whose states are all summed over."""
 
 
 class Unknown(LookupError):
-    """There is no log-likelihood to be had."""
+    """Error where no log-likelihood is available."""
 
 
 def states(units: int) -> np.ndarray:
@@ -36,13 +36,13 @@ def given_logits(x: np.ndarray, logits: np.ndarray) -> Densities:
 
 
 def given_means(x: np.ndarray, means: np.ndarray, std: np.ndarray) -> Densities:
-    """Log-densities of points x (N, D) given the means (states, D) of normal ones with one standard deviation."""
+    """Log-densities of points x (N, D) given the means (states, D) of normal distributions with one `std`."""
     squares = (x**2).sum(axis=1, keepdims=True) - 2 * x @ means.T + (means**2).sum(axis=1)
     return -0.5 * (squares / std**2 + x.shape[1] * np.log(2 * np.pi * std**2))
 
 
 def independent(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
-    """All states of latents that are on with one `probability`, and the logarithm of that of each."""
+    """All states of latents that are on with one `probability`, and the log-probability of each state."""
     latents = truth["weights"].shape[1]
     if latents > MOST_LATENTS or "probability" not in truth:
         raise Unknown
@@ -51,7 +51,7 @@ def independent(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
 
 
 def marginal(given: Densities, log_masses: np.ndarray | None = None) -> np.ndarray:
-    """Log-density of every point, (N,): states have these masses, which need not sum to one; by default equal ones."""
+    """Log-density of every point, (N,), over states with these masses, by default equal; they need not sum to one."""
     from scipy.special import logsumexp
 
     masses = np.zeros(given.shape[1]) if log_masses is None else log_masses

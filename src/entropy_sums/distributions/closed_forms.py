@@ -33,9 +33,9 @@ def _to_normal(q: Normal | FullNormal | Laplace, p: Normal) -> Tensor:
     return 0.5 * weighted + sum_coordinates(p.log_std, dim) + 0.5 * dim * LOG_2PI
 
 
-def _to_full_normal(q: Normal | FullNormal, p: FullNormal, spread: Tensor) -> Tensor:
-    """`spread` is the trace of the covariance of q in the whitened coordinates of p."""
-    return 0.5 * (p.whiten(q.mean).square().sum(-1) + spread + p.dim * LOG_2PI) + p.log_determinant
+def _to_full_normal(q: Normal | FullNormal, p: FullNormal, trace: Tensor) -> Tensor:
+    """Cross-entropy, given the trace of the covariance of q in the whitened coordinates of p."""
+    return 0.5 * (p.whiten(q.mean).square().sum(-1) + trace + p.dim * LOG_2PI) + p.log_determinant
 
 
 @register(Normal, FullNormal)

@@ -18,7 +18,7 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
     Args:
         name: one of `names(...)`, such as `gap_by_model` or `traces_digits`.
         tree: as in docs/results-format.md.
-        path: where to, without a suffix; its folder is made.
+        path: path of the files without suffix; its folder is created.
         known: all figures by name.
 
     Raises:
@@ -39,7 +39,7 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
     narrowed = {"dataset": cells.narrow, "panels": cells.panels}
     if part is not None:
         tree = narrowed[figure.of_each](tree, part)
-    # Once: figures select cell after cell, each of which would be read from the file again
+    # Loaded once: figures select cell after cell, and each would be read from the file again
     tree = tree.load()
     draw, caption = figure.code()
     with names.known(tree):

@@ -1,4 +1,4 @@
-"""How the gap closes: while training, with the gradient, and with the distance of the ELBO to its final value."""
+"""Convergence of the gap: during training, with the gradient, and with the distance of the ELBO to its final value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from entropy_sums.tables.words import rounded
 
 
 class Law(NamedTuple):
-    """A power law that is looked for: in which row of the figure, between what, and how it is drawn and called."""
+    """A power law to fit: its row in the figure, its two variables, its colour and marker, and its name."""
 
     row: int
     x: Callable[[xr.Dataset], powers.Measured]
@@ -44,7 +44,7 @@ X_LABELS = (
 
 @style.styled
 def draw(tree: xr.DataTree) -> Figure:
-    """A column per model, all of its base cell: |gap| against steps, with the gradient norm, with the ELBO distance.
+    """A column per model, for its base cell: |gap| against steps, with the gradient norm, with the ELBO distance.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -107,7 +107,7 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def fitted(runs: xr.Dataset, law: Law) -> xr.Dataset:
-    """The law as the runs of one cell follow it, from where on they have settled.
+    """The law fitted to the runs of one cell, from the step on at which they have settled.
 
     Example:
         >>> found = fitted(tree["vae1"].to_dataset().isel(dataset=0, latent_dim=0), LAWS[0])
@@ -140,7 +140,7 @@ def exponent(law: xr.Dataset) -> str:
 
 
 def _steps(ax: Axes, ds: xr.Dataset, last: int) -> dict[str, str]:
-    """|gap| against steps in each series; returns labels and colours."""
+    """Draw |gap| against steps in each series; returns labels and colours."""
     ax.set(xlim=(0, last), yscale="log")
     ax.xaxis.set_major_locator(MaxNLocator(3))
     (dataset,) = ds["dataset"].values.tolist()

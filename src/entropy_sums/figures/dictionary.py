@@ -14,10 +14,10 @@ from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, layout, style
 
 COLUMNS = 3
-"""Panels beside each other."""
+"""Number of panels beside each other."""
 
 COLORS = "RdBu_r"
-"""Signed, told apart by colour-blind readers; white is zero."""
+"""Colour map of signed values that colour-blind readers can distinguish; white is zero."""
 
 LINE = "0.55"
 """Grey between pictures."""
@@ -25,7 +25,7 @@ LINE = "0.55"
 
 @style.styled
 def draw(tree: xr.DataTree) -> Figure:
-    """A panel per model with a dictionary and combination of facet axes, of the first seed that did not diverge.
+    """A panel per model with a dictionary and combination of facet axes, for the first seed that did not diverge.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -76,7 +76,7 @@ def caption(tree: xr.DataTree) -> str:
 def mosaic(vectors: np.ndarray) -> np.ndarray:
     """Vectors `(H, D)` as pictures beside and below each other, in order of their norms, NaN between them.
 
-    Square pictures where D is a square, else a row each.
+    Pictures are square if D is a square number, or else a row each.
 
     Example:
         >>> mosaic(np.array([[0.0, 1.0, 0.0, 0.0], [-2.0, 0.0, 0.0, 0.0]]))
@@ -106,13 +106,13 @@ def _places(number: int, dim: int) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _ratio(number: int, dim: int) -> float:
-    """Height of a mosaic by its width."""
+    """Height of a mosaic divided by its width."""
     (rows, columns), (height, width) = _places(number, dim)
     return (rows * (height + 1) + 1) / (columns * (width + 1) + 1)
 
 
 def _first(ds: xr.Dataset) -> np.ndarray | None:
-    """The dictionary of the first run that has one, without latents and pixels that only other runs have."""
+    """The dictionary of the first run with one, without latents and pixels that only other runs have."""
     runs = statistics.usable(ds)["weights"].dropna("seed", how="all")
     if not runs.sizes["seed"]:
         return None

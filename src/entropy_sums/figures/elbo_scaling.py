@@ -1,4 +1,4 @@
-"""What ELBO, entropy sum and log-likelihood at the end of training depend on, most of all the number of latents."""
+"""ELBO, entropy sum and log-likelihood at the end of training against settings, above all the number of latents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from entropy_sums.figures import captions, layout, style, sweep
 from entropy_sums.quantities import ESTIMATES
 
 COLUMNS = 3
-"""Panels beside each other."""
+"""Number of panels beside each other."""
 
 MARKERS = {
     "elbo": "o",
@@ -88,7 +88,7 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def panels(tree: xr.DataTree) -> list[Panel]:
-    """The settings that are varied, model by model, with what was reached.
+    """The varied settings of each model, with the final values.
 
     Example:
         >>> panel = panels(cells.narrow(tree, "pca"))[0]

@@ -1,4 +1,4 @@
-"""ELBO and the entropies of the entropy sum during training: what each objective trades for what."""
+"""ELBO and the entropies of the entropy sum during training: the trade-offs of each objective."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from entropy_sums.figures import captions, layout, style
 
 POSTERIOR = "#E69F00"
 COLUMNS = 4
-"""Panels beside each other."""
+"""Number of panels beside each other."""
 
 EARLY = 0.1
 """Share of the recorded values at either end that may be off scale, so that the late steps can be read."""

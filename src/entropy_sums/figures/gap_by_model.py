@@ -12,16 +12,16 @@ from entropy_sums.analysis import cells, names, statistics
 from entropy_sums.figures import captions, layout, style
 
 SCALE = LogNorm(0.01, 100)
-"""Percent. Fixed, so that the maps of two studies can be compared; values beyond it keep the end colours."""
+"""Colour scale in percent, fixed so that the maps of two studies can be compared; others keep the end colours."""
 
 COLUMNS = 3
-"""Maps beside each other, at most."""
+"""Largest number of maps beside each other."""
 
 WIDEST = 8.0
-"""Inches that maps beside each other take together; maps of many datasets come one below the other."""
+"""Largest width in inches of all maps beside each other; maps of many datasets are placed one below the other."""
 
 LEFT_OUT = "†"
-"""Behind the value of a cell with runs that diverged or are missing."""
+"""Mark behind the value of a cell with runs that diverged or are missing."""
 
 
 @style.styled

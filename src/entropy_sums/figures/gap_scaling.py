@@ -15,14 +15,14 @@ from entropy_sums.figures import captions, layout, style, sweep
 from entropy_sums.figures.convergence import exponent
 
 COLUMNS = 4
-"""Panels beside each other."""
+"""Number of panels beside each other."""
 
 MARKERS: dict[str, dict[str, Any]] = {
     "before polish": {"marker": "o", "linestyle": "-"},
     "after polish": {"marker": "v", "linestyle": "--"},
     "at the end": {"marker": "o", "linestyle": "-"},
 }
-"""How the gap is drawn that is measured at this moment."""
+"""Moment of measurement → marker and line of the gap."""
 
 NOISE: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
 
@@ -99,7 +99,7 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def panels(tree: xr.DataTree) -> list[Panel]:
-    """The settings that are varied, model by model, with what they do to the gap.
+    """The varied settings of each model, with their effect on the gap.
 
     Example:
         >>> panel = panels(cells.narrow(tree, "pca"))[2]

@@ -15,7 +15,7 @@ LINEAR = 1e-3
 """Nats; the axes are linear below this, so that they have room for both signs."""
 
 COLUMNS = 4
-"""Panels beside each other."""
+"""Number of panels beside each other."""
 
 
 @style.styled
@@ -69,7 +69,7 @@ def _groups(tree: xr.DataTree) -> list[tuple[str, xr.Dataset]]:
 
 
 def _pairs(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Gaps and derivatives wherever there are both."""
+    """Gaps and derivatives, where both are available."""
     derivative, gap = xr.broadcast(ds["directional_derivative"], ds["entropy"] - ds["cross_entropy"])
     known = (gap.notnull() & derivative.notnull()).values
     return gap.values[known], derivative.values[known]

@@ -1,4 +1,4 @@
-"""The gap falls with the gradient: it is a directional derivative of the ELBO."""
+"""Gap against gradient norm: the gap falls with the gradient, as it is a directional derivative of the ELBO."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOISE = 2
 """A gap of fewer standard errors than this cannot be distinguished from zero."""
 
 COLUMNS = 4
-"""Datasets beside each other before a panel would get too small; further ones make the figure wider."""
+"""Number of datasets beside each other before a panel would get too small; further ones make the figure wider."""
 
 
 @style.styled
@@ -67,7 +67,7 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def _cloud(ax: Axes, tree: xr.DataTree, cell: cells.Cell, looks: dict[str, style.Look]) -> float:
-    """The points of one panel; returns the smallest gap that differs from zero."""
+    """Draw the points of one panel; returns the smallest gap that differs from zero."""
     finished, middles, lowest = False, [], np.inf
     for model, look in looks.items():
         runs = statistics.usable(cells.select(tree[model].to_dataset(), cell))

@@ -1,4 +1,4 @@
-"""Panels, legends and axes: where the parts of a figure go."""
+"""Layout of figures: panels, legends and axes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def facets(
     Args:
         rows, columns: number of panels.
         inches: width of the figure.
-        row_heights: of the panels in inches; what labels need besides is added.
+        row_heights: heights of the panels in inches; room for labels is added.
         options: of `matplotlib.figure.Figure.subplots`.
 
     Example:
@@ -68,8 +68,8 @@ def per_model(
 
     Args:
         tree: collected, narrowed to one dataset.
-        height: of a panel in inches.
-        shown: whether runs are worth a place; a row without such runs is left out, unless no row were left.
+        height: height of a panel in inches.
+        shown: whether to show runs; a row without such runs is left out, unless no row would be left.
         options: of `matplotlib.figure.Figure.subplots`.
 
     Example:
@@ -92,10 +92,10 @@ def per_model(
 
 
 def tiles(number: int, columns: int, inches: float, height: float, **options) -> tuple[Figure, np.ndarray, list[Axes]]:
-    """A figure of `number` like panels in rows, its grid of axes, and those of the grid that are in use.
+    """A figure of `number` equal panels in rows, its grid of axes, and the axes in use.
 
     Args:
-        columns: as many panels are beside each other at most.
+        columns: largest number of panels beside each other.
         inches, height: width of the figure, height of one panel.
         options: of `matplotlib.figure.Figure.subplots`.
 
@@ -112,7 +112,7 @@ def tiles(number: int, columns: int, inches: float, height: float, **options) ->
 
 
 def step_axis(ax: Axes, last: int) -> None:
-    """Optimiser steps up to `last`: linear up to 1, so that the start is on the axis, logarithmic from there.
+    """Set an axis of optimiser steps up to `last`: linear up to 1, so that the start is on the axis, then logarithmic.
 
     Example:
         >>> figure, axes = facets(1, 1, COLUMN_WIDTH, [1])
@@ -137,7 +137,7 @@ def dot(color: str, marker: str, label: str) -> Line2D:
 
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """A legend above all panels, in as many lines as its width needs.
+    """Add a legend above all panels, in as many lines as its width needs.
 
     Example:
         >>> figure, axes = facets(1, 1, COLUMN_WIDTH, [1])
@@ -152,7 +152,7 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
 
 
 def model_legend(figure: Figure, looks: Mapping[str, Look], guide: str) -> None:
-    """A legend of models and of the line to compare with.
+    """Add a legend of models and of the line to compare with.
 
     Example:
         >>> figure, axes = facets(1, 1, COLUMN_WIDTH, [1])
@@ -166,7 +166,7 @@ def model_legend(figure: Figure, looks: Mapping[str, Look], guide: str) -> None:
 
 
 def name_rows(figure: Figure, rows: Mapping[str, np.ndarray]) -> None:
-    """Write along the right margin which facet the axes of a row show; nothing where there is but one, unnamed.
+    """Write the facet of each row along the right margin; nothing for a single row without a name.
 
     Args:
         rows: label (a line per axis of the study) → the axes of that row, from top to bottom.

@@ -23,10 +23,10 @@ LINES: dict[str, Any] = {name: QUANTITIES[name].shown.line for name in CURVES}
 """Quantity → line style, in the order of drawing."""
 
 COLUMNS = 4
-"""Panels beside each other at most."""
+"""Largest number of panels beside each other."""
 
 HEIGHTS = {"curves": 1.3, "error": 0.75, "deviation": 0.8}
-"""Inches."""
+"""Height of each row in inches."""
 
 LABELS = {"curves": "nats", "error": "error (%)", "deviation": "signed (%)"}
 
@@ -36,7 +36,7 @@ def draw(tree: xr.DataTree) -> Figure:
     """Curves in nats above, the gap in percent of the final ELBO below, against epochs.
 
     Args:
-        tree: of `cells.panels`, a group per panel.
+        tree: tree of `cells.panels`, with a group per panel.
 
     Example:
         >>> from entropy_sums.analysis import cells
@@ -82,7 +82,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
 
 def title(ds: xr.Dataset, varied: Collection[str] = ()) -> str:
-    """Letter of the panel where it has one, model and dataset; below, its values on the axes that are `varied`.
+    """Title of a panel: its letter, if any, model and dataset; below, its values on the axes that are `varied`.
 
     Example:
         >>> cell = '{"dataset": "pca_ring", "batch_size": 100}'
@@ -97,7 +97,7 @@ def title(ds: xr.Dataset, varied: Collection[str] = ()) -> str:
 
 
 def _varied(panels: Sequence[xr.Dataset]) -> list[str]:
-    """Axes that tell panels of one model and dataset apart."""
+    """Axes that distinguish panels of one model and dataset."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for ds in panels:
         cell = json.loads(ds.attrs["cell"])
@@ -191,7 +191,7 @@ def _deviation(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> None:
 
 
 DRAWN: dict[str, Callable[[Axes, xr.Dataset, Mapping[str, Any]], None]] = {"error": _error, "deviation": _deviation}
-"""Name of a row below the curves → what draws it."""
+"""Name of a row below the curves → function that draws it."""
 
 
 def smoothed(values: xr.Dataset, epochs: float) -> xr.Dataset:
@@ -209,5 +209,5 @@ def smoothed(values: xr.Dataset, epochs: float) -> xr.Dataset:
 
 
 def _shown(median: xr.DataArray, settings: Mapping[str, Any]) -> xr.DataArray:
-    """The part of a curve that is within the epochs that are shown."""
+    """The part of a curve within the epochs that are shown."""
     return median.sel(step=slice(0, settings["epochs"])) if settings["epochs"] else median

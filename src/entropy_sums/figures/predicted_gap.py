@@ -21,7 +21,7 @@ PREDICTED = "black"
 
 
 class Row(NamedTuple):
-    """A cell: its name, total gap and interval, and prediction, NaN where there is none."""
+    """A cell: its name, total gap and interval, and prediction, NaN if there is none."""
 
     label: str
     gap: float
@@ -120,7 +120,7 @@ def _finished(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset]]
 
 
 def _distinct(found: list[tuple[str, cells.Cell]]) -> list[cells.Cell]:
-    """What tells a cell from the others of its model: values that are not the most common one."""
+    """Values that distinguish each cell from the others of its model: all that are not the most common one."""
     common: dict[tuple[str, str], Counter] = {}
     for model, cell in found:
         for axis, value in cell.items():

@@ -12,7 +12,7 @@ from entropy_sums.figures.style import RC
 from entropy_sums.files import atomic
 
 NOTE = 0.14
-"""Inches for a line below all panels."""
+"""Height in inches of a line below all panels."""
 
 
 def save(figure: Figure, path: Path | str, caption: str, note: str | None = None) -> None:
@@ -21,7 +21,7 @@ def save(figure: Figure, path: Path | str, caption: str, note: str | None = None
     The same figure gives the same bytes.
 
     Args:
-        note: what is said below the panels, and at the end of the caption.
+        note: text below the panels, and at the end of the caption.
 
     Example:
         >>> import tempfile
@@ -57,7 +57,7 @@ def save(figure: Figure, path: Path | str, caption: str, note: str | None = None
 
 
 def _write_below(figure: Figure, note: str) -> float:
-    """A line of small print, for which the figure grows; the share of its height that it takes."""
+    """Write a line of small print, for which the figure grows; returns its share of the height."""
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(note, int(22 * width))
     figure.set_size_inches(width, height + NOTE * len(lines))

@@ -1,4 +1,4 @@
-"""The one look of all figures: sizes, fonts, colours, and saving without traces of time or place."""
+"""Style of all figures: sizes, fonts, colours, and saving without traces of time or place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from entropy_sums.quantities import SHOWN, group_name
 from entropy_sums.settings import own
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.25, 6.75
-"""Inches, as in the style files of AISTATS, NeurIPS and ICML."""
+"""Widths in inches, as in the style files of AISTATS, NeurIPS and ICML."""
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ ERROR = "#000000"
 CERTIFIED, UNCERTIFIED = "#0072B2", "#D55E00"
 
 GUIDE: dict[str, Any] = {"color": "0.35", "linewidth": 0.8, "linestyle": "--"}
-"""A line to compare with."""
+"""Style of a line to compare with."""
 
 
 QUANTITIES = {quantity.name: quantity.shown.colour for quantity in SHOWN if quantity.shown.colour}
@@ -130,10 +130,10 @@ def say(ax: Axes, text: str, x: float = 0.5, y: float = 0.5, **options) -> None:
 
 
 def draw_band(ax: Axes, band: xr.Dataset, color: str, line: str = "-") -> None:
-    """Median as a line and quartiles as a band against `step`, joined over steps that were not recorded.
+    """Draw the median as a line and quartiles as a band against `step`, joined over steps that were not recorded.
 
     Args:
-        band: `low`, `median`, `high` over `step`, as `statistics.band` gives them.
+        band: `low`, `median`, `high` over `step`, as in `statistics.band`.
 
     Example:
         >>> from entropy_sums.analysis.statistics import band
@@ -150,7 +150,7 @@ def draw_band(ax: Axes, band: xr.Dataset, color: str, line: str = "-") -> None:
 
 
 def mark_beyond(ax: Axes, median: xr.DataArray, color: str) -> None:
-    """Triangles at the lower or upper edge of the panel wherever a curve over `step` lies beyond its limits.
+    """Draw triangles at the lower or upper edge of the panel where a curve over `step` lies beyond its limits.
 
     Example:
         >>> from entropy_sums.figures.layout import facets
@@ -168,7 +168,7 @@ def mark_beyond(ax: Axes, median: xr.DataArray, color: str) -> None:
 
 
 def percent(value: float) -> str:
-    """Two digits, as many as the variation over seeds lets one read; what is next to nothing has none.
+    """A percentage with two digits, as many as the variation over seeds justifies; below 0.001 only this limit.
 
     Example:
         >>> percent(0.0801), percent(5.04), percent(1234.5), percent(3.6e-5)
@@ -180,7 +180,7 @@ def percent(value: float) -> str:
 
 
 def _chosen(called, fixed, further) -> dict:
-    """What is fixed for some names, and for the others one of `further` by a digest of the name."""
+    """Fixed values of some names, and for each other name one of `further`, chosen by a digest of the name."""
     known = list(dict.fromkeys(called))
     looks, used = {name: fixed[name] for name in known if name in fixed}, Counter()
     for name in sorted(set(known) - set(fixed)):

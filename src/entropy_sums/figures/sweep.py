@@ -17,8 +17,8 @@ def tiles(number: int, columns: int, height: float, label: str, **options) -> tu
 
     Args:
         columns: largest number of panels beside each other.
-        height: of one panel in inches.
-        label: of the y axes.
+        height: height of one panel in inches.
+        label: label of the y axes.
         options: of `matplotlib.figure.Figure.subplots`.
 
     Example:

@@ -16,7 +16,7 @@ from entropy_sums.figures import captions, layout, style
 from entropy_sums.quantities import SHOWN
 
 WITHOUT = "heldout_log_likelihood"
-"""Has no curve here: that of the training set is shown, beside the ELBO that it bounds."""
+"""Quantity without a curve: the one of the training set is shown, beside the ELBO that it bounds."""
 
 LINES: dict[str, Any] = {
     quantity.name: quantity.shown.line for quantity in SHOWN if quantity.shown.line and quantity.name != WITHOUT
@@ -33,7 +33,7 @@ MARKERS: dict[str, Any] = {
 """Estimate at the end of training → marker: of the log-likelihood, or of the ELBO where the name says so."""
 
 COLUMNS = 6
-"""Models beside each other, on the text width of a page."""
+"""Number of models beside each other, on the text width of a page."""
 
 LIMIT = 4.0
 """Top of the error panels in percent, as published."""
@@ -46,8 +46,8 @@ EARLY = 0.1
 def draw(tree: xr.DataTree) -> Figure:
     """A column per model; a row of curves in nats and one of errors in percent per combination of facet axes.
 
-    Lines are medians over seeds, bands are quartiles. Triangles at the edge of a panel mark medians beyond it. Of more
-    than `COLUMNS` models, some stand below the others.
+    Lines are medians over seeds, bands are quartiles. Triangles at the edge of a panel mark medians beyond it. With
+    more than `COLUMNS` models, some are placed below the others.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -62,7 +62,7 @@ def draw(tree: xr.DataTree) -> Figure:
     figure, grid = layout.facets(len(heights), columns, layout.width(columns), heights)
     last = cells.last_step(tree)
     for ax in grid.flat:
-        # Not shared: matplotlib would scale all panels anew with every line
+        # Not shared: matplotlib would rescale all panels with every line
         layout.step_axis(ax, last)
     drawn = set()
     for block, rows in enumerate(np.split(grid, blocks)):
@@ -120,10 +120,10 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def limits(ds: xr.Dataset, bands: Mapping[str, xr.Dataset], above: Sequence[float] = ()) -> tuple[float, float]:
-    """Of an axis in nats: all that bands reach upwards, and downwards all but `EARLY` of the values while they move.
+    """Limits of an axis in nats: above all bands, and below all but the share `EARLY` of the values over steps.
 
     Args:
-        ds: the runs that the bands are of.
+        ds: the runs of the bands.
         bands: quantity → `low`, `median`, `high` over `step`.
         above: further values that are shown, if they are higher.
 
@@ -183,7 +183,7 @@ def _curves(ax: Axes, ds: xr.Dataset) -> set[str]:
 
 
 def _estimate(ax: Axes, ds: xr.Dataset, name: str, value: xr.DataArray) -> None:
-    """A marker with an interval at the last step, or a triangle where it is off scale."""
+    """Draw a marker with an interval at the last step, or a triangle where it is off scale."""
     last = ds["step"].where(ds["elbo"].notnull().any("seed"), drop=True)[-1:]
     at_end = value.expand_dims(step=last)
     style.mark_beyond(ax, at_end, style.QUANTITIES[name])

@@ -32,7 +32,7 @@ class Part:
 
     @property
     def products(self) -> Iterator[Values]:
-        """The products that its cells are the union of: the base cells, then one for each varied axis.
+        """Products whose union is the cells of the part: the base cells, then one product for each varied axis.
 
         Example:
             >>> list(Part("grids.0", {"model": ["vae1"]}, {"beta": [0.5, 2.0], "dropout": [0.1]}).products)
@@ -54,9 +54,9 @@ class Part:
 def cells(
     values: Values, axes: Sequence[str], exclude: Sequence[Rule]
 ) -> Iterator[tuple[dict[str, Scalar], list[Scalar]]]:
-    """The combinations of values on `axes` that no rule excludes, each with those of its seeds that are left.
+    """Combinations of values on `axes` that no rule excludes, each with its remaining seeds.
 
-    A rule is asked as soon as all its axes have values, so that most of what it excludes is never formed.
+    A rule is checked as soon as all its axes have values, so that most excluded combinations are never formed.
 
     Example:
         >>> values = {"model": ["vae0", "vae1"], "beta": [1.0, 2.0], "seed": [0, 1]}

@@ -1,4 +1,4 @@
-"""What a study may name: models, datasets, figures, tables and optimisers, ours and those of its plugins."""
+"""Catalogue of the models, datasets, figures, tables and optimisers that a study may name, built in or from plugins."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Catalogue:
         figures: declaration by name.
         optimizers: class by name.
         tables: declaration by name.
-        plugins: digest of the source of each plugin, by the name that the study file has for it.
+        plugins: digest of the source of each plugin, by its name in the study file.
         sources: settings class, or optimiser, of a plugin → digest of the source of that plugin.
 
     Example:
@@ -50,13 +50,13 @@ class Catalogue:
     sources: Mapping[type, str] = field(default_factory=dict)
 
     def with_plugins(self, plugins: Mapping[str, Plugin]) -> Catalogue:
-        """The catalogue with what plugins bring.
+        """The catalogue extended by the members of plugins.
 
         Args:
-            plugins: name in the study file → what was loaded.
+            plugins: name in the study file → loaded plugin.
 
         Raises:
-            StudyError: a plugin takes a name that something has already.
+            StudyError: a plugin uses a name that is already taken.
         """
         known: dict[str, dict[str, Any]] = {
             "MODELS": {**self.models},
@@ -86,19 +86,19 @@ class Catalogue:
         )
 
     def figure(self, picture: str) -> Figure:
-        """The figure that a picture is of.
+        """The figure to which a picture belongs.
 
         Raises:
-            KeyError: there is none.
+            KeyError: no figure has this picture.
         """
         return self.figures[split(picture, self.figures)[0]]
 
     def code(
         self, model: type[ModelSettings], dataset: type[DatasetSettings], training: TrainingSettings
     ) -> dict[str, str]:
-        """Digests of the code of plugins that a run depends on, by the block of its settings that names it.
+        """Digests of the plugin code that a run depends on, by the block of its settings that names the plugin.
 
-        These are `model`, `dataset`, and `training.phases.0` and so on.
+        The blocks are `model`, `dataset`, `training.phases.0` and so on.
         """
         phases = {f"training.phases.{position}": phase.kind for position, phase in enumerate(training.phases)}
         kinds = {"model": model, "dataset": dataset, **phases}
@@ -121,7 +121,7 @@ def _clash_of_figures(name: str, member: Figure, known: Mapping[str, Figure]) ->
     if name in known or name == CERTIFICATES:
         return f"{name!r} is a figure already; choose another name"
     for other, figure in known.items():
-        # A picture is called by its figure and what it is of, and that has to tell which figure it is
+        # The name of a picture, `<figure>_<part>`, must identify its figure
         if (figure.of_each and name.startswith(f"{other}_")) or (member.of_each and other.startswith(f"{name}_")):
             return f"reads as a picture of {min(name, other, key=len)!r}, as {other!r} is a figure, too; rename it"
     return None
@@ -147,7 +147,7 @@ CLASHES: dict[str, Callable[[str, Any, Mapping[str, Any]], str | None]] = {
     "OPTIMIZERS": _clash_of_optimizers,
     "TABLES": _clash_of_tables,
 }
-"""Kind of member → why one cannot have its name beside those that are known."""
+"""Kind of member → function that gives the reason why a new member clashes with the known ones, or None."""
 
 BUILT_IN = Catalogue(MODELS, DATASETS, FIGURES, OPTIMIZERS, load("entropy_sums.tables:TABLES"))
-"""What this package has."""
+"""The members of this package, without plugins."""

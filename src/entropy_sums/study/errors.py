@@ -10,18 +10,18 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 MOST_SHOWN = 40
-"""Of thousands of known names a list helps nobody."""
+"""Largest number of known names in a message: a list of thousands would help nobody."""
 
 LONGEST_INPUT = 80
-"""Characters of a wrong value that are shown."""
+"""Largest number of characters of a wrong value in a message."""
 
 
 class StudyError(ValueError):
-    """A mistake in a file that a user writes: a study file, found before anything runs, or one of results/reference."""
+    """A mistake in a file by a user: a study file (found before anything runs), or a file of results/reference."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint at the known word that was probably meant, and else at all of them.
+    """Hint for an unknown word: the known word that was probably meant, or else a list of the known words.
 
     Example:
         >>> nearest("vea1", ["vae1", "linear_vae"])
@@ -37,19 +37,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 class CombinationError(StudyError):
-    """Settings that are fine each by itself, and cannot be together."""
+    """Settings that are each valid alone, but not together."""
 
 
 @contextmanager
 def explained(where: str, content: Any, schema: type[BaseModel] | None = None) -> Iterator[None]:
-    """Turn the errors of pydantic about `content` into one StudyError that says where, which key, and what to do.
+    """Turn the errors of pydantic about `content` into one StudyError with the place, the key and the fix.
 
     Args:
-        schema: of the content, to name the keys that it may have.
+        schema: schema of the content, to suggest known keys.
 
     Raises:
-        CombinationError: no key is unknown or missing, so that values are wrong, or wrong together.
-        StudyError: else.
+        CombinationError: no key is unknown or missing, but values are wrong, alone or together.
+        StudyError: a key is unknown or missing.
 
     Example:
         >>> from entropy_sums.training.settings import TrainingSettings
@@ -69,7 +69,7 @@ def explained(where: str, content: Any, schema: type[BaseModel] | None = None) -
             messages.setdefault(path, []).append(_message(path, detail, schema))
             if detail["type"] not in ("extra_forbidden", "missing", "value_error"):
                 inputs[path] = f" (got {_cut(repr(detail['input']))})"
-        # A block with a mistake inside also counts as one that is missing: only the mistake is news
+        # A block with a mistake inside is also reported as missing: only the mistake itself helps
         inner = {path[:end] for path in messages for end in range(len(path))}
         lines = [
             ": ".join(
@@ -83,7 +83,7 @@ def explained(where: str, content: Any, schema: type[BaseModel] | None = None) -
 
 
 def blocks(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The blocks of settings that a field of this type holds; none where it is a plain value.
+    """Blocks of settings in the type of a field; none for a plain value.
 
     Example:
         >>> from entropy_sums.training.settings import PhaseSettings
@@ -97,12 +97,12 @@ def blocks(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _cut(text: str) -> str:
-    """Text that is not longer than a line."""
+    """The text, cut after `LONGEST_INPUT` characters."""
     return text if len(text) <= LONGEST_INPUT else f"{text[:LONGEST_INPUT]}…"
 
 
 def _path(detail: Any, content: Any) -> tuple:
-    """The keys that lead to the mistake: what pydantic says, without its names for the members of a union."""
+    """Keys that lead to the mistake: the location of pydantic, without its names for the members of a union."""
     path = []
     for part in detail["loc"]:
         inside = (
@@ -126,7 +126,7 @@ def _alternatives(messages: list[str]) -> str:
 
 
 def _fields(schema: type[BaseModel], path: tuple) -> set[str]:
-    """Names of the fields of the block that `path` leads to, list positions and keys of mappings included."""
+    """Names of the fields of the block at `path`, which may contain list positions and keys of mappings."""
     for part in path:
         if part in schema.model_fields:
             schema = next(blocks(schema.model_fields[part].annotation))

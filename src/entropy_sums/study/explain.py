@@ -1,4 +1,4 @@
-"""What a study file may name: models, datasets, and the settings of each with values, defaults and meaning."""
+"""Explanation of the models and datasets that a study file may name: their settings, values, defaults and meaning."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ WORDS = {
     "array": "list",
     "null": "null",
 }
-"""Type of JSON → what to write."""
+"""JSON type → its name in words."""
 
 LIMITS = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below", "maximum": "to"}
-"""Limit of a number in JSON schema → how it is said."""
+"""Keyword for the limit of a number in JSON schema → its word."""
 
 
 def overview(catalogue: Catalogue = BUILT_IN) -> str:
-    """Names of all models, datasets and blocks of training, with the first sentence on each.
+    """Names of all models, datasets and blocks of training, each with a summary.
 
     Example:
         >>> print(overview().splitlines()[1])
@@ -57,7 +57,7 @@ def describe(name: str, catalogue: Catalogue = BUILT_IN) -> str:
     """Every setting of a model, a dataset or a block of training: values, default, meaning.
 
     Raises:
-        StudyError: there is nothing of this name.
+        StudyError: the name is unknown.
 
     Example:
         >>> print(describe("rbm").splitlines()[5])
@@ -82,7 +82,7 @@ def _summary(settings: type[BaseModel]) -> str:
 
 
 def _values(field: Mapping[str, Any]) -> str:
-    """What may be written for a setting.
+    """Allowed values of a setting, in words.
 
     Example:
         >>> _values({"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"const": "full"}]})

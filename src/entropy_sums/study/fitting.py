@@ -1,4 +1,4 @@
-"""Whether model, data and training fit together, with the reason where they do not. Light: the plan asks it."""
+"""Check whether model, data and training fit together, with reasons if not. Light, because planning imports it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from entropy_sums.data.dataset import Dataset
 
 MOST_SHOWN = 6
-"""Number of cells that a line names, or of pairs of model and dataset."""
+"""Largest number of cells, or of pairs of model and dataset, that a line names."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """What is known of data, from their settings or from the points themselves; None where it is not known.
+    """Known facts about data, from their settings or from the points themselves; None if unknown.
 
     Attributes:
         points: number of training points.
         held_out: number of held-out points.
         dim: number of dimensions.
-        supports: every support that all points lie in.
-        true_weights: shape (D, H) of the true weights; None where there are none.
+        supports: every support that contains all points.
+        true_weights: shape (D, H) of the true weights; None if there are none.
     """
 
     points: int | None
@@ -42,7 +42,7 @@ class Data:
 
     @classmethod
     def declared(cls, settings: DatasetSettings) -> Data:
-        """What settings tell before there are data.
+        """Facts that follow from the settings, before the data are made.
 
         Example:
             >>> from entropy_sums.data.linear import PCA
@@ -55,7 +55,7 @@ class Data:
 
     @classmethod
     def read(cls, dataset: Dataset) -> Data:
-        """What data are."""
+        """Facts that follow from the data themselves."""
         from entropy_sums.data.checks import supports
 
         points, dim = dataset.train.shape
@@ -66,7 +66,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Cell:
-    """What is to fit together: the settings of a run, and what is known of its data and of its model."""
+    """Settings of a run with the known facts about its data and its model, which have to fit together."""
 
     model: ModelSettings
     dataset: DatasetSettings
@@ -76,16 +76,16 @@ class Cell:
 
     @property
     def phases(self) -> Iterator[tuple[str, PhaseSettings]]:
-        """Where each phase of training stands in a study file, and its settings."""
+        """Place of each phase of training in a study file, and its settings."""
         return ((f"training.phases.{position}", phase) for position, phase in enumerate(self.training.phases))
 
     def lacks(self, needed: Iterable[Ability]) -> list[Ability]:
-        """The abilities that the model is known not to have."""
+        """Needed abilities that the model is known to lack."""
         return [ability for ability in needed if self.abilities is not None and ability not in self.abilities]
 
 
 Rule = Callable[[Cell], Iterator[str]]
-"""Yields the reasons why a cell cannot be, each with its key and what to do."""
+"""Function that yields the reasons why a cell does not fit together, each with its key and the fix."""
 
 
 def _support(cell: Cell) -> Iterator[str]:
@@ -196,7 +196,7 @@ def _subset_sizes(cell: Cell) -> Iterator[str]:
 
 
 OF_DATA: tuple[Rule, ...] = (_support, _dimension, _truth)
-"""What model and data ask of each other."""
+"""Rules between model and data."""
 
 OF_TRAINING: tuple[Rule, ...] = (
     _optimizer,
@@ -207,7 +207,7 @@ OF_TRAINING: tuple[Rule, ...] = (
     _batch_size,
     _subset_sizes,
 )
-"""What training asks of model and data."""
+"""Rules between training, model and data."""
 
 
 def misfits(
@@ -218,12 +218,12 @@ def misfits(
     abilities: frozenset[Ability] | None = None,
     rules: Iterable[Rule] = OF_DATA + OF_TRAINING,
 ) -> list[str]:
-    """All reasons why these settings do not fit together, each with its key and what to do; none where they do.
+    """All reasons why these settings do not fit together, each with its key and the fix; none if they fit.
 
     Args:
-        data: what is known of the data; by default what their settings declare.
-        abilities: of the model; by default what its settings declare.
-        rules: those that are asked.
+        data: known facts about the data; by default those that their settings declare.
+        abilities: abilities of the model; by default those that its settings declare.
+        rules: rules to check.
 
     Example:
         >>> from entropy_sums.data.linear import PCA
@@ -253,7 +253,7 @@ def lines(reasons: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _cut(cells: list[str]) -> str:
-    """Few cells by name; of many the models and datasets, with the number of cells of each.
+    """Names of the cells if they are few, or else pairs of model and dataset, each with its number of cells.
 
     Example:
         >>> _cut(["vae1/pca", "vae1/pca/latent_dim=4"])
@@ -277,7 +277,7 @@ def _does_with(samples: int, settings: ModelSettings) -> bool:
 
 
 def _defaults_where(settings: ModelSettings, holds: Callable[[ModelSettings], bool]) -> list[str]:
-    """Settings that stand in the way, as they would not: with one of them at its default, the condition holds."""
+    """Settings at their defaults, as written in a study file, each of which alone makes the condition hold."""
     defaults = {name: field.default for name, field in type(settings).model_fields.items() if not field.is_required()}
     return [
         _written(name, default)
@@ -287,7 +287,7 @@ def _defaults_where(settings: ModelSettings, holds: Callable[[ModelSettings], bo
 
 
 def _written(name: str, value: Any) -> str:
-    """A setting as a study file has it."""
+    """A setting as written in a study file."""
     return f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
 
 

@@ -1,4 +1,4 @@
-"""The grid of a study: every cell a run with its full settings, runs packed into jobs with stable names."""
+"""The grid of a study: runs with their full settings, packed into jobs with stable names."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from entropy_sums.study.schema import Panel, Scalar, Study
 from entropy_sums.training.settings import TrainingSettings
 
 LONGEST_NAME = 120
-"""Bytes of a folder or file name: file systems take 255, and suffixes are still to come."""
+"""Largest number of bytes of a folder or file name: file systems take 255, and suffixes are added later."""
 
 DIGITS = 8
-"""Of the digest in the name of a data file."""
+"""Number of digits of the digest in the name of a data file."""
 
 T = TypeVar("T")
 
 Coordinates = tuple[tuple[str, Scalar], ...]
-"""Axis and value of a cell, seeds aside: model, dataset, and each axis that applies to them."""
+"""Axes and values of a cell without its seed: model, dataset, and each axis that applies to them."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Run:
     """One cell of the grid.
 
     Attributes:
-        coordinates: axis → value as its setting reads it, for all axes that this model and dataset have a setting
-            for, except `model`.
-        code: block of settings that names something of a plugin, as `Catalogue.code` says → digest of its code.
+        coordinates: axis → value as its setting reads it, for all axes that apply to this model and dataset, except
+            `model`.
+        code: block of settings that names a member of a plugin → digest of the plugin's code, as in `Catalogue.code`.
     """
 
     model: str
@@ -57,7 +57,7 @@ class Run:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All settings, defaults included, as plain JSON types; of what plugins bring also a digest of its code."""
+        """All settings, defaults included, as plain JSON types, with a digest of the code of each plugin in use."""
         return {
             "model": {"name": self.model, **self.source("model"), **self.model_settings.model_dump(mode="json")},
             "dataset": {
@@ -76,11 +76,11 @@ class Run:
         return {**whole, "phases": phases}
 
     def source(self, block: str) -> dict[str, str]:
-        """What a configuration says of code that is not ours in a block of settings; of our own nothing."""
+        """Entry of a block of settings with the digest of the plugin's code; empty for code of this package."""
         return {"source": self.code[block]} if block in self.code else {}
 
     def identity(self, data_checksum: str) -> str:
-        """Digest of all that determines the trace: settings, data and the version of the code that computes it."""
+        """Digest of everything that determines the trace: settings, data and version of the code that computes it."""
         return digest({**self.configuration, "data": data_checksum, "protocol": PROTOCOL})
 
 
@@ -89,8 +89,8 @@ class Job:
     """Runs that are trained together.
 
     Attributes:
-        name: path below `runs`, without suffix; the same whatever axes are added to the study.
-        runs: of one shape; they differ in packed settings and seed only.
+        name: path below `runs`, without suffix; it does not change when axes are added to the study.
+        runs: runs of one shape, which differ only in packed settings and seed.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Job:
 
     @cached_property
     def identity(self) -> str:
-        """Digest of the settings of all runs and of the protocol: a job whose identity changes is done anew."""
+        """Digest of the settings of all runs and of the protocol: a job whose identity changes is run again."""
         return digest([*(run.configuration for run in self.runs), PROTOCOL])
 
 
@@ -125,15 +125,15 @@ def digest(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """Runs that differ in their seed only.
+    """Runs that differ only in their seed.
 
     Attributes:
-        folder: of their jobs: model, dataset, and each further unpacked axis.
-        further: packed axis → value, where that is not the value that the runs would have without the axis.
-        signature: what the runs of a pack must have in common: everything but packed settings and the seed.
-        parts: keys of the parts of the study that have some of the runs.
-        misfits: why model, data and training do not fit together; none where they do.
-        runs: none where settings cannot be together.
+        folder: folder of their jobs: model, dataset, and each further unpacked axis.
+        further: packed axis → value, for values that differ from the value without the axis.
+        signature: digest of everything that the runs of a pack must share: all but packed settings and the seed.
+        parts: keys of the parts of the study that contain some of the runs.
+        misfits: reasons why model, data and training do not fit together; none if they fit.
+        runs: none if the settings cannot be combined.
     """
 
     folder: tuple[str, ...]
@@ -150,7 +150,7 @@ class Column:
 
     @property
     def cell(self) -> str:
-        """What a line about it calls it."""
+        """Name of the cell in messages."""
         packed = ",".join(f"{axis}={_text(value)}" for axis, value in self.further.items())
         return "/".join([*self.folder, *([packed] if packed else [])])
 
@@ -159,8 +159,8 @@ class Formed(NamedTuple):
     """The cells of a study.
 
     Attributes:
-        cells: each with the parts that have it, and those of their seeds that are not excluded.
-        impossible: those whose settings cannot be together, by what a line calls them, with the reason.
+        cells: cell → the parts that contain it, each with its seeds that are not excluded.
+        impossible: name in messages → reason, for cells whose settings cannot be combined.
     """
 
     cells: dict[Coordinates, list[tuple[Part, list[Scalar]]]]
@@ -172,10 +172,10 @@ class Grid:
 
     Args:
         study: a study file as read.
-        source: where it comes from, for error messages.
+        source: origin of the study, for error messages.
 
     Attributes:
-        whole: the study with its values as their settings read them.
+        whole: the study, with every value as its setting reads it.
 
     Raises:
         StudyError: a setting or a value that no model, dataset or training accepts.
@@ -193,10 +193,10 @@ class Grid:
 
     @cached_property
     def missing(self) -> dict[str, str]:
-        """Dataset that is left out of all cells or of some → which and why; empty without `skip_missing`.
+        """Dataset that is left out of some or all cells → in which cells and why; empty without `skip_missing`.
 
-        One of which the study has the data file is at hand: other nodes of a cluster see that file, but maybe not what
-        it is made from.
+        A dataset is available if the study has its data file: other nodes of a cluster see that file, but maybe not
+        the files that it is made from.
         """
         if not self.whole.skip_missing:
             return {}
@@ -211,7 +211,7 @@ class Grid:
 
     @cached_property
     def study(self) -> Study:
-        """The study with those of its shared datasets only that are at hand."""
+        """The study with completed panels, and with only those datasets on `axes` that are available."""
         axes = self.whole.axes
         if self.missing and (left := [name for name in axes.get("dataset", []) if name in self.datasets]):
             axes = {**axes, "dataset": left}
@@ -219,12 +219,12 @@ class Grid:
 
     @property
     def axes(self) -> dict[str, list[Scalar]]:
-        """Axis → values, those of blocks and excluded ones included, but of datasets only those that are at hand."""
+        """Axis → values, including values of blocks and excluded values, but only datasets that are available."""
         return {**self._axes, "dataset": self.datasets} if self.missing else self._axes
 
     @cached_property
     def _axes(self) -> dict[str, list[Scalar]]:
-        """Axis → values: those of `axes`, then those that blocks add, in the order of their cells."""
+        """Axis → values: first the values in `axes`, then the values that blocks add, in the order of their cells."""
         axes = {axis: dict.fromkeys(self.whole.axes.get(axis, [])) for axis in self.whole.named}
         for cell, parts in self._formed.cells.items():
             for axis, value in (*cell, *(("seed", seed) for _, seeds in parts for seed in seeds)):
@@ -233,13 +233,13 @@ class Grid:
 
     @property
     def datasets(self) -> list[str]:
-        """Names of the datasets that there are runs on, in the order of the axis."""
+        """Names of the datasets with runs, in the order of the axis."""
         found = {column.dataset for column in self._columns}
         return [name for name in map(str, self._axes["dataset"]) if name in found]
 
     @property
     def panels(self) -> dict[str, dict[str, Panel]]:
-        """Figure → panel → its cells, as far as there are runs in them."""
+        """Figure → panel → its cells, for panels that have runs."""
         found = {
             figure: {name: panel for name, panel in named.items() if self.cells_of(f"panels.{figure}.{name}")}
             for figure, named in self.whole.panels.items()
@@ -248,22 +248,22 @@ class Grid:
 
     @property
     def pictures(self) -> list[str]:
-        """Names of all pictures that the study asks for of what it has runs of."""
+        """Names of all pictures that the study asks for and has runs for."""
         present = pictures.parts(self.datasets, self.panels)
         figures = self.whole.catalogue.figures
         known = {*figures, *pictures.names(list(figures), present, figures)}
         return pictures.names([figure for figure in self.whole.figures if figure in known], present, figures)
 
     def cells_of(self, part: str) -> int:
-        """Number of cells, seeds aside, that a part of the study has, such as `grids.0`."""
+        """Number of cells, not counting seeds, in a part of the study such as `grids.0`."""
         return sum(part in column.parts for column in self._columns)
 
     @cached_property
     def runs(self) -> list[Run]:
-        """Every cell, in the order of the axes.
+        """All runs, in the order of the axes.
 
         Raises:
-            StudyError: nothing is left of the grid or at hand, or settings do not go together.
+            StudyError: no run is left, no dataset is available, or settings do not fit together.
         """
         return [run for column in self._columns for run in column.runs]
 
@@ -271,13 +271,13 @@ class Grid:
     def jobs(self) -> dict[str, Job]:
         """Jobs by name.
 
-        Packs are cut such that what is computed stays: runs share a pack only where the same axes are off their
-        defaults, so that a further axis leaves the jobs of the others as they are; and seed by seed, so that a
-        further seed leaves the full packs as they are.
+        Packs are cut such that finished jobs stay valid when the study grows. Runs share a pack only if the same axes
+        are off their defaults, so a further axis does not change the other jobs. Packs are filled seed by seed, so a
+        further seed does not change full packs.
         """
         jobs: dict[str, Job] = {}
         for (folder, *_), columns in _grouped(self._columns, lambda c: (c.folder, c.signature, *c.further)).items():
-            # In an order that does not depend on that of the axes
+            # The order within a pack must not depend on the order of the axes
             columns.sort(key=lambda column: [(isinstance(v, str), v) for v in column.further.values()])
             for together in _cut(columns, self.whole.pack.size):
                 for pack in self._packs(together):
@@ -291,7 +291,7 @@ class Grid:
 
     @property
     def left_out(self) -> list[str]:
-        """A line about each dataset that is left out, and about each reason why other cells are."""
+        """A line for each dataset that is left out, and for each reason why other cells are left out."""
         return [*self._missing_lines, *(f"{self.source}: fit: left out, {line}" for line in self._misfit_lines)]
 
     @property
@@ -312,17 +312,17 @@ class Grid:
         """The job of this name.
 
         Raises:
-            StudyError: there is none; names the nearest.
+            StudyError: no job has this name; the message names the nearest.
         """
         if name not in self.jobs:
             raise StudyError(f"{self.source}: no job {name!r}; {nearest(name, self.jobs)}")
         return self.jobs[name]
 
     def check_planned(self, job: Job, identity: str | None) -> None:
-        """Refuse a job whose identity is no longer the one that it was planned with.
+        """Refuse a job whose identity has changed since it was planned.
 
         Raises:
-            ValueError: the study file, or the software, changed meanwhile.
+            ValueError: the study file, or the software, has changed in the meantime.
         """
         if identity not in (None, job.identity):
             raise ValueError(
@@ -347,7 +347,7 @@ class Grid:
         """Settings of the data file of this name.
 
         Raises:
-            StudyError: there is none; names the nearest.
+            StudyError: no data file has this name; the message names the nearest.
         """
         if name not in self._datasets:
             raise StudyError(f"{self.source}: no data file {name!r}; {nearest(name, self._datasets)}")
@@ -359,7 +359,7 @@ class Grid:
 
     @property
     def _completed_panels(self) -> dict[str, dict[str, Panel]]:
-        """The panels with values on axes that only blocks name, too."""
+        """The panels, completed with values on axes that only blocks name."""
         axes = [axis for axis in self._axes if axis not in self.whole.axes]
 
         def completed(key: str, panel: Panel) -> Panel:
@@ -374,7 +374,7 @@ class Grid:
 
     @cached_property
     def _found(self) -> dict[str, dict[str, set[Scalar]]]:
-        """Model → axis → values that there are runs for."""
+        """Model → axis → values that its runs have."""
         found: dict[str, dict[str, set[Scalar]]] = defaultdict(lambda: defaultdict(set))
         for run in self.runs:
             for axis, value in run.coordinates.items():
@@ -385,7 +385,7 @@ class Grid:
     def _whole_columns(self) -> list[Column]:
         self._resolver.check_values(self._axes)
         order = {axis: {value: position for position, value in enumerate(on)} for axis, on in self._axes.items()}
-        # Of one model and dataset all cells have values on the same axes
+        # Sorting is well defined, as all cells of one model and dataset have values on the same axes
         left = {cell: [(part, seeds) for part, seeds in parts if seeds] for cell, parts in self._formed.cells.items()}
         ordered = sorted(left, key=lambda cell: [order[axis][value] for axis, value in cell])
         columns = [self._column(dict(cell), left[cell]) for cell in ordered if left[cell]]
@@ -406,10 +406,10 @@ class Grid:
     def _cells_of(
         self, part: Part, values: Mapping[str, list[Scalar]], impossible: dict[str, str]
     ) -> Iterator[tuple[dict, list[Scalar]]]:
-        """The cells of a product of a part, each with those of its seeds that are not excluded.
+        """Cells of a product of a part, each with its seeds that are not excluded.
 
         Args:
-            impossible: is given the cells whose settings cannot be together, so that they lack values on other axes.
+            impossible: receives the cells whose settings cannot be combined, which lack values on other axes.
         """
         exclude = self.whole.exclude
         for model, dataset in product(values["model"], values["dataset"]):
@@ -459,7 +459,7 @@ class Grid:
         places = self._resolver.applicable(model, dataset)
         chosen = {axis: cell[axis] for axis in places}
         own = self._resolver.agreed(cell, parts)
-        # By name, so that neither the order of the axes nor a further one changes what a job is called
+        # Sorted by name, so that neither the order of the axes nor a further axis changes the name of a job
         further = {
             axis: chosen[axis]
             for axis in sorted(chosen)
@@ -487,7 +487,7 @@ class Grid:
         return column(signature=_signature(runs[0]), misfits=tuple(fitting.misfits(*settings)), runs=runs)
 
     def _packs(self, columns: Sequence[Column]) -> Iterator[Sequence[tuple[Run, Mapping[str, Scalar]]]]:
-        """Packs of the runs of columns that fit into one pack seed by seed."""
+        """Packs of the runs of columns, filled seed by seed; one seed of all columns must fit into a pack."""
         order = {seed: position for position, seed in enumerate(self._axes["seed"])}
         runs = [(run, column.further) for column in columns for run in column.runs]
         runs.sort(key=lambda pair: order[pair[0].seed])
@@ -513,7 +513,7 @@ def _signature(run: Run) -> str:
 
 
 def _pack_name(pack: Sequence[tuple[Run, Mapping[str, Scalar]]]) -> str:
-    """Axes and values of a pack where it has all their combinations for all its seeds, and else a digest."""
+    """Name of a pack: axes and values if it is their full product and the name is short, or else a digest."""
     seeds = {run.seed for run, _ in pack}
     values = {axis: list(dict.fromkeys(further[axis] for _, further in pack)) for axis in pack[0][1]}
     parts = [f"{axis}={'+'.join(map(_text, chosen))}" for axis, chosen in values.items()]

@@ -1,4 +1,4 @@
-"""Names of figures and of their pictures. Light: the workflow asks which there are."""
+"""Names of figures and of their pictures. Light, because the workflow imports it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from entropy_sums.modules import Space, load, own_modules
 
 EACH = ("", "dataset", "panels")
-"""What a figure may have a picture of each of; nothing where one picture shows all."""
+"""Kinds of parts that a figure may have a picture of each; empty if one picture shows all."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, with its code as text, so that planning does not import what draws it.
+    """Declaration of a figure. Its code is named as text, so that planning does not import it.
 
     Attributes:
-        draw: `module:function` that makes a matplotlib figure of a collected tree.
-        caption: `module:function` that says in words what a collected tree shows there.
-        of_each: what there is a picture of each of (then called `<figure>_<part>`), one of `EACH`.
-        space: modules that `draw` and `caption` are looked for in first.
+        draw: `module:function` that makes a matplotlib figure from a collected tree.
+        caption: `module:function` that writes the caption for a collected tree.
+        of_each: kind of parts with a picture each (then named `<figure>_<part>`), one of `EACH`.
+        space: modules in which `draw` and `caption` are looked up first.
         source: digest of the code of a plugin; empty for the figures of this package.
     """
 
@@ -32,11 +32,11 @@ class Figure:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Modules of this package that it is made of, as `files.source_digest` takes them."""
+        """Modules of this package with its code, in the form that `files.source_digest` takes."""
         return own_modules(self.draw, self.caption)
 
     def code(self) -> tuple[Any, Any]:
-        """The functions that draw and that describe, imported."""
+        """The functions `draw` and `caption`, imported."""
         return load(self.draw, self.space), load(self.caption, self.space)
 
 
@@ -63,27 +63,27 @@ _OF_EACH = {
     "entropies": "dataset",
     "dictionary": "dataset",
 }
-"""Name of every figure → what it has a picture of each of: the datasets of a study, the published figures that the
-study has `panels` of, or nothing."""
+"""Name of every figure → kind of parts with a picture each: the datasets of a study, the published figures for which
+the study has `panels`, or none."""
 
 FIGURES: dict[str, Figure] = {name: _own(name, of_each) for name, of_each in _OF_EACH.items()}
 """The figures of this package by name."""
 
 DEFAULT = ("traces", "gap_by_model", "gap_decomposition", "gap_versus_gradient", "latent_entropies")
-"""What a study draws that names no figures: what there is something to see in whatever it is of."""
+"""Figures of a study that names none: those that show something for every study."""
 
 CERTIFICATES = "certificates"
-"""The picture that `entropy-sums certify` draws: of a study's models, not of its runs."""
+"""The picture that `entropy-sums certify` draws of the models of a study, not of its runs."""
 
 SUFFIXES = (".pdf", ".svg", ".png", ".txt")
-"""What `render` writes: three formats of the picture, and its caption."""
+"""Suffixes of the files that `render` writes: three formats of the picture, and its caption."""
 
 
 def names(figures: list[str], parts: Mapping[str, list[str]], known: Mapping[str, Figure] = FIGURES) -> list[str]:
-    """Names of all pictures of the given figures, or of the pictures that are named themselves.
+    """Names of all pictures of the given figures; a given name may also be a single picture.
 
     Args:
-        parts: what there can be a picture of each of → its names.
+        parts: kind of parts → names of the parts.
         known: all figures by name.
 
     Raises:
@@ -105,12 +105,12 @@ def names(figures: list[str], parts: Mapping[str, list[str]], known: Mapping[str
 
 
 def parts(datasets: Iterable[Any], published: Iterable[str]) -> dict[str, list[str]]:
-    """Names of what there can be a picture of each of: datasets, and published figures that have curves."""
+    """Kind of parts → names of the parts that can have a picture: datasets, and published figures that have curves."""
     return {"dataset": list(map(str, datasets)), "panels": list(published)}
 
 
 def split(name: str, known: Mapping[str, Figure] = FIGURES) -> tuple[str, str | None]:
-    """The figure of a picture's name, and what the picture is of; None where it shows all.
+    """Figure and part in the name of a picture; the part is None if the picture shows all.
 
     Raises:
         KeyError: no figure has pictures of this name.
@@ -128,4 +128,4 @@ def split(name: str, known: Mapping[str, Figure] = FIGURES) -> tuple[str, str | 
 
 
 PLACEHOLDERS = {"dataset": ["DATASET"], "panels": ["FIGURE"]}
-"""For messages: parts that stand for any."""
+"""Placeholders for the names of parts in messages."""

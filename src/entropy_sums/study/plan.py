@@ -1,4 +1,4 @@
-"""What a study will take: runs, jobs, time, memory and disk, before anything runs."""
+"""Forecast of what a study takes, before anything runs: number of runs and jobs, time, memory and disk."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from entropy_sums.study.schema import PackSettings
 from entropy_sums.terminal import duration
 
 TARGET_SECONDS = 600.0
-"""What a job of a cluster should take at least: queueing, starting and accounting cost a minute or so per job, and
-schedulers are slowed down by thousands of short jobs."""
+"""Least duration of a job on a cluster: queueing, starting and accounting cost a minute or so per job, and thousands of
+short jobs slow schedulers down."""
 
 GIGABYTES_PER_CORE = 4.0
-"""What clusters commonly give with a core; a job that needs more waits longer, or pays for idle cores."""
+"""Memory that clusters commonly give with a core; a job that needs more waits longer, or pays for idle cores."""
 
 GPU_SPEED_UP = 50.0
-"""Assumed, not measured: a GPU does the arithmetic of a job this many times faster than one core. The start of a
-job and the fixed cost of a step are taken to be the same."""
+"""Ratio, assumed and not measured, of the speed of a GPU to that of one core in the arithmetic of a job. The start of a
+job and the fixed cost of a step are assumed to be the same."""
 
 SECONDS_TO_START = 5.0
 SECONDS_PER_STEP = 2.5e-3
@@ -36,7 +36,7 @@ MEGABYTES_OF_SNAKEMAKE = 300.0
 COPIES_OF_WEIGHTS = 8.4
 COPIES_OF_ACTIVATIONS = 1.2
 ACTIVATIONS_PER_CHUNK = 2**20
-"""As an evaluation cuts the data into chunks; said again here because training imports torch."""
+"""Size of the chunks into which an evaluation cuts the data; repeated here because training imports torch."""
 
 BYTES_PER_FILE = 90e3
 BYTES_PER_RUN = 1300
@@ -44,19 +44,21 @@ BYTES_PER_VALUE = 5
 VALUES_PER_RECORD = 26
 
 HELDOUT = 0.5
-"""Held-out points per training point; only the data know."""
+"""Assumed number of held-out points per training point; the true number is known only from the data."""
 UNKNOWN_SHAPE = (1000, 100)
 
 TIME_MARGIN = 3.0
 MEMORY_MARGIN = 1.5
 GROWTH_AT_MOST = 4
-"""What fails with four times as much fails for another reason, and more than a node has is refused by the cluster."""
+"""Largest factor by which a further attempt raises a request. A job that fails with four times as much fails for
+another reason, and a cluster refuses a request for more than a node has."""
 MINUTES_AT_LEAST = 10
-"""The first import of torch on a node, from a file system that many nodes read at once, takes minutes."""
+"""Least time to request: the first import of torch on a node, from a file system that many nodes read at once, takes
+minutes."""
 
 
 class _Phase(NamedTuple):
-    """Of a phase its passes, the points and samples of each, and the data dimensions that a sample meets."""
+    """Passes of a phase, the points and samples of each pass, and the data dimensions that a sample meets."""
 
     passes: int
     points: int
@@ -66,13 +68,13 @@ class _Phase(NamedTuple):
 
 @dataclass(frozen=True)
 class Cost:
-    """Forecast of what a job with `replicas` runs like `run` takes.
+    """Forecast of time, memory and disk for a job with `replicas` runs like `run`.
 
-    Of 22 jobs with 1 to 64 replicas, 40 to 4,500,000 weights and 2 to 784 data dimensions, in float32 and float64, the
-    ratio of forecast to measured time on one core was 0.77 to 1.35 (median 1.1), and of forecast to measured memory
-    0.77 to 1.46 (median 1.04): 2026-11-22, torch 2.13 on x86_64 with AVX2, all cores busy. Processors differ by more.
-    That was before certificates; two nets of 835,000 and 3,769,000 parameters took 9 and 37 s for theirs.
-    The exact likelihood of the linear VAE is not in it.
+    The forecast was compared with 22 jobs with 1 to 64 replicas, 40 to 4,500,000 weights and 2 to 784 data dimensions,
+    in float32 and float64. The ratio of forecast to measured time on one core was 0.77 to 1.35 (median 1.1), the ratio
+    of forecast to measured memory 0.77 to 1.46 (median 1.04): 2026-11-22, torch 2.13 on x86_64 with AVX2, all cores
+    busy. Processors differ by more. These jobs had no certificates; the certificates of two nets of 835,000 and
+    3,769,000 parameters took 9 and 37 s. The exact likelihood of the linear VAE is not included.
 
     Example:
         >>> from entropy_sums.study.schema import Study
@@ -87,12 +89,12 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        """On one core."""
+        """Seconds on one core."""
         return self._overhead + self._arithmetic
 
     @property
     def gpu_seconds(self) -> float:
-        """On a GPU that the job has to itself."""
+        """Seconds on a GPU that the job has to itself."""
         return self._overhead + self._arithmetic / GPU_SPEED_UP
 
     @cached_property
@@ -117,12 +119,12 @@ class Cost:
 
     @property
     def replicas_to_target(self) -> float:
-        """How many replicas would make the job as long as a job of a cluster should be."""
+        """Number of replicas that would make the job as long as `TARGET_SECONDS`."""
         return max(1.0, (TARGET_SECONDS - self._overhead) / (self._arithmetic / self.replicas))
 
     @property
     def trace_bytes(self) -> float:
-        """The trace of the job and its share of the collected file."""
+        """Bytes of the trace of the job and of its share of the collected file."""
         training = self.run.training
         values = self._records * (VALUES_PER_RECORD + self.run.model_settings.latent_dim)
         values += 2 * training.steps * training.evaluation.batches
@@ -130,19 +132,19 @@ class Cost:
 
     @property
     def data_bytes(self) -> float:
-        """The data file, which jobs share."""
+        """Bytes of the data file, which jobs share."""
         points, dim = self._shape
         return 4 * (1 + HELDOUT) * points * dim
 
     @cached_property
     def _overhead(self) -> float:
-        """Seconds that do not depend on sizes: each of the bounds of a record counts as two steps."""
+        """Seconds that do not depend on sizes; each bound of a record counts as two steps."""
         bounds = 2 * self._records * self.run.training.evaluation.samples
         return SECONDS_TO_START + SECONDS_PER_STEP * (self.run.training.steps + 2 * bounds)
 
     @cached_property
     def _arithmetic(self) -> float:
-        """Seconds on one core; encoder and decoder are taken as halves."""
+        """Seconds of arithmetic on one core; encoder and decoder are assumed to take half each."""
         _, dim = self._shape
         samples = self.run.training.evaluation.samples
         trained = sum(phase.passes * phase.points * self._per_point(phase) / 2 for phase in self._phases)
@@ -158,7 +160,7 @@ class Cost:
         return all_of_it + (all_of_it - sampled) + phase.samples * sampled
 
     def _per_pass(self, dim: int) -> float:
-        """Seconds for a point of so many dimensions to go through encoder and decoder."""
+        """Seconds for a point with `dim` dimensions to pass through encoder and decoder."""
         settings = self.run.model_settings
         activations = dim + settings.latent_dim + self._units
         return SECONDS_PER_MULTIPLICATION * settings.weights(dim) + SECONDS_PER_ACTIVATION * activations
@@ -186,7 +188,7 @@ class Cost:
 
     @property
     def _float32s(self) -> int:
-        """How many float32 a number takes, in memory and in time."""
+        """Number of float32 that one number costs, in memory and in time."""
         return 2 if self.run.training.precision == "float64" else 1
 
     @cached_property
@@ -199,10 +201,10 @@ class Cost:
 
     @cached_property
     def _units(self) -> float:
-        """Hidden units, from the one thing that a model says: its weights.
+        """Number of hidden units, derived from the number of weights, which is all that a model declares.
 
-        How they grow with the data dimension is the width w, once for the encoder and twice for the two outputs of
-        the decoder; what they are beyond that lies between hidden layers, w to a unit.
+        Per data dimension the number of weights grows by the width w once for the encoder and twice for the two outputs
+        of the decoder. All further weights lie between hidden layers, w per unit.
         """
         settings = self.run.model_settings
         inner = settings.weights(0)
@@ -212,18 +214,20 @@ class Cost:
 
 
 def cost(job: Job) -> Cost:
-    """Forecast of what a job takes."""
+    """Forecast of time, memory and disk for a job."""
     return Cost(job.runs[0], len(job.runs))
 
 
 def request_megabytes(job: Job, attempt: int = 1) -> int:
-    """Memory to ask a cluster for: the forecast with a margin, more at each of the first attempts."""
+    """Megabytes to request from a cluster: the forecast with a margin, more at each of the first attempts."""
     return ceil(MEMORY_MARGIN * cost(job).megabytes * min(attempt, GROWTH_AT_MOST))
 
 
 def request_minutes(job: Job, attempt: int = 1) -> int:
-    """Time to ask a cluster for: the forecast with a margin, more at each of the first attempts, never below some
-    minutes."""
+    """Minutes to request from a cluster: the forecast with a margin, more at each of the first attempts.
+
+    The request is never below `MINUTES_AT_LEAST`.
+    """
     return max(MINUTES_AT_LEAST, ceil(TIME_MARGIN * cost(job).seconds / 60)) * min(attempt, GROWTH_AT_MOST)
 
 
@@ -257,7 +261,7 @@ def describe(grid: Grid, cells: bool = False) -> str:
 
 
 def _blocks(grid: Grid) -> Iterator[str]:
-    """The cells of each block of the study, those that other blocks have too included, and what it names."""
+    """A line for each block of the study: its number of cells, shared ones included, and its keys."""
     for i, block in enumerate(grid.whole.grids):
         number = grid.cells_of(f"grids.{i}")
         named = [f"{axis} {_short(values)}" for axis, values in block.values.items()]
@@ -305,19 +309,19 @@ def _exceeds(forecast: Cost) -> bool:
 
 
 def _fitting(costs: Sequence[Cost], size: int) -> int:
-    """`size`, or a half, a quarter, … of it, such that memory suffices for all packs; 0 where nothing does."""
+    """`size`, or its half, quarter, …, such that memory suffices for all packs; 0 if no size does."""
     while size and any(_exceeds(Cost(forecast.run, size)) for forecast in costs):
         size //= 2
     return size
 
 
 def _power_of_two(value: float) -> int:
-    """The least power of two from `value` on: a pack size that small changes of a study leave alone."""
+    """Least power of two not below `value`: a pack size that does not change with small changes of a study."""
     return 2 ** ceil(log2(value))
 
 
 def _unused(grid: Grid) -> Iterator[str]:
-    """Axes that some of the models have no setting for."""
+    """A line for each axis for which some of the models have no setting."""
     dimensions = {model: grid.dimensions(model) for model in dict.fromkeys(run.model for run in grid.runs)}
     for axis in grid.axes:
         without = [model for model, axes in dimensions.items() if axis != "model" and axis not in axes]
@@ -330,7 +334,7 @@ def _unsized(grid: Grid) -> set[str]:
 
 
 def _replicas(costs) -> str:
-    """How many replicas the jobs have.
+    """Number of replicas of the jobs, in words.
 
     Example:
         >>> from types import SimpleNamespace
@@ -365,7 +369,7 @@ def _size(size: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Two digits, as a forecast deserves.
+    """A number with two digits, the precision of a forecast.
 
     Example:
         >>> _number(0.01234), _number(12.34), _number(12345)

@@ -1,4 +1,4 @@
-"""Plugins, files or packages with models, datasets, figures, tables and optimisers. As light as their code is."""
+"""Plugins: files or packages with models, datasets, figures, tables and optimisers. As light as their code."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ GROUP = "entropy_sums.plugins"
 """Group of the entry points of installed packages."""
 
 KINDS = ("MODELS", "DATASETS", "FIGURES", "TABLES", "OPTIMIZERS")
-"""What a plugin may have, each a mapping of names."""
+"""Kinds of members of a plugin, each a mapping from names to members."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """What a plugin brings.
+    """A loaded plugin.
 
     Attributes:
-        where: its file, or the entry point, for messages.
-        digest: of the source of its models, datasets and optimisers; each figure and table has one of its own.
+        where: its file or entry point, for messages.
+        digest: digest of the source of its models, datasets and optimisers; each figure and table has its own.
         members: one of `KINDS` → name → class or declaration.
     """
 
@@ -50,7 +50,7 @@ class Library:
     """The plugins that a study file names, each loaded once.
 
     Args:
-        folder: of the study file; paths are as seen from there.
+        folder: folder of the study file; paths are relative to it.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -75,10 +75,10 @@ class Library:
         self._loaded: dict[str, Plugin] = {}
 
     def load(self, names: Sequence[str]) -> dict[str, Plugin]:
-        """The plugins of these names, a Python file or the name of an entry point each.
+        """Load plugins by name, each a Python file or the name of an entry point.
 
         Raises:
-            StudyError: one that is not there or cannot be imported, or that brings nothing, or nothing of use.
+            StudyError: a plugin does not exist, cannot be imported, has no members, or has an invalid member.
         """
         called: set[tuple[str, bool]] = set()
         for name in names:
@@ -118,7 +118,7 @@ def _is_file_name(name: str) -> bool:
 
 
 def _installed(name: str) -> Plugin:
-    """The plugin of an entry point. Its identity is that of all Python files of the package that holds it."""
+    """The plugin of an entry point. Its digest covers all Python files of its package."""
     found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:
         known = f"installed are: {', '.join(sorted(found))}" if found else "no plugin is installed"
@@ -142,13 +142,13 @@ def _imported(load: Callable[[], Any], where: str, command: str) -> Any:
         return load()
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # whatever the code of others does, such as leave the process
+    except BaseException as error:  # code of others may do anything, such as exit the process
         reason = f"{type(error).__name__}: {error}"
         raise StudyError(f"{where}: cannot be imported ({reason}); {command} shows where") from error
 
 
 def _members(module: ModuleType, where: str, space: Space | None) -> dict[str, dict[str, Any]]:
-    """What a module brings, checked by itself: `Catalogue` compares it with what is known."""
+    """Members of a module, each checked by itself; `Catalogue` compares them with the known members."""
     members = {kind: getattr(module, kind, {}) for kind in KINDS}
     for kind, named in members.items():
         if not isinstance(named, Mapping):
@@ -172,7 +172,7 @@ def _name_problem(name: Any) -> str | None:
 
 
 def _model_problem(name: str, schema: Any, space: Space | None) -> str | None:
-    """What is wrong with an entry of `MODELS`, and what to do."""
+    """Mistake in an entry of `MODELS` with its fix, or None."""
     if problem := _settings_problem(schema, ModelSettings, "model"):
         return problem
     implementation = getattr(schema, "implementation", None)
@@ -182,7 +182,7 @@ def _model_problem(name: str, schema: Any, space: Space | None) -> str | None:
 
 
 def _dataset_problem(name: str, schema: Any, space: Space | None) -> str | None:
-    """What is wrong with an entry of `DATASETS`, and what to do."""
+    """Mistake in an entry of `DATASETS` with its fix, or None."""
     if problem := _settings_problem(schema, DatasetSettings, "dataset"):
         return problem
     if isabstract(schema):
@@ -203,7 +203,7 @@ def _settings_problem(schema: Any, base: type[Settings], kind: str) -> str | Non
 
 
 def _figure_problem(name: str, figure: Any, space: Space | None) -> str | None:
-    """What is wrong with an entry of `FIGURES`, and what to do."""
+    """Mistake in an entry of `FIGURES` with its fix, or None."""
     if not isinstance(figure, Figure):
         return f"{figure!r} is no figure; write Figure(draw='module:function', caption='module:function')"
     if figure.of_each not in EACH:
@@ -212,14 +212,14 @@ def _figure_problem(name: str, figure: Any, space: Space | None) -> str | None:
 
 
 def _table_problem(name: str, table: Any, space: Space | None) -> str | None:
-    """What is wrong with an entry of `TABLES`, and what to do."""
+    """Mistake in an entry of `TABLES` with its fix, or None."""
     if not isinstance(table, Table):
         return f"{table!r} is no table; write Table(rows='module:function', title='…')"
     return _reference_problem("rows", table.rows, space)
 
 
 def _optimizer_problem(name: str, kind: Any, space: Space | None) -> str | None:
-    """What is wrong with an entry of `OPTIMIZERS`, and what to do."""
+    """Mistake in an entry of `OPTIMIZERS` with its fix, or None."""
     if not isinstance(kind, type) or not issubclass(kind, Optimizer):
         return f"{kind!r} is no optimiser; make a subclass of {Optimizer.__module__}.{Optimizer.__name__}"
     if isabstract(kind):
@@ -237,7 +237,7 @@ CHECKS: dict[str, Callable[[str, Any, Space | None], str | None]] = {
     "TABLES": _table_problem,
     "OPTIMIZERS": _optimizer_problem,
 }
-"""Kind of member → what is wrong with one."""
+"""Kind of member → function that gives the mistake in a member with its fix, or None."""
 
 
 def _reference_problem(key: str, reference: Any, space: Space | None) -> str | None:
@@ -260,7 +260,7 @@ def _missing(key: str, reference: str, space: Space | None) -> str | None:
 def _with_source(
     members: Mapping[str, dict[str, Any]], space: Space | None, digest: Callable[[Iterable[str]], str]
 ) -> dict[str, dict[str, Any]]:
-    """The members; figures and tables know where their code is, and its digest."""
+    """The members, with the place and the digest of the code of figures and tables."""
     figures = {
         name: replace(figure, space=space, source=digest(map(_module, (figure.draw, figure.caption))))
         for name, figure in members["FIGURES"].items()
@@ -281,7 +281,7 @@ def _top(module: str) -> str:
 
 
 def _sources(folder: Path, modules: Iterable[str]) -> frozenset[Path]:
-    """Files of `folder` that hold these modules, and whatever they import from there."""
+    """Files in `folder` of these modules, and of all modules that they import from there."""
     found: set[Path] = set()
     waiting = list(map(_top, modules))
     while waiting:

@@ -1,4 +1,4 @@
-"""From names to settings: which block a setting belongs to, and the full settings of one cell."""
+"""Resolution of names to settings: the block to which a setting belongs, and the full settings of one cell."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLOCK_FIX = "write it in both, or as a key of both, which makes it an axis"
 
 
 class Place(NamedTuple):
-    """Where a setting is: `("training", "phases", 0)`, PhaseSettings, `"learning_rate"`."""
+    """Place of a setting: `("training", "phases", 0)`, PhaseSettings, `"learning_rate"`."""
 
     block: tuple[str | int, ...]
     schema: type[Settings]
@@ -47,7 +47,7 @@ class Place(NamedTuple):
         return _reader(self.schema, self.field)
 
     def value(self, cell: Cell) -> Any:
-        """Its value in a cell, as it is on an axis."""
+        """Value of the setting in a cell, in the form of values on an axis."""
         value = getattr(_follow(cell._asdict(), self.block), self.field)
         return self.reader.dump_python(value, mode="json")
 
@@ -61,7 +61,7 @@ def _reader(schema: type[Settings], field: str) -> TypeAdapter:
 
 
 class Cell(NamedTuple):
-    """The full settings of a cell, seeds aside."""
+    """The full settings of a cell, without its seed."""
 
     model: ModelSettings
     dataset: DatasetSettings
@@ -71,18 +71,18 @@ class Cell(NamedTuple):
 class Resolver:
     """Resolves the settings of the cells of one study.
 
-    A bare name (`latent_dim`, `learning_rate`, `noise`) is looked for among the settings of the model, of the
-    dataset, of training, of its evaluation and of its first phase; a dotted one
-    (`training.phases.1.learning_rate`, `model.initial_std`, `training.evaluation.samples`) says where it is.
-    A setting that another model or dataset of the study has, but not this one, does not apply to the cell; one
-    that nobody has is an error.
+    A bare name (`latent_dim`, `learning_rate`, `noise`) is looked up among the settings of the model, of the
+    dataset, of training, of its evaluation and of its first phase. A dotted name
+    (`training.phases.1.learning_rate`, `model.initial_std`, `training.evaluation.samples`) states the place.
+    A setting that only other models or datasets of the study have does not apply to the cell. A name that none
+    of them has is an error.
 
     Attributes:
         study: the study with every value on an axis or in a rule as its setting reads it (`"1e-3"` as a number).
 
     Raises:
-        StudyError: an unknown or ambiguous name, a value that its setting does not take, a rule that names what
-            is not on an axis, a block that names what its models do not have.
+        StudyError: an unknown or ambiguous name, a value that its setting does not take, a rule with a name or a
+            value that is on no axis, a block with a setting that its models do not have.
     """
 
     def __init__(self, study: Study, source: str) -> None:
@@ -124,7 +124,7 @@ class Resolver:
 
     @property
     def parts(self) -> list[Part]:
-        """The parts whose cells the study has: blocks and panels, or else the product of its axes."""
+        """Parts of the study: blocks and panels, or else one part, the product of its axes."""
         blocks = [
             Part(f"grids.{i}", {**self._axes, **block.values}, block.vary, block.together, block=True)
             for i, block in enumerate(self.study.grids)
@@ -137,14 +137,14 @@ class Resolver:
         return [*blocks, *panels] or [Part("axes", self._axes)]
 
     def applicable(self, model: str, dataset: str) -> Mapping[str, Place]:
-        """Where this model and dataset have the setting of each axis; axes that do not apply are left out."""
+        """Axis → place of its setting for this model and dataset; axes that do not apply are left out."""
         return self._applicable[model, dataset]
 
     def completed(self, part: Part, cell: Mapping[str, Scalar], axes: Mapping[str, Place]) -> dict[str, Scalar]:
-        """A cell with a value on each of `axes`: where its part names none, the value that its settings have.
+        """A cell with a value on each of `axes`; an axis that its part does not name has the value of its setting.
 
         Raises:
-            StudyError: that is no value for an axis.
+            StudyError: the setting has a value that cannot be on an axis.
         """
         values = {axis: cell[axis] for axis in axes if axis in cell}
         if others := {axis: place for axis, place in axes.items() if axis not in cell}:
@@ -159,12 +159,16 @@ class Resolver:
         return {"model": cell["model"], "dataset": cell["dataset"], **{axis: values[axis] for axis in axes}}
 
     def agreed(self, cell: Mapping[str, Scalar], parts: Sequence[tuple[Part, Collection[Scalar]]]) -> Mapping[str, Any]:
-        """Settings of a cell: those of the parts that have it, each with the seeds that it has of it.
+        """Settings that the parts of a study give to a cell.
 
-        All runs of a cell share their settings. Blocks that have a cell say the same of it; a panel may say nothing.
+        All runs of a cell share their settings. All blocks with the cell must give it the same settings; a panel may
+        give none.
+
+        Args:
+            parts: the parts that contain the cell, each with its seeds of the cell.
 
         Raises:
-            StudyError: two parts set one setting to different values, one sets it for some of the seeds only, or a
+            StudyError: two parts set one setting to different values, a part sets it for some of the seeds only, or a
                 block has the cell without a setting that another part sets.
         """
         found: dict[Place, tuple[str, Any, set[Scalar]]] = {}
@@ -192,7 +196,7 @@ class Resolver:
         return {name: value for part, _ in parts for name, value in part.settings.items()}
 
     def check_values(self, axes: Mapping[str, Collection[Scalar]]) -> None:
-        """Refuse rules that name a value which no cell has, of axes whose values the cells decide.
+        """Refuse rules with a value that no cell has, for axes whose values are known only from the cells.
 
         Raises:
             StudyError: a value is not on its axis.
@@ -201,10 +205,10 @@ class Resolver:
             self._check_on_axis(section, axis, values, axes[axis])
 
     def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar], own: Mapping[str, Any]) -> Cell:
-        """Full settings of the cell in which the axes have the values `chosen`, and whose parts have settings `own`.
+        """Full settings of the cell with the values `chosen` on its axes and the settings `own` of its parts.
 
         Raises:
-            StudyError: settings that do not go together.
+            StudyError: the settings do not fit together.
         """
         cell = {"model": model, "dataset": dataset, **chosen}
         layers = [self.study.settings]
@@ -224,9 +228,9 @@ class Resolver:
     def default(
         self, axis: str, model: str, dataset: str, chosen: Mapping[str, Scalar], own: Mapping[str, Any]
     ) -> Scalar | None:
-        """The value that the setting of `axis` would have in the cell `chosen` if it were no axis.
+        """Value that the setting of `axis` would have in the cell `chosen` without this axis.
 
-        None where there is no such cell: the setting has no default, or one that does not go with the others.
+        None if there is no such cell: the setting has no default, or its default does not fit the other settings.
         """
         others = {name: value for name, value in chosen.items() if name != axis}
         key = (axis, model, dataset, repr(others), repr(own))
@@ -239,13 +243,13 @@ class Resolver:
         return self._defaults[key]
 
     def _settings_of(self, part: Part, cell: Mapping[str, Scalar]) -> dict[Place, tuple[str, Any]]:
-        """Those settings of a part that this cell has, by place, with the name that the part gives them."""
+        """Place → name in the part and value, for all settings of a part that apply to this cell."""
         model, dataset = str(cell["model"]), str(cell["dataset"])
         places = {setting: self._place(setting, model, dataset) for setting in part.settings}
         return {place: (name, part.settings[name]) for name, place in places.items() if place is not None}
 
     def _place(self, name: str, model: str, dataset: str) -> Place | None:
-        """Where a setting is, or None where this model and dataset do not have it."""
+        """Place of a setting, or None if this model and dataset do not have it."""
         found = self._places[model, dataset].get(name, ())
         if len(found) > 1:
             raise StudyError(f"{self.source}: {name!r} is ambiguous; write {' or '.join(map(str, found))}")
@@ -253,7 +257,7 @@ class Resolver:
 
     def _validate(self, schema: type[Any], where: str, root: str, assigned: Mapping[Place, Any]) -> Any:
         own = {place: value for place, value in assigned.items() if place.block[0] == root}
-        # Many cells share a block: reading it once makes large grids fast and small
+        # Many cells share a block: validating it once makes large grids fast and small
         key = (schema, repr([(place.block, place.field, value) for place, value in own.items()]))
         if key not in self._validated:
             tree = {"model": {}, "dataset": {}, "training": self.study.training.model_dump()}
@@ -264,7 +268,7 @@ class Resolver:
         return self._validated[key]
 
     def _axis(self, section: str, axis: str, values: list[Scalar], pairs: Collection[Pair]) -> list[Scalar]:
-        """The values of an axis as its setting reads them, none of them twice."""
+        """Values of an axis as its setting reads them; refuses duplicates."""
         if axis == "seed":
             wrong = [seed for seed in values if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]
             if wrong:
@@ -281,9 +285,9 @@ class Resolver:
         return read
 
     def _read(self, section: str, name: str, value: Any, pairs: Collection[Pair] | None = None) -> Any:
-        """A value as the setting of this name reads it, among the settings of `pairs`, by default of all.
+        """A value as the setting of this name reads it, among the settings of `pairs` (default: all pairs).
 
-        One of several models may have other choices than another: the first that takes the value reads it.
+        Models may have different choices for a setting: the first setting that accepts the value reads it.
         """
         pairs = self._places if pairs is None else pairs
         refused: dict[Place, StudyError] = {}
@@ -330,7 +334,7 @@ class Resolver:
         return block.model_copy(update={**values, "vary": vary, "together": together})
 
     def _check_all_have(self, where: str, axis: str, pairs: Sequence[Pair]) -> None:
-        """Refuse an axis of a block that only some of its models or datasets have a setting for."""
+        """Refuse an axis of a block for which only some of its models or datasets have a setting."""
         having = [pair for pair in pairs if self._place(axis, *pair) is not None]
         for position, kind in enumerate(("model", "dataset")):
             names = dict.fromkeys(pair[position] for pair in having)
@@ -341,7 +345,7 @@ class Resolver:
                 )
 
     def _panel(self, section: str, panel: Panel) -> Panel:
-        """A panel whose cells have values on every axis, and whose settings are as they are read."""
+        """A panel with values on every axis of the study, and with its settings as they are read."""
         settings = {name: self._read(f"{section}.set", name, value) for name, value in panel.set.items()}
         self._check_no_axis(f"{section}.set", settings, "name its value in `cells`")
         first = {axis: values if axis == "seed" else values[:1] for axis, values in self._axes.items()}
@@ -350,7 +354,7 @@ class Resolver:
         return panel.model_copy(update={"cells": cells, "set": settings})
 
     def _check_no_axis(self, section: str, settings: Iterable[str], fix: str) -> None:
-        """Refuse settings of a part that are an axis of the study."""
+        """Refuse settings of a part that are also an axis of the study."""
         for name, axis, pair in product(settings, self._named.keys() - {*IDENTITY_AXES}, self._places):
             place = self._place(name, *pair)
             if place is not None and place == self._place(axis, *pair):
@@ -383,7 +387,7 @@ class Resolver:
             if axis in self._axes or axis in IDENTITY_AXES:
                 self._check_on_axis(section, axis, values, self._named[axis])
             else:
-                # Blocks that do not name it have its default, of which nothing is known yet
+                # Blocks that do not name the axis have its default, which is not known yet
                 self._unchecked.append((section, axis, values))
             read[axis] = values
         return read
@@ -396,7 +400,7 @@ class Resolver:
 
 
 def _pairs_of(study: Study) -> Iterable[Pair]:
-    """The pairs of model and dataset that a study may have cells of."""
+    """Pairs of model and dataset for which a study may have cells."""
     products = [{**study.axes, **block.values} for block in study.grids]
     if study.panels or not products:
         products.append(study.named)
@@ -418,7 +422,7 @@ def _follow(tree: Any, way: Iterable[Any]) -> Any:
 
 
 def _places(model: type[Settings], dataset: type[Settings], phases: int) -> dict[str, list[Place]]:
-    """Every name of a setting → where it is; a bare name that several blocks have is ambiguous."""
+    """Name of each setting → its places; a bare name with several places is ambiguous."""
     schemas: dict[tuple[str | int, ...], type[Settings]] = {
         ("model",): model,
         ("dataset",): dataset,

@@ -1,4 +1,4 @@
-"""The schema of a study file, and reading one with errors that name the file, the key and the fix."""
+"""The schema of study files, and a reader whose errors name the file, the key and the fix."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from entropy_sums.training.settings import TrainingSettings
 
 Scalar = bool | int | float | str
 Rule = Annotated[dict[str, Scalar | list[Scalar]], Field(min_length=1)]
-"""Axis → value or values: the cells that have one of them on each of these axes."""
+"""Axis → value or values: all cells that have one of the values on each of these axes."""
 
 
 class Count(Settings):
@@ -68,7 +68,7 @@ Choice = Annotated[Values, BeforeValidator(_one_or_more, json_schema_input_type=
 
 
 def _digests(names: Any, info: Any) -> Any:
-    """The plugins that the catalogue has, which `info`, a ValidationInfo, carries as context, as name → digest."""
+    """Name → digest of the named plugins, from the catalogue that `info` (a ValidationInfo) carries as context."""
     if isinstance(names, Mapping) and info.context is None:  # as a study that was read has it
         return names
     if not _are_plugins(names):
@@ -116,7 +116,7 @@ class Block(Settings):
 
     @property
     def values(self) -> dict[str, list[Scalar]]:
-        """Axis → values, as its own keys name them.
+        """Axis → values of its own keys.
 
         Example:
             >>> Block.model_validate({"model": "vae1", "seed": {"count": 2}, "with": {"steps": 10}}).values
@@ -136,43 +136,43 @@ class Block(Settings):
 
 
 LONGEST_PART = 100
-"""Characters of a name: file systems take 255 bytes, and two names and a suffix are put together."""
+"""Largest number of characters of a name: file systems take 255 bytes, and two names and a suffix are put together."""
 
 PathPart = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=LONGEST_PART)]
-"""A name that files are called by."""
+"""A name that is part of file names."""
 
 
 class Panel(Settings):
-    """A panel of a published figure: which cells it shows, and what is different in them."""
+    """A panel of a published figure: the cells that it shows, and their own settings."""
 
     cells: Rule
     """Axis → value or values; an axis that is not named has its first value, and all seeds."""
     runs: PositiveInt | None = None
-    """At most how many of the seeds; by default all that `cells` name."""
+    """Largest number of seeds; by default all seeds of `cells`."""
     set: dict[str, Any] = Field(default={})
     """Setting → value, for these cells."""
     nats: tuple[float, float] | None = None
     """Limits of the axis in nats, as published; by default those of the late curves."""
     epochs: PositiveFloat | None = None
-    """How many epochs are shown; by default all."""
+    """Number of epochs that are shown; by default all."""
     rows: Annotated[list[Literal["error", "deviation"]], Field(min_length=1)] = Field(default=["error"])
-    """What is drawn below the curves: `error` is the absolute gap in percent of the final ELBO, `deviation` has its
+    """Rows below the curves: `error` is the absolute gap in percent of the final ELBO, `deviation` is the gap with its
     sign, as mean and standard deviation over runs."""
     percent: PositiveFloat = 4.0
     """Limit of the axes in percent."""
     smooth: NonNegativeFloat = 0.0
-    """Epochs over which deviations are averaged."""
+    """Number of epochs over which deviations are averaged."""
 
 
 class PackSettings(Settings):
-    """How runs are packed into jobs."""
+    """Packing of runs into jobs."""
 
     size: PositiveInt = 16
-    """Most replicas per job."""
+    """Largest number of replicas per job."""
 
 
 class Study(Settings):
-    """A study: a grid of runs, what they have in common, and what is drawn of them."""
+    """A study: a grid of runs, their common settings, and the figures of them."""
 
     study: PathPart
     """Name of the study, and of its folder under `results`."""
@@ -194,34 +194,34 @@ class Study(Settings):
     """Figure → panel → its cells; where there are panels, the study has their cells and those of `grids`, and no
     others."""
     note: str | None = None
-    """What every figure says of this study, such as that it is smaller than the published one."""
+    """Note in every figure of this study, such as that it is smaller than the published one."""
     training: TrainingSettings = TrainingSettings()
     """Phases, evaluation and precision of all runs."""
     pack: PackSettings = PackSettings()
-    """How runs are packed into jobs."""
+    """Packing of runs into jobs."""
     figures: list[str] = Field(default=list(pictures.DEFAULT))
-    """Which figures to draw: of a figure with a picture per dataset all, or single ones, such as `traces_digits`; by
-    default those that say something of every model."""
+    """Figures to draw: all pictures of a figure, or single ones, such as `traces_digits`; by default the figures that
+    say something of every model."""
     size: PathPart | None = None
-    """Which of `sizes` this study has; None is the study as it stands."""
+    """Size of this study, one of `sizes`; None is the study as it stands."""
     sizes: dict[str, dict[str, Any]] = Field(default={}, exclude=True)
-    """Size → what is different there: keys of a study, blocks key by key, all else replaced; null takes a key out."""
+    """Size → its differences from the study: blocks are merged key by key, all else is replaced; null removes a key."""
     results: Path = Path("results")
     """Folder of all results."""
     data_dir: Path = Path("data")
     """Folder of the user's and of downloaded data files."""
     fit: Literal["error", "skip"] = Field(default="error", exclude=True)
-    """What becomes of cells whose model, data and training do not fit together: an `error` names them before anything
+    """Treatment of cells whose model, data and training do not fit together: an `error` names them before anything
     runs, `skip` leaves them out, with a line for each reason."""
     skip_missing: bool = False
-    """Whether datasets whose files are not at hand are left out, with a line that says so; nothing is downloaded for
-    them. Otherwise a file that is not there is an error."""
+    """Whether datasets whose files are not available are left out, with a line that says so; nothing is downloaded for
+    them. Otherwise a missing file is an error."""
 
     _carried: Catalogue = PrivateAttr(default_factory=lambda: BUILT_IN)
 
     @property
     def catalogue(self) -> Catalogue:
-        """What the study may name, its plugins included."""
+        """Catalogue of everything that the study may name, its plugins included."""
         return self._carried
 
     @model_validator(mode="after")
@@ -253,7 +253,7 @@ class Study(Settings):
     @classmethod
     def _known_figures(cls, named: list[str], info: Any) -> list[str]:
         if not {"axes", "grids", "panels"} <= info.data.keys():
-            return named  # what there are pictures of is not known, and what is wrong with it is said already
+            return named  # the parts with pictures are not known, and the mistake in them is reported already
         datasets = _named(info.data["axes"], info.data["grids"]).get("dataset", [])
         parts, figures = pictures.parts(datasets, info.data["panels"]), _catalogue(info).figures
         known = [*figures, *pictures.names(list(figures), parts, figures)]
@@ -264,7 +264,7 @@ class Study(Settings):
 
     @property
     def named(self) -> dict[str, list[Scalar]]:
-        """Axis → all values that are written for it, those of `axes` before those of `grids`.
+        """Axis → all its values in the study file, those of `axes` before those of `grids`.
 
         Example:
             >>> axes = {"model": ["vae1"], "dataset": ["pca"], "beta": [1.0], "seed": [0]}
@@ -296,7 +296,7 @@ class Study(Settings):
         return any(setting in kind.model_fields for kind in kinds)
 
     def asks(self, name: str) -> bool:
-        """Whether some of the runs may have this setting of evaluation on.
+        """Whether some of the runs may have this setting of evaluation switched on.
 
         Example:
             >>> axes = {"model": ["vae1"], "dataset": ["pca"], "seed": [0], "batches": [False, True]}
@@ -317,7 +317,7 @@ class Study(Settings):
 
     @property
     def folder(self) -> Path:
-        """Where everything of this study lies."""
+        """Folder of everything that belongs to this study."""
         return self.results / self.name
 
 
@@ -326,7 +326,7 @@ EXAMPLES = {
     "dataset": "dataset: [pca]",
     "seed": "seed: {count: 8}",
 }
-"""Axis that every cell needs → how to write one."""
+"""Axis that every cell needs → example of its notation."""
 
 
 def _named(axes: Mapping[str, list[Scalar]], grids: Sequence[Block]) -> dict[str, list[Scalar]]:
@@ -338,7 +338,7 @@ def _named(axes: Mapping[str, list[Scalar]], grids: Sequence[Block]) -> dict[str
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people write it: `1e-3` is a number, and a key that stands twice is a mistake."""
+    """Loader of YAML as people write it: `1e-3` is a number, and a duplicate key is a mistake."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -359,10 +359,10 @@ def read(path: Path, size: str | None = None) -> Study:
     """Read a study file and check its form; names and values of settings are checked by `Grid`.
 
     Args:
-        size: one of its `sizes`; by default that which the file names, if it does.
+        size: one of its `sizes`; by default the size that the file names, if any.
 
     Raises:
-        StudyError: naming the file, the key and the fix.
+        StudyError: the file has a mistake; the message names the file, the key and the fix.
     """
     content = _parse(path)
     sizes = content.pop("sizes", None) or {}
@@ -405,7 +405,7 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _merged(whole: Any, different: Any) -> Any:
-    """Blocks merged key by key; null takes a key out, anything else replaces.
+    """Blocks merged key by key; null removes a key, any other value replaces.
 
     Example:
         >>> _merged({"a": {"b": 1, "c": 2}, "d": [3], "e": 4}, {"a": {"b": 4}, "d": [5, 6], "e": None})

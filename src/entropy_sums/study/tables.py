@@ -1,4 +1,4 @@
-"""What a table declares: its columns, when a study has it, where its code is. Light: the workflow asks."""
+"""Declaration of tables: their columns, studies and code. Light, because the workflow imports it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CERTIFICATES = "certificates"
-"""The table that `entropy-sums certify` writes: of a study's models, not of its runs."""
+"""The table that `entropy-sums certify` writes about the models of a study, not about its runs."""
 
 BRACKETS = {"nats per data point": "nats", "nats per batch": "nats", "nats": "nats", "percent": "%"}
-"""Unit → what stands in brackets behind the heading of a column; other units stand in its meaning alone."""
+"""Unit → its text in brackets after the heading of a column; other units appear only in the meaning of a column."""
 
 ENDS = ("_low", "_high", "_std")
-"""What is appended to a column's name for the limits of its 95 % interval, and for its standard deviation."""
+"""Suffixes of a column's name for the limits of its 95 % interval, and for its standard deviation."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; `number` and `of_quantity` make those of numbers.
+    """A column of a table; `number` and `of_quantity` make columns of numbers.
 
     Attributes:
-        meaning: what it holds.
-        unit: of a number; empty where it has none, and of text and counts.
+        meaning: meaning of its values.
+        unit: unit of a number; empty for numbers without a unit, for text and for counts.
         label: its name for readers; by default its name in words.
-        digits: number of significant digits where there is no interval; None for text and counts, shown as they are.
+        digits: number of significant digits without an interval; None for text and counts, shown as they are.
         compared: whether `entropy-sums compare` compares it.
-        key: whether it tells rows apart, as axes of the study do.
+        key: whether it identifies rows, as axes of the study do.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """What stands above it, its unit in brackets; empty where its name in words does.
+        """Heading of the column, with its unit in brackets; empty if its name in words is the heading.
 
         Example:
             >>> number("relative_gap", "absolute gap relative to the absolute final ELBO", "percent", "gap").heading
@@ -56,7 +56,7 @@ class Column:
 
     @property
     def explanation(self) -> str:
-        """What it holds, with its unit.
+        """Meaning of the column, with its unit.
 
         Example:
             >>> of_quantity("gap").explanation
@@ -68,7 +68,7 @@ class Column:
 def number(
     name: str, meaning: str, unit: str = "", label: str = "", *, digits: int = 4, compared: bool = False
 ) -> Column:
-    """A column of numbers that are not recorded but follow from what is.
+    """A column of numbers that are computed from recorded quantities.
 
     Args:
         label: its name for readers; by default its name in words.
@@ -81,11 +81,11 @@ def number(
 
 
 def of_quantity(name: str, meaning: str = "", label: str = "") -> Column:
-    """The column of a quantity that is recorded: with its unit, rounded and compared as it is declared.
+    """The column of a recorded quantity, with its declared unit, rounding and comparison.
 
     Args:
-        meaning: what it holds here; by default what the quantity says of the table of final numbers.
-        label: its name for readers; by default that of the quantity.
+        meaning: meaning of the column; by default the meaning of the quantity in the table of final numbers.
+        label: its name for readers; by default the label of the quantity.
 
     Example:
         >>> of_quantity("elbo").heading, of_quantity("elbo").compared
@@ -104,21 +104,21 @@ SUBSET = Column("subset", DIMENSIONS["subset"].meaning, label=DIMENSIONS["subset
 
 
 def always(study: Any) -> bool:
-    """Every study has the table; it is not shown where it has no rows."""
+    """True, as every study has the table; a table without rows is not shown."""
     return True
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a study, with its code as text, so that planning does not import what makes it.
+    """Declaration of a table of a study. Its code is named as text, so that planning does not import it.
 
     Attributes:
         rows: `module:function` that gives the rows of a collected tree, each a mapping of column → value.
         title: its heading in the report.
-        columns: those that it always has or may have; others are axes of the study.
-        caption: what its rows and numbers are, in plain text that is also valid reStructuredText.
+        columns: columns that it always has or may have; other columns are axes of the study.
+        caption: meaning of its rows and numbers, in plain text that is also valid reStructuredText.
         wanted: whether a study (a `Study`) has it.
-        space: modules that `rows` is looked for in first.
+        space: modules in which `rows` is looked up first.
         source: digest of the code of a plugin; empty for the tables of this package.
     """
 
@@ -132,11 +132,11 @@ class Table:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Modules of this package that it is made of, as `files.source_digest` takes them."""
+        """Modules of this package with its code, in the form that `files.source_digest` takes."""
         return (*own_modules(self.rows), "tables.write")
 
     def code(self) -> Callable[[Any], Iterable[Mapping[str, Any]]]:
-        """The function that gives its rows, imported."""
+        """The function `rows`, imported."""
         return load(self.rows, self.space)
 
     def frame(self, tree: Any) -> pd.DataFrame:
@@ -165,7 +165,7 @@ class Table:
         return [column.name for column in self.columns if column.compared]
 
     def axes(self, columns: Iterable[str]) -> list[str]:
-        """Those of the columns of a frame that tell its rows apart: keys of the table, and axes of the study.
+        """Columns of a frame that identify its rows: keys of the table, and axes of the study.
 
         Example:
             >>> from entropy_sums.tables.final import TABLE

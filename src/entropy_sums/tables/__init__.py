@@ -1,4 +1,4 @@
-"""Tables of a study, one module each, which declares it as `TABLE`. Light: the workflow asks which there are."""
+"""Tables of a study, each declared as `TABLE` in a module of its own. Light, because the workflow imports it."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ LIKELIHOODS = (
     number("log_likelihood", "log-likelihood of the training set", NATS, "log-likelihood"),
     number("heldout_log_likelihood", "log-likelihood of held-out data", NATS, "held-out log-likelihood"),
 )
-"""Exact, or else a bound or an estimate, as the column `likelihood_by` says; with an interval as the numbers above,
-of annealing the medians over runs of the lower limit of reverse and the upper limit of forward annealing."""
+"""Log-likelihoods: exact, or else a bound or an estimate, as the column `likelihood_by` says. The interval is as above;
+for annealing it is the medians over runs of the lower limit of reverse and the upper limit of forward annealing."""
 
 
 def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
@@ -71,7 +71,7 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
 
 
 def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
-    """What these runs have, the exact one before the bound, and the bound before annealing."""
+    """Log-likelihoods of these runs: exact if available, or else the bound, or else the estimate by annealing."""
     from entropy_sums.analysis import names, statistics
     from entropy_sums.tables.words import with_interval
 

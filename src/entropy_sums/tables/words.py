@@ -1,4 +1,4 @@
-"""Numbers and names as tables say them."""
+"""Numbers and names as text for tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from entropy_sums.analysis import names, statistics
 from entropy_sums.study.tables import ENDS, Column, Table
 
 SMALL = 1e-3
-"""Below this a value and its interval share a power of ten."""
+"""Limit below which a value and its interval share a power of ten."""
 
 
 def latex(table: Table, frame: pd.DataFrame) -> str:
@@ -37,7 +37,7 @@ def display(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """The table for readers: names in words, values rounded and joined with their intervals, all as text.
 
     Args:
-        frame: of this table, or its CSV read back.
+        frame: frame of this table, or its CSV read back.
 
     Example:
         >>> from entropy_sums.tables.final import TABLE
@@ -57,7 +57,7 @@ def display(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbers(column: Column, frame: pd.DataFrame) -> list[str]:
-    """The numbers of a column, with their standard deviations or else intervals, where it has them."""
+    """The numbers of a column, with their standard deviations, or else intervals, if it has them."""
     name = column.name
     low, high, std = (f"{name}{end}" for end in ENDS)
     if std in frame:
@@ -108,7 +108,7 @@ def rounded(value: float, low: float, high: float) -> str:
 
 
 def numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
-    """Those of the columns that the runs have, with intervals, each before its standard deviation where it has one."""
+    """Values and intervals of those columns that the runs have, each followed by its standard deviation if recorded."""
     found: dict[str, float] = {}
     for column in columns:
         if column in runs.data_vars:
@@ -133,6 +133,6 @@ def _escape(text: str) -> str:
 
 
 def _mathematics(text: str) -> str:
-    """A hyphen is no minus sign in LaTeX, and e-05 no power of ten."""
+    """Text with minus signs and powers of ten of LaTeX instead of hyphens and e-05."""
     text = re.sub(r"e([+-]?)0*(\d+)", lambda power: rf"$\times10^{{{power[1].strip('+')}{power[2]}}}$", text)
     return re.sub(r"(?<![\^{-])-(?=\d)", "$-$", text)

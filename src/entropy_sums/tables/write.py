@@ -34,10 +34,10 @@ def write(table: Table, frame: pd.DataFrame, path: Path | str) -> None:
 
 
 def write_all(tables: Mapping[str, Table], names: Sequence[str], tree: xr.DataTree, folder: Path) -> None:
-    """Write tables of a collected file to a folder: those that are named, or else all that have rows.
+    """Write tables of a collected file to a folder: the named ones, or else all that have rows.
 
     Raises:
-        KeyError: there is no table of a name.
+        KeyError: a name is unknown.
     """
     if unknown := [name for name in names if name not in tables]:
         raise KeyError(f"no table {unknown[0]!r}; there are {', '.join(tables)}")

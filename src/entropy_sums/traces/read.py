@@ -1,4 +1,4 @@
-"""Read the file of one job, quickly: of ten thousand, what xarray and even netCDF4 add to each would be minutes."""
+"""Fast reading of the file of one job: for ten thousand files, xarray or even netCDF4 would take minutes more."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ATTRIBUTES = ("job", "identity", "data_checksum", "versions", "device", "checksu
 
 
 class TraceError(ValueError):
-    """A trace file that cannot be used: damaged, foreign or of another configuration."""
+    """Error for a trace file that cannot be used: damaged, foreign or of another configuration."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What collecting needs of the file of a job.
+    """Contents of a trace file that collecting needs.
 
     Attributes:
-        attributes: those of `ATTRIBUTES`, as in docs/results-format.md.
-        labels: dimension → what stands along it: steps, names of factors, numbers of points, else counted from 0.
+        attributes: attributes named in `ATTRIBUTES`, as in docs/results-format.md.
+        labels: dimension → its labels: steps, names of factors, numbers of points, or else numbers counted from 0.
         quantities: name → `(replica, …)` with the further dimensions of the quantity.
     """
 
@@ -36,7 +36,7 @@ class Trace:
 
 
 def load(path: Path) -> Trace:
-    """A trace file, of whatever job it is.
+    """Read the trace file of any job.
 
     Raises:
         TraceError: the file is damaged or no trace; names it, what is wrong with it and what to do.
@@ -80,10 +80,10 @@ def seconds_of_training(path: Path) -> float:
         raise TraceError(f"{path}: damaged or no NetCDF file ({error}); delete it and train this job anew") from error
 
 
-# The calls of HDF5 itself: `file[name][...]` and `file.attrs[name]` take several times as long
+# Direct calls of HDF5: `file[name][...]` and `file.attrs[name]` take several times as long
 def _text(file: h5py.File, name: str) -> str:
     attribute = h5a.open(file.id, name.encode())
-    if attribute.dtype.kind != "S":  # what is not plain ASCII
+    if attribute.dtype.kind != "S":  # text that is not plain ASCII
         return str(file.attrs[name])
     value = np.empty((), attribute.dtype)
     attribute.read(value)
@@ -91,7 +91,7 @@ def _text(file: h5py.File, name: str) -> str:
 
 
 def _numbers(file: h5py.File, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """With a known shape they are float64: to ask for shape and type takes as long as to read."""
+    """Values of a variable, in float64 if the shape is given: to ask for shape and type takes as long as to read."""
     variable = h5d.open(file.id, name.encode())
     values = np.empty(variable.shape, variable.dtype) if shape is None else np.empty(shape)
     variable.read(h5s.create_simple(values.shape), h5s.ALL, values)

@@ -1,4 +1,4 @@
-"""One NetCDF file per job: the trace of every replica with all that it was made from."""
+"""One NetCDF file per job: the trace of every replica with its provenance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from entropy_sums.settings import PROTOCOL
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on, and whether MKL was unlocked, by which they differ in rounding."""
+    """Versions of the packages that the numbers depend on, and whether MKL was unlocked, which affects rounding."""
     packages = ("entropy-sums", "torch", "numpy", "scipy", "scikit-learn", "xarray", "netCDF4", "snakemake")
     found = {package: version(package) for package in packages}
     return {"python": platform.python_version(), **found, "mkl": mkl.state()}
@@ -28,17 +28,17 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Header:
-    """Where a trace comes from: a job and its runs.
+    """Provenance of a trace: a job and its runs.
 
     Attributes:
         job: name of the job.
         model: name of the model of all runs.
-        identity: of the job.
+        identity: identity of the job.
         configurations: full settings of each run, plain JSON types.
-        identities: of each run.
+        identities: identity of each run.
         coordinates: axis → value of each run.
         subset_sizes: numbers of held-out points of the estimates from subsets.
-        data_checksum: of the data file.
+        data_checksum: checksum of the data file.
     """
 
     job: str
@@ -62,7 +62,7 @@ def to_dataset(
     observed_dim: int,
     device: str,
 ) -> xr.Dataset:
-    """A trace as a labelled dataset with the dimension replica and those of each quantity.
+    """Trace as a labelled dataset; each quantity has the dimension replica and its own dimensions.
 
     Args:
         arrays: quantity → `(step, replica, …)`.
@@ -110,8 +110,8 @@ def to_dataset(
 def write(dataset: xr.Dataset, path: Path) -> None:
     """Write a trace; the file is complete or not there.
 
-    Its numbers are few and lie there as they are, words as characters, under one checksum: compressed and with
-    checksums array by array, as in collected files, they would take several times as long to read.
+    The numbers are few. They are stored uncompressed, words as characters, under one checksum. Compression and a
+    checksum per array, as in collected files, would make reading several times slower.
     """
     arrays = {name: dataset[name].values for name in CHECKED if name in dataset.variables}
     characters = {name: {"dtype": "S1"} for name in WORDS}

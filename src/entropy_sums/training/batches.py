@@ -14,16 +14,16 @@ NOISE_PER_BLOCK = 2**18
 
 
 class Batches:
-    """The minibatch and the noise of any step of a phase.
+    """Minibatch and noise of any step of a phase.
 
-    Each replica goes through its own shuffled order of the points in every epoch, or all through the order that they
-    are given in (an incomplete last batch is left out), and has its own noise. The size of a block depends on batch,
-    samples and latent size only, never on the pack, so that a replica sees the same numbers in any company.
+    Each replica shuffles the points anew in every epoch, or all replicas take the points in the given order. An
+    incomplete last batch is left out. Each replica has its own noise. The size of a block depends on batch size, number
+    of samples and latent size only, never on the pack: a replica sees the same numbers in every pack.
 
     Args:
         data: `(N, D)`.
         seeds: one per replica.
-        noise_dim: standard normal numbers per posterior sample; none for models without sampling.
+        noise_dim: number of standard normal numbers per posterior sample; 0 for models without sampling.
         phase: position of the phase in the training.
     """
 
@@ -39,7 +39,10 @@ class Batches:
         self._block = self._epoch = -1
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """x `(replica, B, D)`, or `(B, D)` where all see the same points, and noise `(replica, S·B, H)` of a step."""
+        """Minibatch and noise `(replica, S·B, H)` of a step.
+
+        The minibatch is `(replica, B, D)`, or `(B, D)` where all replicas see the same points.
+        """
         block, within = divmod(step, self.block_steps)
         if block != self._block:
             self._draw_noise(block)

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a pack at a recorded step, written so that it is either old or new, never half."""
+"""Checkpoints: the state of a pack between two steps, in a file that is either old or new, never partial."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from entropy_sums.files import atomic
 
 @dataclass
 class Checkpoint:
-    """All that a run needs to go on as if it had never stopped; randomness needs nothing (see randomness.py).
+    """State that a run needs to resume as if it had never stopped; randomness has no state (see randomness.py).
 
     Attributes:
-        identity: of the job; a checkpoint of anything else is not taken up.
+        identity: identity of the job; a checkpoint of another job is ignored.
         tensors: parameters, moments and the trace so far, by name.
     """
 
@@ -31,7 +31,7 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path, identity: str) -> Checkpoint | None:
-        """The checkpoint at `path`, or None where there is none of this job.
+        """Read the checkpoint at `path`; None where there is none of this job.
 
         Raises:
             ValueError: the file is damaged.

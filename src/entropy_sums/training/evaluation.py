@@ -1,4 +1,4 @@
-"""What a trace records at one step: the bound on a whole dataset, with standard errors and the gradient norm."""
+"""Evaluation at one step: the bound on a whole dataset, with standard errors and the gradient norm."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ ENTRIES_PER_CHUNK = 2**20
 
 
 class Evaluation:
-    r"""The bound of every replica on one dataset.
+    r"""Evaluation of the bound of every replica on one dataset.
 
-    It is estimated `samples` times with independent posterior samples for every point; the values are means
-    $\bar F$, the standard errors $s/\sqrt{S}$ of the S estimates, and beside them those of a partition function that
-    is annealed. They measure Monte Carlo noise; the data are taken as given. Sums over points are accumulated in
-    float64.
+    The bound is estimated S = `samples` times, with independent posterior samples for every point. The values are
+    means $\bar F$ of the S estimates, with standard errors $s/\sqrt{S}$. An annealed partition function adds its own
+    error. The standard errors measure Monte Carlo noise; the data are taken as given. Sums over points are accumulated
+    in float64.
 
     Args:
         data: `(N, D)`.
         seeds: one per replica.
-        purpose: of the noise, which differs between training and held-out data.
-        certificate: of the model; with a gradient, the derivative along its direction is recorded.
-        closing: the model with the entropies that its objective meets at stationary points, and its certificate; None
-            where the model has them already.
-        chosen: `(replica, M)`, which points each replica has, where it does not have all; only for `estimates`.
+        purpose: purpose of the noise, which differs between training and held-out data.
+        certificate: certificate of the model; with a gradient, the derivative along its direction is recorded.
+        closing: the model with the entropies that close the gap at stationary points of the objective, and its
+            certificate; None where the model has these entropies itself.
+        chosen: indices `(replica, M)` of the points of each replica; None for all points. Only for `estimates`.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Evaluation:
         self.certificate, self.closing, self.chosen = certificate, closing, chosen
 
     def __call__(self, model: Model, step: int, gradient: bool = False, penalties: np.ndarray | None = None) -> Record:
-        """The record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
+        """Record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
 
-        `penalties` has the λ of the penalty (λ/2)‖θ‖² of each replica, NaN for any other objective than the ELBO: with
-        it the gap is recorded that a stationary point of the objective would have: λ v·θ, and what the entropies of
-        the model differ from those that close the gap.
+        `penalties` holds the λ of the penalty (λ/2)‖θ‖² of each replica; NaN marks an objective other than the ELBO.
+        With it, the record has the gap that a stationary point of the objective would have. This gap is λ v·θ, plus
+        the difference between the entropies of the model and the entropies that close the gap.
 
-        Shapes: `(replica,)`, `(replica, factor)` for what depends on the factor, `(replica, H)` for latents.
+        Shapes: `(replica,)`, `(replica, factor)` for quantities of a factor, `(replica, H)` for quantities of a latent.
         """
         for parameter in model.parameters():
             parameter.grad = None
@@ -82,7 +82,7 @@ class Evaluation:
         return record
 
     def partition_errors(self, model: Model, step: int) -> Mapping[str, Tensor]:
-        """Standard errors that an annealed partition function adds at a step, `(replica,)`; none without one."""
+        """Standard errors that an annealed partition function adds at a step, `(replica,)`; empty without one."""
         return model.partition_errors(self.noise(model, step, 0)) if isinstance(model, Annealed) else {}
 
     def _stationary_gap(self, model: Model, certificate: Certificate, step: int, penalties: np.ndarray) -> np.ndarray:
@@ -106,18 +106,19 @@ class Evaluation:
         return max(1, ENTRIES_PER_CHUNK // (replicas * self.data.shape[1]))
 
     def chunks(self, replicas: int) -> list[slice]:
-        """Parts of the points."""
+        """Slices of the points, each small enough to be computed at once."""
         points, size = self.points, self.at_once(replicas)
         return [slice(start, min(start + size, points)) for start in range(0, points, size)]
 
     def estimates(self, model: Model, *position: int, gradient: bool = False) -> list[dict[str, Tensor]]:
-        """One estimate per sample; all share the posterior, which costs as much as an observation.
+        """Estimates of the bound, one per posterior sample.
 
-        Without noise they are all the same, which is computed once. With `gradient`, that of the mean elbo is added to
-        the parameters'.
+        All estimates share one posterior, which costs as much as an observation. Without noise all estimates are
+        equal, and one of them is computed. With `gradient`, the gradient of the mean ELBO is added to the gradients of
+        the parameters.
 
         Args:
-            position: of the noise within its purpose, such as the step of the record.
+            position: position of the noise within its purpose, such as the step of the record.
         """
         samples = self.samples if model.noise_dim else 1
         noises = [self.noise(model, *position, sample) for sample in range(samples)]
@@ -140,7 +141,7 @@ class Evaluation:
         """Standard normal numbers for a posterior sample of every point, `(replica, points, noise_dim)`.
 
         Args:
-            position: within the purpose: that of the estimate, and the number of the sample.
+            position: position within the purpose: position of the estimate, then number of the sample.
         """
         noise = self.data.new_empty(model.replicas, self.points, model.noise_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
@@ -148,7 +149,7 @@ class Evaluation:
         return noise
 
     def mean(self, replicas: int, function: Callable[[slice], Tensor]) -> Tensor:
-        """Mean over points of what a function has as the mean over some of them."""
+        """Mean over all points, from a function that gives the mean over a slice of them."""
         chunks = self.chunks(replicas)
         shares = [(chunk.stop - chunk.start) / self.points for chunk in chunks]
         return torch.stack([s * function(c) for c, s in zip(chunks, shares, strict=True)]).sum(0)
@@ -167,12 +168,12 @@ def _values(bound: Bound) -> dict[str, Tensor]:
 
 
 def _factor_gaps(estimates: list[dict[str, Tensor]]) -> np.ndarray:
-    """Mean over estimates, `(replica, factor)`."""
+    """Gap of each factor, mean over estimates, `(replica, factor)`."""
     return as_numpy(torch.stack([e["entropy"] - e["cross_entropy"] for e in estimates]).mean(0))
 
 
 def _summarise(estimates: list[dict[str, Tensor]], shared_errors: Mapping[str, Tensor]) -> Record:
-    """Means over estimates, and standard errors, with those that all estimates share."""
+    """Means over estimates, and standard errors, which include the errors that all estimates share."""
     record: Record = {}
     for name in estimates[0]:
         values = torch.stack([estimate[name] for estimate in estimates])
@@ -184,5 +185,5 @@ def _summarise(estimates: list[dict[str, Tensor]], shared_errors: Mapping[str, T
 
 
 def as_numpy(value: Tensor) -> np.ndarray:
-    """Numbers in float64 on the CPU, for the record."""
+    """Values as a float64 array on the CPU, for the record."""
     return value.detach().cpu().numpy().astype(np.float64)

@@ -22,29 +22,29 @@ from entropy_sums.training.schedules import evaluation_steps
 from entropy_sums.training.state import Standing, Tensors
 
 OBSERVE_SECONDS = 10.0
-"""Longest silence between two calls of an observer, but for a single step or evaluation that takes longer."""
+"""Longest time between two calls of an observer, unless a single step or evaluation takes longer."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was asked to stop, as by Ctrl-C; the checkpoint holds all that is needed to go on."""
+    """Stop of training on request, as by Ctrl-C; the checkpoint holds all that is needed to resume."""
 
 
 class Pack:
-    """Replicas that are trained at once on the same data, which they fit: `study.fitting` says whether they do.
+    """Replicas that are trained together on the same data; `study.fitting` checks that models and data fit.
 
     Args:
-        replicas: of one shape: they differ in seed and packed settings only.
-        train, test: `(N, D)` and `(M, D)`.
-        device: where to train.
-        identity: of the job; a checkpoint of another one is not taken up.
-        checkpoint: file of the checkpoint; None does without.
+        replicas: replicas of one shape, which differ in seed and packed settings only.
+        train, test: training points `(N, D)` and held-out points `(M, D)`.
+        device: device to train on.
+        identity: identity of the job; a checkpoint of another job is ignored.
+        checkpoint: file of the checkpoint; None for no checkpoint.
         checkpoint_seconds: time between checkpoints.
-        truth: what is known of the distribution of the data, as `Dataset` has it.
+        truth: known parameters of the distribution of the data, as in `Dataset`.
 
     Attributes:
-        trace: what was recorded until now.
-        step: number of steps that are done.
-        seconds: of training until now.
+        trace: recording until now.
+        step: number of completed steps.
+        seconds: seconds of training until now.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Pack:
         self._stopping = False
 
     def stop(self) -> None:
-        """Ask for an end: before the next step a checkpoint is written and Interrupted raised."""
+        """Request a stop: before the next step a checkpoint is written and Interrupted is raised."""
         self._stopping = True
 
     def run(self, observe: Callable[[Pack], None] = lambda pack: None) -> Recording:
@@ -119,7 +119,10 @@ class Pack:
         return self.trace
 
     def _enter(self, step: int) -> tuple[Phase, Tensors]:
-        """The phase that does `step`, entered anew where it begins or training resumes, and the last sound state."""
+        """The phase of `step`, and the state to which diverged replicas are put back.
+
+        The phase is created where it begins and where training resumes.
+        """
         position = next(i for i, end in enumerate(self._ends) if step < end)
         start = self._ends[position - 1] if position else 0
         if step == start or self._phase is None:
@@ -138,12 +141,12 @@ class Pack:
         self.trace.records.append(record)
 
     def _freeze(self, phase: Phase, kept: Tensors, broken: np.ndarray) -> None:
-        """Put diverged replicas back to where they were last sound, and mark the new ones among them."""
+        """Put diverged replicas back to their last sound state, and mark the newly diverged ones."""
         self.trace.diverged_at[broken & np.isnan(self.trace.diverged_at)] = self.step
         phase.state.put_back(kept, ~np.isnan(self.trace.diverged_at))
 
     def _save(self, phase: Phase, kept: Tensors) -> None:
-        """Between two recorded steps, what replicas that turn out to have diverged are put back to is saved too."""
+        """Write a checkpoint; between two recorded steps it has the state to which diverged replicas are put back."""
         if self.checkpoint is not None:
             tensors = phase.state.copy()
             for recorder in self.recorders:

@@ -17,15 +17,15 @@ from entropy_sums.training.state import State
 
 
 class Phase:
-    """A phase that is under way: its batches and its optimiser, which starts afresh.
+    """Phase in progress: its batches and a new optimiser.
 
     Args:
         data: training points `(N, D)`.
-        model: is trained in place.
+        model: model that is trained in place.
         replicas: settings of each replica of the model.
         position: number of the phase, counted from 0.
-        start: optimiser step at which it begins.
-        watchers: are called with the step and the bound of every minibatch, before the update.
+        start: optimiser step at which the phase begins.
+        watchers: functions called with the step and the bound of every minibatch, before the update.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Phase:
         self._dropouts = [m for m in model.modules() if isinstance(m, Dropout) and m.rate.any()]
 
     def update(self, step: int) -> None:
-        """Do one step up the objective of every replica."""
+        """Take one step up the objective of every replica."""
         within = step - self.start
         x, noise = self.batches(within)
         with drawing(self._dropouts, self._generators(within) if self._dropouts else ()):

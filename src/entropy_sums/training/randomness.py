@@ -9,7 +9,7 @@ import torch
 
 
 class Purpose(IntEnum):
-    """What random numbers are drawn for; those of one seed for different purposes are independent."""
+    """Purpose of random numbers; for one seed, numbers for different purposes are independent."""
 
     PARAMETERS = 0
     BATCHES = 1
@@ -22,9 +22,9 @@ class Purpose(IntEnum):
 
 
 def generator(seed: int, purpose: Purpose, *position: int, device: str | torch.device = "cpu") -> torch.Generator:
-    """A generator that depends on nothing but its arguments.
+    """Generator that depends on nothing but its arguments.
 
-    `position` counts within a purpose (phase, block, …), so that a resumed run draws what an undisturbed one draws.
+    `position` counts within a purpose (phase, block, …): a resumed run draws the same numbers as an undisturbed one.
 
     Example:
         >>> first = torch.rand(2, generator=generator(0, Purpose.NOISE, 7))

@@ -1,4 +1,4 @@
-"""What was recorded of a pack so far, before it becomes a trace file."""
+"""Recording of a pack so far, before it becomes a trace file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from entropy_sums.training.evaluation import Record
 
 @dataclass
 class Recording:
-    """What was recorded of the replicas of a pack.
+    """Recorded quantities of the replicas of a pack.
 
     Attributes:
-        steps: at which steps.
-        records: a record for each, arrays with a leading replica axis.
-        at_end: what does not depend on the step, `(replica, …)`.
+        steps: recorded steps.
+        records: a record for each recorded step, arrays with a leading replica axis.
+        at_end: quantities that do not depend on the step, `(replica, …)`.
         diverged_at: the recorded step at which each replica was found diverged, NaN if it never was.
         wall_time: seconds of training until each step.
     """

@@ -1,4 +1,4 @@
-"""What one replica of a pack is trained with."""
+"""Replica of a pack: seed and settings that it is trained with."""
 
 from __future__ import annotations
 

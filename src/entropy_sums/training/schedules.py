@@ -1,4 +1,4 @@
-"""When things happen: the steps at which a trace is recorded, and epochs."""
+"""Schedules: the steps at which a trace is recorded, and epochs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def evaluation_steps(total: int, every: int, also: Iterable[int] = ()) -> list[i
 
 
 def epochs(training: TrainingSettings, points: int, steps: Sequence[int]) -> list[float]:
-    """How often each of so many points was seen until each step, on average; a full batch sees all at every step.
+    """Number of epochs until each step: mean number of times that a point was seen. A full batch is one epoch.
+
+    Args:
+        points: number of training points.
 
     Example:
         >>> from entropy_sums.training.settings import PhaseSettings

@@ -24,7 +24,7 @@ from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 
 
 def _known(name: str, info: Any) -> str:
-    """The name of an optimiser, of this package or of a plugin of the study."""
+    """Name of an optimiser, of this package or of a plugin of the study."""
     known = _optimizers(info)
     if name not in known:
         raise ValueError(f"{name!r} is no optimiser; choose {', '.join(known)}")
@@ -32,11 +32,11 @@ def _known(name: str, info: Any) -> str:
 
 
 def _optimizers(info: Any) -> Mapping[str, type[Optimizer]]:
-    """Those of the catalogue of the study, where there is one."""
+    """Optimisers of the catalogue of the study, or else of this package."""
     return OPTIMIZERS if info.context is None else info.context.optimizers
 
 
-# Editors offer ours, and take what a plugin may have
+# Editors offer the optimisers of this package, and accept those of plugins
 _NAMES = WithJsonSchema({"anyOf": [{"enum": list(OPTIMIZERS), "type": "string"}, {"type": "string"}]})
 OptimizerName = Annotated[str, AfterValidator(_known), _NAMES]
 
@@ -45,32 +45,32 @@ class PhaseSettings(Settings):
     """One phase of training: stochastic gradient ascent on the ELBO."""
 
     steps: PositiveInt = 2000
-    """Optimiser steps."""
+    """Number of optimiser steps."""
     learning_rate: Packed[PositiveFloat] = 1e-3
     """Learning rate at the start of the phase."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
-    """How the learning rate goes on: `constant`, or to zero as a `cosine` or `linear` function."""
+    """Course of the learning rate: `constant`, or to zero as a `cosine` or `linear` function."""
     batch_size: PositiveInt | Literal["full"] = 100
-    """Points per step; `full` takes the whole training set at every step."""
+    """Number of points per step; `full` takes the whole training set at every step."""
     order: Literal["shuffled", "given"] = "shuffled"
-    """Each replica shuffles the points anew in every epoch, or all go through them as the data have them."""
+    """Order of the points: `shuffled` anew by each replica in every epoch, or `given` by the data for all replicas."""
     samples: PositiveInt = 1
-    """Posterior samples per point and step."""
+    """Number of posterior samples per point and step."""
     optimizer: OptimizerName = "adam"
     """Optimiser."""
     iterations: PositiveInt = 200
-    """Most iterations of a run of `lbfgs`, which begins anew at every step."""
+    """Largest number of iterations of a run of `lbfgs`, which begins anew at every step."""
     history: PositiveInt = 200
-    """Updates from which `lbfgs` knows the curvature."""
+    """Number of updates from which `lbfgs` estimates the curvature."""
     prior_weight: Packed[PositiveFloat] = 1.0
-    """Weight of the prior in what training ascends, H[q] − weight · CE of the prior − CE of the observation, for VAEs
-    and sparse coding: annealing has phases with other weights first. The elbo is recorded without it."""
+    """Weight of the prior in the training objective, H[q] − weight · CE of the prior − CE of the observation, for VAEs
+    and sparse coding. Annealing begins with phases of other weights. The ELBO is recorded without the weight."""
     weight_decay: Packed[NonNegativeFloat] = 0.0
-    """λ, on all learned parameters θ, as a penalty or apart from the gradient: the optimiser says how it acts. The elbo
-    is recorded without a penalty."""
+    """Weight decay λ on all learned parameters θ. The optimiser applies it as a penalty or decoupled from the gradient.
+    The ELBO is recorded without the penalty."""
     second_moment_decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
-    """Decay rate of Adam's second moments; 0.99 forgets the large gradients of the start ten times sooner, which
-    learned variances need in short trainings."""
+    """Decay rate of Adam's second moments. A rate of 0.99 forgets the large gradients of the start ten times sooner,
+    which learned variances need in short trainings."""
 
     _kind: type[Optimizer] = PrivateAttr()
 
@@ -81,12 +81,12 @@ class PhaseSettings(Settings):
 
     @property
     def passes(self) -> int:
-        """Number of times that the points of a step go through the model in all steps, for a forecast."""
+        """Number of passes of a minibatch through the model in all steps, for a forecast."""
         return self.steps * self.kind.passes(self)
 
     @classmethod
     def descriptions(cls) -> dict[str, str]:
-        """Setting → what it is; of the optimiser every choice by itself."""
+        """Setting → description; the description of the optimiser lists every choice."""
         found = super().descriptions()
         choices = (kind.description() for kind in OPTIMIZERS.values())
         return found | {"optimizer": "\n".join([found["optimizer"], *choices])}
@@ -107,27 +107,28 @@ class PhaseSettings(Settings):
 
 
 class EvaluationSettings(Settings):
-    """When and how exactly a trace is recorded."""
+    """Times and accuracy of the recorded quantities."""
 
     every: PositiveInt = 200
-    """Steps between evaluations; before that at steps 0, 1, 2, 4, 8, …."""
+    """Number of steps between evaluations; earlier ones are at steps 0, 1, 2, 4, 8, …."""
     certificate: bool = True
-    """Record beside the gap what the certificate of the model says it is, the derivative of the ELBO along v."""
+    """Record beside the gap the value that the certificate predicts, the derivative of the ELBO along v."""
     samples: Annotated[int, Field(ge=2)] = 4
-    """Independent posterior samples per point, from which the standard errors follow."""
+    """Number of independent posterior samples per point, from which the standard errors follow."""
     importance_samples: NonNegativeInt = 0
-    """Posterior samples K per point of the importance-weighted bound on the log-likelihood, which is estimated at the
-    end of training as often as there are `samples`; 0 does without."""
+    """Number K of posterior samples per point of the importance-weighted bound on the log-likelihood. The bound is
+    estimated `samples` times at the end of training. 0 leaves it out."""
     annealing_temperatures: NonNegativeInt = 0
-    """Temperatures of forward and of reverse annealed importance sampling at the end of training, for models with a
-    partition function: of the log-likelihood, or of the elbo where the posterior is approximate; 0 does without."""
+    """Number of temperatures of forward and of reverse annealed importance sampling at the end of training, for models
+    with a partition function. It estimates the log-likelihood, or the ELBO where the posterior is approximate. 0 leaves
+    it out."""
     batches: bool = False
-    """Record elbo and entropy sum of the minibatch of every step, from the forward pass that trains on it."""
+    """Record ELBO and entropy sum of the minibatch of every step, from the forward pass that trains on it."""
     subset_sizes: tuple[PositiveInt, ...] = ()
-    """Numbers of held-out points, such as [10, 100, 1000]: at the end of training elbo and entropy sum are estimated
-    from random subsets of so many points; none by default."""
+    """Sizes of random subsets of the held-out points, such as [10, 100, 1000]; none by default. ELBO and entropy sum
+    are estimated from each subset at the end of training."""
     subset_estimates: Annotated[int, Field(ge=2)] = 10
-    """Estimates per number of points, each from points and `samples` posterior samples of its own."""
+    """Number of estimates per subset size, each from its own points and its own `samples` posterior samples."""
 
     @field_validator("subset_sizes")
     @classmethod
@@ -138,16 +139,16 @@ class EvaluationSettings(Settings):
 
 
 class TrainingSettings(Settings):
-    """How a model is trained and observed."""
+    """Training and evaluation of a model."""
 
     phases: Annotated[tuple[PhaseSettings, ...], Field(min_length=1)] = (PhaseSettings(),)
     """Phases, one after the other; a last one with `batch_size: full` polishes."""
     evaluation: EvaluationSettings = EvaluationSettings()
-    """When and how exactly the trace is recorded."""
+    """Times and accuracy of the recorded quantities, for all phases."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating point type of parameters and data."""
 
     @property
     def steps(self) -> NonNegativeInt:
-        """Optimiser steps of all phases."""
+        """Number of optimiser steps of all phases."""
         return sum(phase.steps for phase in self.phases)

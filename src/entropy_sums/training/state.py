@@ -1,4 +1,4 @@
-"""The state of a training: what diverged replicas are put back to, and what a checkpoint holds."""
+"""State of a training: diverged replicas are put back to it, and checkpoints hold it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from entropy_sums.training.recording import Recording
 Tensors = dict[str, Tensor]
 
 AT_PHASE_START = ("parameter/", "buffer/")
-"""Beginnings of the names of what one phase hands on to the next."""
+"""Prefixes of the names of tensors that one phase hands on to the next."""
 
 
 @dataclass(frozen=True)
 class State:
-    """All that changes while a phase trains, as named tensors with a leading replica axis.
+    """State that changes while a phase trains, as named tensors with a leading replica axis.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -54,11 +54,11 @@ class State:
         return tensors | {f"buffer/{name}": self.model.get_buffer(name) for name in self.model.evolving}
 
     def copy(self) -> Tensors:
-        """The tensors as they are now."""
+        """Copies of the tensors as they are now."""
         return {name: tensor.clone() for name, tensor in self.live().items()}
 
     def broken(self) -> np.ndarray:
-        """Which replicas have a parameter that is not finite."""
+        """Whether each replica has a parameter that is not finite, `(replica,)`."""
         sums = [p.detach().flatten(1).sum(1) for p in self.model.parameters()]
         return ~torch.stack(sums).isfinite().all(0).cpu().numpy()
 
@@ -66,7 +66,7 @@ class State:
         """Give some replicas the tensors of an earlier copy.
 
         Args:
-            replicas: which, `(replica,)` of truth values.
+            replicas: whether each replica is put back, `(replica,)`.
         """
         chosen = np.flatnonzero(replicas)
         if chosen.size:
@@ -74,7 +74,10 @@ class State:
                 tensor[chosen] = kept[name][chosen]
 
     def restore(self, saved: Mapping[str, Tensor], steps: int) -> None:
-        """Go on from saved tensors after a number of steps of the phase, at its start with what the last one left."""
+        """Resume from saved tensors after a number of steps of the phase.
+
+        At the start of the phase only the tensors that the last phase hands on are restored.
+        """
         for name, tensor in self.live().items():
             if steps or name.startswith(AT_PHASE_START):
                 tensor.copy_(saved[name])
@@ -83,14 +86,14 @@ class State:
 
 @dataclass
 class Standing:
-    """Where a training stands between two steps.
+    """Standing of a training between two steps.
 
     Attributes:
-        step: number of steps that are done.
-        seconds: of training until now.
-        recording: what was recorded until now.
-        tensors: the state, and what recorders keep.
-        kept: what replicas that turn out to have diverged are put back to; empty at a recorded step.
+        step: number of completed steps.
+        seconds: seconds of training until now.
+        recording: quantities recorded until now.
+        tensors: the state, and the tensors of recorders.
+        kept: state to which replicas are put back if they turn out to have diverged; empty at a recorded step.
     """
 
     step: int
@@ -111,10 +114,10 @@ class Standing:
 
     @classmethod
     def read(cls, path: Path, identity: str, device: str | torch.device = "cpu") -> Standing | None:
-        """The standing in a checkpoint; None where there is none of this job.
+        """Read the standing from a checkpoint; None where there is none of this job.
 
         Args:
-            device: of the model.
+            device: device of the model.
 
         Raises:
             ValueError: the file is damaged.
@@ -133,5 +136,5 @@ class Standing:
 
 
 def _taken(tensors: Tensors, prefix: str) -> Tensors:
-    """Take the tensors with a prefix out, and the prefix from their names."""
+    """Remove the tensors with a prefix, and return them without the prefix."""
     return {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}

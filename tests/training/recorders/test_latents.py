@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from entropy_sums.certificates.certificate import spread
+from entropy_sums.certificates.certificate import randomised
 from entropy_sums.models import MODELS, build
 from entropy_sums.training import evaluation as module
 from entropy_sums.training.evaluation import Evaluation
@@ -21,7 +21,7 @@ DATA = torch.randn(POINTS, DIM, generator=torch.Generator().manual_seed(1), dtyp
 
 def made(name, replicas=2, **settings):
     source = torch.Generator().manual_seed(0)
-    return spread(build([MODELS[name](**settings)] * replicas, DIM, [source] * replicas), source, width=0.5)
+    return randomised(build([MODELS[name](**settings)] * replicas, DIM, [source] * replicas), source, width=0.5)
 
 
 def latents(model, data):

@@ -9,7 +9,7 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import laplace, norm
 
-from entropy_sums.certificates.certificate import spread
+from entropy_sums.certificates.certificate import randomised
 from entropy_sums.distributions import FullNormal
 from entropy_sums.estimators import all_states
 from entropy_sums.models import MODELS, build
@@ -33,7 +33,7 @@ def made(name, replicas=2, seed=0, width=1.0, **settings):
     source = torch.Generator().manual_seed(seed)
     small = {"encoder_width": 3, "decoder_width": 3, "latent_dim": 2}
     chosen = {k: v for k, v in {**small, **settings}.items() if k in MODELS[name].model_fields}
-    return spread(build([MODELS[name](**chosen)] * replicas, DIM, [source] * replicas), source, width=width)
+    return randomised(build([MODELS[name](**chosen)] * replicas, DIM, [source] * replicas), source, width=width)
 
 
 def data(name, points=POINTS):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from entropy_sums.certificates.certificate import spread
+from entropy_sums.certificates.certificate import randomised
 from entropy_sums.models import MODELS, build
 from entropy_sums.training import evaluation as module
 from entropy_sums.training.evaluation import Evaluation
@@ -24,7 +24,7 @@ DATA = torch.randn(POINTS, DIM, generator=torch.Generator().manual_seed(1), dtyp
 
 def made(name, replicas=2, **settings):
     source = torch.Generator().manual_seed(0)
-    return spread(build([MODELS[name](**settings)] * replicas, DIM, [source] * replicas), source, width=0.5)
+    return randomised(build([MODELS[name](**settings)] * replicas, DIM, [source] * replicas), source, width=0.5)
 
 
 def heldout(seeds=(0, 1), samples=2):

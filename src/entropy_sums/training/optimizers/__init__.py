@@ -1,1 +1,1 @@
-"""Optimisers, one class in one file; import is light, torch comes when a phase begins."""
+"""Optimisers, one class per file. Light: torch is imported when a phase begins."""

@@ -1,4 +1,4 @@
-"""What an optimiser declares and does. Light: planning reads the declarations, so torch comes with the first step."""
+"""Base class of optimisers. Light: planning reads their declarations, and torch is imported when a phase begins."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 WIDTH = 110
-"""Of a description, in characters."""
+"""Width of a description, in characters."""
 
 
 class Decay(StrEnum):
-    """How the weight decay λ of a phase acts on the learned parameters θ."""
+    """Action of the weight decay λ of a phase on the learned parameters θ."""
 
     PENALTY = "is a penalty: the objective is elbo − (λ/2)‖θ‖²"
     DECOUPLED = "shrinks θ at each step by λ times the learning rate"
@@ -33,24 +33,24 @@ class Decay(StrEnum):
 
 
 class Optimizer(ABC):
-    """An optimiser under way: made where a phase begins, it then updates the model of a pack step by step.
+    """Optimiser of a phase, which updates the model of a pack step by step.
 
     A new optimiser is one class in a new file of this package; the first line of its docstring describes it.
 
     Args:
-        model: is updated in place.
+        model: model that is updated in place.
         phases: settings of the phase, one per replica; they differ in packed settings only.
 
     Attributes:
-        name: what study files call it.
+        name: name in study files.
         needs: abilities that a model must have.
-        full_batch: why every step must have all points; None where minibatches do as well.
+        full_batch: reason why every step needs all points; None where minibatches are possible.
         ascends_bound: whether a step follows the gradient of the bound of its points.
-        decay: how weight decay acts.
-        reads: settings of a phase that act on it beside `steps`; the others do nothing.
+        decay: action of weight decay.
+        reads: settings of a phase that have an effect, beside `steps`; the others have none.
         phase: settings that all replicas share.
         parameters: learned parameters `(replica, …)`.
-        moments: what it remembers of earlier steps by name, a tensor `(replica, …)` for each parameter.
+        moments: running moments by name, a tensor `(replica, …)` for each parameter.
         prior_weight: weight of the prior of each replica; None where all are 1.
     """
 
@@ -76,22 +76,22 @@ class Optimizer(ABC):
         """Update the model once.
 
         Args:
-            x, noise: as for `Model.bound`.
+            x, noise: points and noise, as for `Model.bound`.
             step: number of the step within the phase, counted from 0.
-            watch: is handed the bound of the points before the update; only for what `ascends_bound`.
+            watch: function called with the bound of the points, before the update; only with `ascends_bound`.
         """
 
     def resume(self, steps: int) -> None:  # noqa: B027
-        """Go on as after a number of steps; parameters and moments are restored already."""
+        """Resume after a number of steps; parameters and moments are restored already."""
 
     @classmethod
     def passes(cls, phase: PhaseSettings) -> int:
-        """Number of times that a step sends its points through the model, for a forecast: three for a gradient."""
+        """Number of passes of a minibatch through the model per step, for a forecast: three for a gradient."""
         return 3
 
     @classmethod
     def penalty(cls, weight_decay: float) -> float:
-        """λ of the penalty (λ/2)‖θ‖² in the objective; NaN where weight decay is no penalty.
+        """Factor λ of the penalty (λ/2)‖θ‖² in the objective; NaN where weight decay is no penalty.
 
         Example:
             >>> from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
@@ -102,7 +102,7 @@ class Optimizer(ABC):
 
     @classmethod
     def description(cls) -> str:
-        r"""What it is, takes and reads, for the schema of study files.
+        r"""Description for the schema of study files: summary, requirements, and settings that have an effect.
 
         Example:
             >>> from entropy_sums.training.optimizers.em import EM

@@ -1,4 +1,4 @@
-"""What optimisers with one gradient per step share: torch's fused kernels, a rate and a weight decay per replica."""
+"""Optimisers with one gradient per step: torch's fused kernels, a learning rate and a weight decay per replica."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 class Gradient(Optimizer):
     """An optimiser whose step is one update with a gradient.
 
-    Neighbouring replicas with one learning rate and one weight decay form a group. Moments are kept as whole tensors
-    beside the parameters, groups are views of them, so that the state of a single replica can be read and written.
-    The functional forms of torch's optimisers do without the bookkeeping of `torch.optim`, a tenth of a step of small
-    networks.
+    Neighbouring replicas with equal learning rate and weight decay form a group. Moments are whole tensors beside the
+    parameters, and groups are views of them: the state of a single replica can be read and written. The functional
+    forms of torch's optimisers avoid the bookkeeping of `torch.optim`, which takes a tenth of a step of small networks.
 
     Attributes:
         remembers: names of the running moments.
@@ -65,8 +64,8 @@ class Gradient(Optimizer):
         return self.model.landscape(x, noise, self.prior_weight)()
 
     def descend(self, factor: float) -> None:
-        """One update with the gradients that are present, every learning rate times `factor`."""
-        # What an objective does not depend on has no gradient
+        """Update once with the present gradients, every learning rate times `factor`."""
+        # Parameters that the objective does not depend on have no gradient
         gradients = [p.new_zeros(p.shape) if p.grad is None else p.grad for p in self.parameters]
         for group in self._groups:
             self.update(group, [gradient[group.members] for gradient in gradients], group.learning_rate * factor)
@@ -94,7 +93,7 @@ class Group:
 def adaptive(
     kernel: Callable[..., None], group: Group, gradients: list[Tensor], learning_rate: float, second_decay: float
 ) -> None:
-    """An update of a group with a kernel of torch that keeps the moments `first` and `second`."""
+    """Update a group with a kernel of torch that keeps the moments `first` and `second`."""
     kernel(
         group.parameters,
         gradients,
@@ -114,7 +113,7 @@ def adaptive(
 
 
 def ranges(values: Iterable[tuple[float, float]]) -> Iterable[tuple[slice, tuple[float, float]]]:
-    """Where neighbours are equal, and what they are.
+    """Slices of equal neighbours, each with their value.
 
     Example:
         >>> list(ranges([(0.1, 0.0), (0.1, 0.0), (0.2, 0.0)]))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from entropy_sums.training.settings import PhaseSettings
 
 SMALLEST_CHANGE = 1e-11
-"""Nats, or length of a step, at which a run of L-BFGS ends."""
+"""Smallest change, in nats or as the length of a step, at which a run of L-BFGS ends."""
 
 
 class LBFGS(Optimizer):
@@ -31,7 +31,7 @@ class LBFGS(Optimizer):
         return 3 * phase.iterations
 
     def step(self, x: Tensor, noise: Tensor, step: int, watch: Callable[[Bound], None] | None = None) -> None:
-        """A run for each replica by itself, as the lengths of its steps would tie them to each other."""
+        """Run L-BFGS for each replica by itself, as common step lengths would couple the replicas."""
         from entropy_sums.models.abilities import WithLandscape
         from entropy_sums.models.model import copies
 
@@ -48,11 +48,11 @@ class LBFGS(Optimizer):
 
 
 def climb(model: nn.Module, landscape: Callable[[], Tensor], iterations: int = 200, history: int = 200) -> None:
-    """One run of L-BFGS up a function of the parameters of a model with one replica, with strong Wolfe conditions.
+    """Run L-BFGS up a function of the parameters of a model with one replica, with strong Wolfe conditions.
 
     Args:
-        iterations: greatest number of iterations.
-        history: number of updates from which the curvature is known.
+        iterations: largest number of iterations.
+        history: number of updates from which the curvature is estimated.
 
     Example:
         >>> import torch

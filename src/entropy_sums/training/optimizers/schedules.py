@@ -1,4 +1,4 @@
-"""How the learning rate goes on within a phase."""
+"""Schedules of the learning rate within a phase."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda done: 1 - done,
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
 }
-"""Factor on the learning rate, given the part of the phase that is done, from 0 to 1."""
+"""Schedule → factor on the learning rate, a function of the completed part of the phase, from 0 to 1."""

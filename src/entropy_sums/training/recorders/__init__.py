@@ -1,1 +1,1 @@
-"""What a trace records, one class for each kind of quantity."""
+"""Recorders of a trace, one class for each kind of quantity."""

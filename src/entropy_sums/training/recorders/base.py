@@ -1,4 +1,4 @@
-"""What a recorder is, and what it sees."""
+"""Base class of recorders, and the subject that they see."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from entropy_sums.training.replica import Replica
 from entropy_sums.training.settings import EvaluationSettings
 
 HELDOUT = "heldout_"
-"""Prefix of the names of what is recorded of held-out data."""
+"""Prefix of the names of quantities on held-out data."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is recorded: a model in training, the settings of its replicas, and the data that it is evaluated on.
+    """Subject of a recorder: a model in training, the settings of its replicas, and the data that it is evaluated on.
 
     Attributes:
-        evaluations: prefix of names → the bound on these data; no prefix stands for the training data.
+        evaluations: prefix of names → evaluation on these data; the empty prefix stands for the training data.
     """
 
     model: Model
@@ -43,7 +43,7 @@ class Subject:
 
     @property
     def settings(self) -> EvaluationSettings:
-        """What is to be recorded."""
+        """Settings of the evaluation."""
         return self.replicas[0].training.evaluation
 
     @property
@@ -53,13 +53,13 @@ class Subject:
 
 
 class Recorder(ABC):
-    """A part of what a trace records, all of it with a leading replica axis.
+    """Part of a trace, whose arrays have a leading replica axis.
 
-    A new recorder is one class in a file of this package; `quantities` says what its names mean.
+    A new recorder is one class in a file of this package; `quantities` declares the meaning of its names.
 
     Attributes:
-        tensors: what a checkpoint keeps of it by name; most have nothing.
-        watch: is called with the step and the bound of every minibatch, before the update; None does without.
+        tensors: tensors that a checkpoint keeps, by name; empty for most recorders.
+        watch: function called with the step and the bound of every minibatch, before the update; None for no call.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -70,10 +70,10 @@ class Recorder(ABC):
     @classmethod
     @abstractmethod
     def applies(cls, subject: Subject) -> bool:
-        """Whether the settings ask for it and the model has it."""
+        """Whether the settings ask for these quantities and the model has them."""
 
     def at_step(self, step: int) -> Record:
-        """Quantities of a recorded step; the same names at all of them."""
+        """Quantities of a recorded step; their names are the same at every recorded step."""
         return {}
 
     def at_end(self, step: int) -> Record:
@@ -81,6 +81,6 @@ class Recorder(ABC):
         return {}
 
     def restore(self, saved: Mapping[str, Tensor]) -> None:
-        """Take up the tensors of a checkpoint."""
+        """Restore the tensors from a checkpoint."""
         for name, tensor in self.tensors.items():
             tensor.copy_(saved[name])

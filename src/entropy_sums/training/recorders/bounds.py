@@ -1,4 +1,4 @@
-"""The bound at every recorded step: on the training data with what certificates say of its gap, on held-out data."""
+"""The bound at every recorded step, on training and held-out data, and the gap that certificates predict."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from entropy_sums.training.randomness import Purpose, generator
 from entropy_sums.training.recorders.base import HELDOUT, Recorder, Subject
 
 CERTIFICATE_TRIALS = 2
-"""Enough to tell which coefficients depend on the parameters; `entropy-sums certify` tries more."""
+"""Number of trials, enough to tell which coefficients depend on the parameters; `entropy-sums certify` tries more."""
 
 
 class TrainingBound(Recorder):
-    """The bound on the training data, the norm of its gradient, and its gap as certificates say it is."""
+    """The bound on the training data, the norm of its gradient, and the gap that certificates predict."""
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
@@ -37,7 +37,7 @@ class TrainingBound(Recorder):
         return self._evaluate(self.model, step, gradient=True, penalties=self.penalties(step))
 
     def penalties(self, step: int) -> np.ndarray:
-        """λ of each replica in the phase that ends or goes on at a step; NaN for what is no penalised ELBO."""
+        """Penalty λ of each replica in the phase that ends or continues at a step; NaN without a penalised ELBO."""
         replicas = self.subject.replicas
         ends = accumulate(phase.steps for phase in replicas[0].training.phases)
         position = next(i for i, end in enumerate(ends) if step <= end)
@@ -48,7 +48,7 @@ class TrainingBound(Recorder):
         return np.where(other, np.nan, [p.kind.penalty(p.weight_decay) for p in phases])
 
     def _closing(self) -> tuple[Model, Certificate] | None:
-        """The model with the entropies that its objective meets at stationary points, if it has other ones."""
+        """The model with the entropies that close the gap at stationary points; None if the model has them itself."""
         replicas, data = self.subject.replicas, self.subject.data
         settings = [replica.model.closing() for replica in replicas]
         if settings == [replica.model for replica in replicas]:

@@ -8,6 +8,6 @@ from entropy_sums.training.recorders.base import Recorder
 from entropy_sums.training.recorders.bounds import HeldoutBound, TrainingBound
 
 FIRST: list[type[Recorder]] = [TrainingBound, HeldoutBound]
-"""A model may remember what it computed from the noise of the first that asked, such as its partition function."""
+"""Recorders that come first: a model may keep results for their noise, such as its partition function."""
 
 RECORDERS = [*FIRST, *(kind for kind in members(recorders, Recorder) if kind not in FIRST)]

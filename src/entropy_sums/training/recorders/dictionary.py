@@ -1,4 +1,4 @@
-"""What a model with a dictionary has learned: the dictionary, and how few of its latents explain a point."""
+"""The learned dictionary of a model, and the sparsity of its latents."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from entropy_sums.training.recorders.base import Recorder, Subject
 class Dictionary(Recorder):
     """The dictionary as `weights` `(replica, H, D)`, and a Gini coefficient `(replica,)` for both parts of the data.
 
-    The coefficient is that of the absolute posterior means of a point, averaged over points, as in Velychko et al.
-    (AISTATS 2024).
+    The coefficient is computed from the absolute posterior means of a point and averaged over points, as in Velychko et
+    al. (AISTATS 2024).
     """
 
     @classmethod
@@ -36,7 +36,7 @@ class Dictionary(Recorder):
 
 
 def gini(values: Float[Tensor, "*all latent"]) -> Float[Tensor, "*all"]:
-    r"""Gini coefficient of absolute values along the last axis, from 0, all alike, to 1 − 1/H, all but one zero.
+    r"""Gini coefficient of absolute values along the last axis, from 0 (all equal) to 1 − 1/H (all but one zero).
 
     $$\frac{\sum_{h,k} \bigl||z_h| - |z_k|\bigr|}{2H \sum_h |z_h|}
       = \frac{\sum_h (2h - H - 1)\, |z|_{(h)}}{H \sum_h |z_h|}, \qquad |z|_{(1)} \leq \dots \leq |z|_{(H)}$$

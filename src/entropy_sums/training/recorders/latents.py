@@ -13,8 +13,9 @@ from entropy_sums.training.recorders.base import Recorder, Subject
 class Latents(Recorder):
     r"""Moments of a normal posterior with mean $\nu$ and variance $\tau^2$, latent by latent, `(replica, H)`.
 
-    The means over points of $\nu_h^2$ and of $\tau_h^2$, which add up to 1 at stationary points of a VAE-1, and the
-    variance over points of $\nu_h$, by which Burda et al. (ICLR 2016) tell which latents are active.
+    The moments are the means over points of $\nu_h^2$ and of $\tau_h^2$, and the variance over points of $\nu_h$. The
+    two means add up to 1 at stationary points of a VAE-1. Burda et al. (ICLR 2016) use the variance to tell which
+    latents are active.
     """
 
     @classmethod

@@ -1,14 +1,15 @@
-r"""Estimates of the log-likelihood that are too dear for every recorded step, with what is known of their error.
+r"""Estimates of the log-likelihood that are too expensive for every recorded step, with intervals for their error.
 
 The importance-weighted bound (Burda, Grosse and Salakhutdinov, ICLR 2016) of K posterior samples per point,
 
 $$\frac1N \sum_n \mathbb E \Bigl[\log \frac1K \sum_{k=1}^K \frac{p(x_n, z_k)}{q(z_k \mid x_n)}\Bigr],$$
 
-is the ELBO at K = 1, grows with K, and is never more than the log-likelihood. Of a model with a partition function
-annealing gives two estimates: forward AIS finds log Z too small and the log-likelihood too large on average, reverse
-AIS the other way round (`entropy_sums.ais`). Where the posterior is approximate, both are of the ELBO, and named so.
+is the ELBO at K = 1, grows with K, and is never more than the log-likelihood. For a model with a partition function,
+annealed importance sampling (AIS) gives two estimates (`entropy_sums.ais`). Forward AIS underestimates log Z and
+overestimates the log-likelihood on average; reverse AIS does the opposite. Where the posterior is approximate, both
+estimate the ELBO and are named so.
 
-Each estimate has limits of an interval of 95 % for its Monte Carlo error; the data are taken as given.
+Each estimate has the limits of a 95 % interval for its Monte Carlo error; the data are taken as given.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from entropy_sums.training.recorders.base import Recorder, Subject
 class ImportanceWeighted(Recorder):
     """The importance-weighted bound with its limits, `(replica,)` each.
 
-    A model that goes through all its latents has an exact likelihood in place of it.
+    A model that sums over all states of its latents has an exact likelihood instead.
     """
 
     @classmethod
@@ -77,7 +78,7 @@ class Annealing(Recorder):
 
 
 def _with_limits(found: Mapping[str, Estimate]) -> Record:
-    """Each estimate with the limits `…_low` and `…_high` of an interval of 95 % for its Monte Carlo error."""
+    """Each estimate with the limits `…_low` and `…_high` of a 95 % interval for its Monte Carlo error."""
     limits = {"": "value", "_low": "lower", "_high": "upper"}
     return {
         f"{name}{suffix}": getattr(estimate, limit).cpu().numpy()
@@ -87,10 +88,11 @@ def _with_limits(found: Mapping[str, Estimate]) -> Record:
 
 
 def log_mean_weights(model: Model, evaluation: Evaluation, samples: int, number: int) -> Tensor:
-    """Logarithm of the mean importance weight of so many posterior samples of every point, `(replica, N)`, in float64.
+    """Logarithm of the mean importance weight of every point, `(replica, N)`, in float64.
 
     Args:
-        number: of the estimate: each has samples of its own.
+        samples: number of posterior samples per point.
+        number: number of the estimate; each estimate has its own posterior samples.
     """
     assert isinstance(model, Weighted)
     data, chunks = evaluation.data, evaluation.chunks(model.replicas)
@@ -111,14 +113,14 @@ def log_mean_weights(model: Model, evaluation: Evaluation, samples: int, number:
 
 
 def _mean(values: Tensor) -> Estimate:
-    """Of independent estimates for every point, `(estimate, replica, N)`: they differ by Monte Carlo error alone."""
+    """Mean of independent estimates for every point, `(estimate, replica, N)`, which differ by Monte Carlo error."""
     value = values.mean((0, 2))
     error = (values.var(0).sum(1) / len(values)).sqrt() / values.shape[2]
     return Estimate(value, value - TWO_SIDED * error, value + TWO_SIDED * error)
 
 
 def _unnormalised(model: Annealed, evaluation: Evaluation, step: int, sample: int) -> Tensor:
-    """Of every point, `(replica, N)`, in float64."""
+    """Value of every point without its log Z, `(replica, N)`, in float64."""
     assert isinstance(model, Model)
     data, noise = evaluation.data, evaluation.noise(model, step, sample)
     parts = [model.unnormalised(data[c], noise[:, c]) for c in evaluation.chunks(model.replicas)]
@@ -126,7 +128,7 @@ def _unnormalised(model: Annealed, evaluation: Evaluation, step: int, sample: in
 
 
 def _partition_error(model: Model, evaluation: Evaluation, step: int) -> Estimate:
-    """The error of the log Z that the model has already, as an estimate of zero."""
+    """Error of the log Z that the model already has, as an estimate of zero."""
     nothing = torch.zeros(model.replicas, dtype=torch.float64, device=evaluation.data.device)
     half = TWO_SIDED * evaluation.partition_errors(model, step).get("elbo", nothing)
     return Estimate(nothing, -half, half)
@@ -141,6 +143,6 @@ def _less(value: Estimate, log_z: Estimate) -> Estimate:
 
 
 def _fill(noise: Tensor, generators: Sequence[torch.Generator]) -> None:
-    """With standard normal numbers, every replica from its own generator."""
+    """Fill with standard normal numbers, every replica from its own generator."""
     for row, source in zip(noise, generators, strict=True):
         row.normal_(generator=source)

@@ -1,4 +1,4 @@
-"""ELBO and entropy sum of every minibatch that is trained on: what a stream of data shows of a model."""
+"""ELBO and entropy sum of every training minibatch, for training on a stream of data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PREFIX = "batch_"
 
 
 class Minibatches(Recorder):
-    """A place for every step, `(replica, batch)`, kept where the model is: nothing waits for it before the end."""
+    """ELBO and entropy sum of every step, `(replica, batch)`, kept on the model's device: no step waits for a copy."""
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)

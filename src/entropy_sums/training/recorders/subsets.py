@@ -15,8 +15,8 @@ VALUES = ("elbo", "entropy_sum", "posterior_entropy", "cross_entropy", "entropy"
 class Subsets(Recorder):
     """The bound estimated from random subsets of the held-out points, `(replica, subset, estimate)` and factors.
 
-    Every replica draws its points without replacement. What is drawn depends on seed, size and number of the estimate
-    only: further sizes and estimates leave the others as they are. Damm et al. (AISTATS 2023), table 1.
+    Every replica draws its points without replacement. The draw depends only on seed, size and number of the estimate:
+    further sizes and estimates leave the others unchanged. Source: Damm et al. (AISTATS 2023), table 1.
     """
 
     @classmethod
