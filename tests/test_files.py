@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 import entropy_sums
 from entropy_sums.files import atomic, newer, source_digest
+from entropy_sums.study import pictures
 
 
 def test_a_file_appears_whole_and_its_folder_with_it(tmp_path):
@@ -73,31 +75,87 @@ def test_permissions_are_those_of_any_new_file(tmp_path, mask):
     assert modes == {0o666 & ~mask}
 
 
-def test_source_digest_notices_an_edit_and_a_new_file(monkeypatch, tmp_path):
-    (tmp_path / "part").mkdir()
-    (tmp_path / "part" / "a.py").write_text("a = 1\n")
-    (tmp_path / "files.py").write_text("")
-    monkeypatch.setattr("entropy_sums.files.__file__", str(tmp_path / "files.py"))
-    digests = [source_digest("part")]
-    (tmp_path / "part" / "a.py").write_text("a = 2\n")
-    digests.append(source_digest("part"))
-    (tmp_path / "part" / "b.py").write_text("")
-    digests.append(source_digest("part"))
-    (tmp_path / "part" / "b.py").rename(tmp_path / "part" / "c.py")
-    digests.append(source_digest("part"))
-    (tmp_path / "part" / "page.html").write_text("")
-    digests.append(source_digest("part"))
-    (tmp_path / "other.py").write_text("")
-    (tmp_path / "part" / "__pycache__").mkdir()
-    (tmp_path / "part" / "__pycache__" / "a.cpython-311.pyc").write_text("")
-    assert len(set(digests)) == 5
-    assert source_digest("part") == digests[-1]
+@pytest.fixture
+def package(monkeypatch, tmp_path):
+    """A small package in place of ours; a function that writes one of its files."""
+    root = tmp_path / "small"
+
+    def write(name, text):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+    write("__init__.py", "import small.unrelated\n")
+    write("unrelated.py", "")
+    write("files.py", "")
+    write("draw/__init__.py", "from small.names import said\n")
+    write("draw/style.py", "import math\n")
+    write("draw/curve.py", "from small.draw import style\n")
+    write("draw/bars.py", "def draw():\n    import small.draw.style\n")
+    write("draw/dots.py", "from math import style\n")
+    write("names.py", "")
+    write("templates/page.html", "")
+    monkeypatch.setattr("entropy_sums.files.__file__", str(root / "files.py"))
+    return write
 
 
-def test_source_digest_of_parts_that_rules_name():
-    root = Path(entropy_sums.__file__).parent
-    assert all((root / part).exists() for part in ("figures", "analysis", "tables", "report.py", "templates"))
-    assert source_digest("figures") != source_digest("figures", "analysis")
+PARTS = (("draw.curve",), ("draw.bars",), ("draw.dots",), ("draw.*",), ("names",), ("names", "templates"))
+
+
+@pytest.mark.parametrize(
+    ("edited", "changed"),
+    [
+        ("draw/style.py", {"draw.curve", "draw.bars", "draw.*"}),
+        ("draw/curve.py", {"draw.curve", "draw.*"}),
+        ("draw/new.py", {"draw.*"}),
+        ("draw/__init__.py", {"draw.curve", "draw.bars", "draw.dots", "draw.*"}),
+        ("names.py", {"draw.curve", "draw.bars", "draw.dots", "draw.*", "names", "names templates"}),
+        ("templates/page.html", {"names templates"}),
+        ("templates/more.html", {"names templates"}),
+        ("unrelated.py", set()),
+        ("__init__.py", set()),
+        ("draw/__pycache__/style.py", set()),
+        ("templates/__pycache__/page.html", set()),
+    ],
+)
+def test_source_digest_follows_imports(package, edited, changed):
+    """Those in functions, too, and those of the packages that a module is in."""
+    before = {" ".join(parts): source_digest(*parts) for parts in PARTS}
+    package(edited, "from small.names import said\nsaid = 1\n" if edited.endswith(".py") else "edited")
+    assert {name for name in before if source_digest(*name.split()) != before[name]} == changed
+
+
+def test_source_digest_of_what_is_not_there_is_refused(package):
+    with pytest.raises(ValueError, match=r"'draw\.lines' is no module or folder of small"):
+        source_digest("draw.lines")
+
+
+FIGURES = ["certificates", *pictures.FIGURES]
+STYLE, TRACES, PANELS = (Path("figures") / f"{name}.py" for name in ("style", "traces", "panels"))
+
+
+@pytest.mark.parametrize(
+    ("edited", "changed"),
+    [
+        (STYLE, set(FIGURES)),
+        (Path("quantities.py"), set(FIGURES)),
+        (PANELS, {"panels"}),
+        (TRACES, {"traces", "panels"}),
+        (Path("analysis/subsets.py"), {"variance_reduction"}),
+        (Path("training/pack.py"), set()),
+        (Path("models/vae/vae.py"), set()),
+    ],
+    ids=str,
+)
+def test_an_edit_makes_the_figures_old_that_it_may_change(monkeypatch, tmp_path, edited, changed):
+    root = tmp_path / "entropy_sums"
+    shutil.copytree(Path(entropy_sums.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    monkeypatch.setattr("entropy_sums.files.__file__", str(root / "files.py"))
+    modules = {name: pictures.FIGURES[name].modules for name in pictures.FIGURES}
+    modules["certificates"] = ("figures.certificates",)
+    before = {name: source_digest(*parts) for name, parts in modules.items()}
+    with (root / edited).open("a") as file:
+        file.write("\n# edited\n")
+    assert {name for name, parts in modules.items() if source_digest(*parts) != before[name]} == changed
 
 
 STUDY = """

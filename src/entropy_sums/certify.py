@@ -116,12 +116,14 @@ def certify(grid: Grid, trials: int, table: Path | None = None, figure: Path | N
         found.append(verdict)
     write(found, table or folder / "tables" / f"{CERTIFICATES}.csv")
     # Drawing imports the style of all figures, which takes longer than a small study
+    from entropy_sums.analysis import names
     from entropy_sums.figures import certificates
     from entropy_sums.figures.save import save
 
-    save(
-        certificates.draw(found),
-        figure or folder / "figures" / CERTIFICATES,
-        certificates.caption(found),
-        grid.study.note,
-    )
+    with names.known(grid.study.catalogue.shown):
+        save(
+            certificates.draw(found),
+            figure or folder / "figures" / CERTIFICATES,
+            certificates.caption(found),
+            grid.study.note,
+        )

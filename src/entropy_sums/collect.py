@@ -17,8 +17,7 @@ from joblib import Parallel, cpu_count, delayed
 
 from entropy_sums.files import atomic
 from entropy_sums.quantities import DIMENSIONS, LABELLED, QUANTITIES, group_name
-from entropy_sums.settings import PROTOCOL, Settings, own
-from entropy_sums.study.catalogue import Catalogue
+from entropy_sums.settings import PROTOCOL, Settings
 from entropy_sums.study.grid import Grid, Job, Run
 from entropy_sums.study.schema import Scalar
 from entropy_sums.terminal import Meter
@@ -86,7 +85,7 @@ def collect(grid: Grid, jobs: Iterable[Job], processes: int | None = None) -> xr
             "configuration": study.model_dump_json(),
             "protocol": PROTOCOL,
             "versions": json.dumps(_one_or_all(map(json.loads, versions))),
-            **_shown(study.catalogue),
+            **({"shown": json.dumps(shown)} if (shown := study.catalogue.shown) else {}),
             "devices": json.dumps(_one_or_all(devices)),
             "data_checksums": json.dumps({name: checksum for name, (checksum, _) in checksums.items()}),
         }
@@ -154,17 +153,6 @@ def _group(grid: Grid, model: str, traces: list[tuple[Job, Trace]]) -> xr.Datase
             "data": _settings(runs, lambda run: run.dataset_settings),
         },
     )
-
-
-def _shown(catalogue: Catalogue) -> dict[str, str]:
-    """Labels and looks of models and datasets of plugins, which may be missing where the file is drawn."""
-    members = {group_name(name): schema for name, schema in catalogue.models.items()} | {**catalogue.datasets}
-    found = {
-        name: {key: value for key in ("label", "look") if (value := own(schema, key))}
-        for name, schema in members.items()
-        if schema in catalogue.sources
-    }
-    return {"shown": json.dumps(kept)} if (kept := {name: said for name, said in found.items() if said}) else {}
 
 
 def _labels(traces: Sequence[Trace]) -> dict[str, pd.Index]:

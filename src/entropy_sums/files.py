@@ -162,7 +162,7 @@ def imports(source: bytes) -> frozenset[str]:
         SyntaxError: it is not valid Python.
 
     Example:
-        >>> sorted(imports(b"import os.path\nfrom math import pi"))
+        >>> sorted(imports(b"import os.path; from math import pi"))
         ['math', 'math.pi', 'os.path']
     """
     found: set[str] = set()

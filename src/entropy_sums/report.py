@@ -44,7 +44,7 @@ def write(
     )
     frames = {name: table.frame(tree) for name, table in catalogue.tables.items()}
     counts = frames["final"][["runs", "diverged", "missing"]].sum()
-    with names.known(tree):
+    with names.known(names.shown_by(tree)):
         tables = [
             {"name": name, "declared": catalogue.tables[name], "rows": words.display(catalogue.tables[name], frame)}
             for name, frame in frames.items()

@@ -11,9 +11,11 @@ import xarray as xr
 
 from entropy_sums import collect as collecting
 from entropy_sums import terminal
-from entropy_sums.analysis import cells
+from entropy_sums.analysis import cells, names
 from entropy_sums.collect import collect, write
+from entropy_sums.figures import style
 from entropy_sums.study.grid import Grid
+from entropy_sums.study.schema import read
 from entropy_sums.traces.read import TraceError
 from entropy_sums.traces.write import write as write_trace
 
@@ -370,3 +372,57 @@ def test_collecting_needs_no_torch(written, tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     check(study, xr.load_datatree(study.grid.study.folder / "traces.nc", engine="netcdf4"))
+
+
+PLUGIN = """\
+from entropy_sums.data.base import DatasetSettings, VectorSettings
+from entropy_sums.models.base import Look
+from entropy_sums.models.vae.settings import VAE1Settings
+
+
+class WideVAE(VAE1Settings):
+    label = "wide VAE"
+    look = Look("#123456", "x")
+
+
+class PlainVAE(VAE1Settings):
+    pass
+
+
+class Dice(VectorSettings):
+    name = "dice"
+    label = "Dice of Damm"
+    source = "a casino"
+    dim: int = 3
+
+    def arrays(self, data_dir, generator):
+        raise NotImplementedError
+
+
+MODELS = {"wide_vae": WideVAE, "plain_vae": PlainVAE}
+DATASETS = {"dice": Dice}
+"""
+
+
+def test_a_collected_file_has_the_labels_and_looks_of_plugins(written, tmp_path):
+    """Who draws it may not have the plugins; what they do not say is not inherited from our models."""
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    axes = "axes: {model: [vae1, wide_vae, plain_vae], dataset: [dice], seed: [0]}"
+    (tmp_path / "study.yaml").write_text(f"study: b\nplugins: [mine.py]\n{axes}\nresults: {tmp_path}\n")
+    grid, synthetic = Grid(read(tmp_path / "study.yaml")), written(AXES).synthetic
+    for job in grid.jobs.values():
+        write_trace(synthetic(job), grid.trace_path(job.name))
+    write(collect(grid, grid.jobs.values()), tmp_path / "traces.nc")
+    with xr.open_datatree(tmp_path / "traces.nc", engine="netcdf4") as file:
+        tree = file.load()
+    models = cells.models(tree)
+    with names.known(names.shown_by(tree)):
+        assert [names.readable(name) for name in (*models, "dice")] == ["VAE-1", "wide VAE", "plainvae", "Dice of Damm"]
+        looks = style.model_looks(models)
+    assert looks["widevae"] == ("#123456", "x")
+    assert len(set(looks.values())) == 3
+    assert names.readable("widevae") == "widevae"
+
+
+def test_a_collected_file_without_plugins_says_nothing_of_them(written, tmp_path):
+    assert "shown" not in collected(written(AXES), tmp_path / "traces.nc").attrs

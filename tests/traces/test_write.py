@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from entropy_sums.models.catalogue import MODELS
-from entropy_sums.quantities import group_name
 from entropy_sums.settings import PROTOCOL
 from entropy_sums.traces.write import FORMAT, write
 
@@ -52,10 +50,6 @@ def test_everything_has_a_meaning_a_unit_and_its_origin(written):
     assert json.loads(attrs["configuration"]) == [run.configuration for run in job.runs]
     assert json.loads(attrs["versions"]).keys() >= {"python", "torch", "numpy", "entropy-sums", "mkl"}
     assert runs == [run.identity("0123") for run in job.runs]
-
-
-def test_no_two_models_share_a_group():
-    assert len({group_name(model) for model in MODELS}) == len(MODELS)
 
 
 def test_a_failed_write_leaves_the_old_file(written, monkeypatch):

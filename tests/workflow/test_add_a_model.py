@@ -91,9 +91,10 @@ def test_figures_and_report_show_the_model(walked):
     for name in ("traces_pca_ring", "gap_by_model"):
         assert all((figures / f"{name}.{suffix}").stat().st_size for suffix in ("pdf", "svg", "png", "txt"))
         drawn = (figures / f"{name}.svg").read_text(encoding="utf-8")
-        assert "laplacevae" in drawn
+        assert "Laplace VAE" in drawn
         assert "VAE-1" in drawn
-    assert "laplacevae" in (folder / "results/laplace/report.html").read_text(encoding="utf-8")
+    assert "Laplace VAE" in (folder / "results/laplace/report.html").read_text(encoding="utf-8")
+    assert "Laplace VAE: prior" in (figures / "certificates.svg").read_text(encoding="utf-8")
 
 
 def test_edited_code_trains_its_own_runs_only(walked):

@@ -27,31 +27,38 @@ WORDS = {
 """Setting, or value of a setting → its name in papers, where that is another one."""
 
 
-_OF_FILE: ContextVar[Mapping[str, Mapping[str, Any]]] = ContextVar("of_file", default=MappingProxyType({}))
+_OF_PLUGINS: ContextVar[Mapping[str, Mapping[str, Any]]] = ContextVar("of_plugins", default=MappingProxyType({}))
 
 
 @contextmanager
-def known(tree: xr.DataTree) -> Iterator[None]:
-    """Use the labels and looks of plugins that the collected file has, within the block.
+def known(shown: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Use these labels and looks of models and datasets of plugins within the block.
+
+    Args:
+        shown: group of a model, or dataset → `label`, `look`; `shown_by` reads them from a collected file.
 
     Example:
-        >>> tree = xr.DataTree(xr.Dataset(attrs={"shown": '{"laplacevae": {"label": "Laplace VAE"}}'}))
-        >>> with known(tree):
+        >>> with known({"laplacevae": {"label": "Laplace VAE"}}):
         ...     readable("laplacevae")
         'Laplace VAE'
         >>> readable("laplacevae")
         'laplacevae'
     """
-    token = _OF_FILE.set(json.loads(tree.attrs.get("shown", "{}")))
+    token = _OF_PLUGINS.set(shown)
     try:
         yield
     finally:
-        _OF_FILE.reset(token)
+        _OF_PLUGINS.reset(token)
 
 
-def of_file(name: str) -> Mapping[str, Any]:
-    """`label` and `look` of the model or dataset of a plugin, if the file has them; see `known`."""
-    return _OF_FILE.get().get(name, {})
+def shown_by(tree: xr.DataTree) -> Mapping[str, Mapping[str, Any]]:
+    """Labels and looks that a collected file has of models and datasets of plugins."""
+    return json.loads(tree.attrs.get("shown", "{}"))
+
+
+def of_plugin(name: str) -> Mapping[str, Any]:
+    """`label` and `look` of the model or dataset of a plugin, as far as they are `known`."""
+    return _OF_PLUGINS.get().get(name, {})
 
 
 def readable(name: str) -> str:
@@ -64,7 +71,7 @@ def readable(name: str) -> str:
     if name in QUANTITIES:
         return QUANTITIES[name].label
     ours = {group_name(model): schema for model, schema in MODELS.items()} | DATASETS
-    label = WORDS.get(name) or (own(ours[name], "label") if name in ours else of_file(name).get("label"))
+    label = WORDS.get(name) or (own(ours[name], "label") if name in ours else of_plugin(name).get("label"))
     return label or re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " ")
 
 

@@ -42,5 +42,5 @@ def render(name: str, tree: xr.DataTree, path: Path | str, known: Mapping[str, F
     # Loaded once: figures select cell after cell, and each would be read from the file again
     tree = tree.load()
     draw, caption = figure.code()
-    with names.known(tree):
+    with names.known(names.shown_by(tree)):
         save(draw(tree), path, caption(tree), cells.note(tree))

@@ -88,7 +88,7 @@ def model_looks(models: Iterable[str]) -> dict[str, Look]:
         Look(color='#0072B2', marker='o')
     """
     models = list(models)
-    recorded = {group: names.of_file(group).get("look") for group in models}
+    recorded = {group: names.of_plugin(group).get("look") for group in models}
     ours = {group_name(model): own(schema, "look") for model, schema in MODELS.items()}
     looks = {group: ours.get(group) or look for group, look in recorded.items()}
     return _chosen(models, {group: Look(*look) for group, look in looks.items() if look}, _FURTHER_LOOKS)

@@ -12,6 +12,7 @@ from entropy_sums.models.base import ModelSettings
 from entropy_sums.models.catalogue import MODELS
 from entropy_sums.modules import load
 from entropy_sums.quantities import group_name
+from entropy_sums.settings import own
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.pictures import CERTIFICATES, FIGURES, Figure, split
 from entropy_sums.study.plugins import Plugin
@@ -84,6 +85,20 @@ class Catalogue:
             digests,
             sources,
         )
+
+    @property
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """Labels and looks that models (by group) and datasets of plugins declare: `label`, `look` of each.
+
+        A collected file has them, as whoever draws it may not have the plugins.
+        """
+        members = {group_name(name): schema for name, schema in self.models.items()} | {**self.datasets}
+        found = {
+            name: {key: value for key in ("label", "look") if (value := own(schema, key))}
+            for name, schema in members.items()
+            if schema in self.sources
+        }
+        return {name: said for name, said in found.items() if said}
 
     def figure(self, picture: str) -> Figure:
         """The figure to which a picture belongs.

@@ -292,11 +292,11 @@ def _sources(folder: Path, modules: Iterable[str]) -> frozenset[Path]:
         if files and (spec := find_spec(name)) and spec.origin and Path(spec.origin) not in files:
             raise StudyError(f"{min(files)}: {name!r} is also the module {spec.origin}; rename this file")
         found |= files
-        waiting += [_top(imported) for file in files for imported in _imported(file)]
+        waiting += [_top(imported) for file in files for imported in _names_imported(file)]
     return frozenset(found)
 
 
-def _imported(file: Path) -> frozenset[str]:
+def _names_imported(file: Path) -> frozenset[str]:
     try:
         return imports(file.read_bytes())
     except SyntaxError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from entropy_sums.analysis.names import known
+from entropy_sums.analysis.names import known, shown_by
 from entropy_sums.files import atomic
 from entropy_sums.study.tables import Table
 from entropy_sums.tables.words import latex
@@ -44,5 +44,5 @@ def write_all(tables: Mapping[str, Table], names: Sequence[str], tree: xr.DataTr
     for name in names or tables:
         frame = tables[name].frame(tree)
         if names or len(frame):
-            with known(tree):
+            with known(shown_by(tree)):
                 write(tables[name], frame, folder / name)
