@@ -3,11 +3,11 @@ import pytest
 
 from entropy_sums.analysis import cells
 from entropy_sums.figures import latent_entropies
-from entropy_sums.figures.style import MODELS
+from entropy_sums.figures.style import model_looks
 
 
 def marks(ax, model):
-    (line,) = [line for line in ax.lines if line.get_marker() == MODELS[model].marker]
+    (line,) = [line for line in ax.lines if line.get_marker() == model_looks([model])[model].marker]
     return line
 
 

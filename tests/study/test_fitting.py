@@ -271,7 +271,7 @@ exclude:
 
 REASONS = [
     "training.phases.0.optimizer: em needs a step of EM (`maximise`), which the model does not have; choose adam, "
-    "adamw, sgd or lbfgs (8 cells: 4 of vae1/pca, 4 of vae1/belief_network)",
+    "adamw, lbfgs or sgd (8 cells: 4 of vae1/pca, 4 of vae1/belief_network)",
     "axes.model: the model is a distribution over 0 and 1, and the data have other values: its ELBO would bound no "
     "likelihood; choose other data or another model (sbn/pca/learning_rate=0.1, sbn/pca/learning_rate=0.2, "
     "sbn/pca/optimizer=em/learning_rate=0.1, sbn/pca/optimizer=em/learning_rate=0.2)",

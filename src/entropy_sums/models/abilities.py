@@ -151,6 +151,7 @@ def abilities(model: nn.Module, declared: frozenset[Ability] | None) -> frozense
     """What a model is able to do: what it implements, and what is declared of it where only numbers tell.
 
     Example:
+        >>> import torch
         >>> from entropy_sums.models import MODELS, build
         >>> model = build([MODELS["gaussian_mixture"]()], 3, [torch.Generator()])
         >>> abilities(model, None) == {Ability.MAXIMISE}

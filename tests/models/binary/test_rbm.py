@@ -381,7 +381,7 @@ def test_few_chains_with_all_the_weight_say_nothing_of_their_error(float64):
     exponents = torch.randn(2, 20, generator=torch.Generator().manual_seed(0))
     weights = torch.zeros(2, 20)
     weights[1, 3] = 9.0
-    errors = partition._chain_errors(weights, exponents)
+    errors = partition.chain_errors(weights, exponents)
     assert errors["gap"][0].item() == pytest.approx(exponents[0].std().item() / math.sqrt(20))
     assert errors["elbo"][0].item() == pytest.approx(0, abs=1e-12)
     assert all(error[1].isposinf() for error in errors.values())

@@ -106,8 +106,8 @@ class Optimizer(ABC):
 
         Example:
             >>> from entropy_sums.training.optimizers.em import EM
-            >>> EM.description().partition(". ")[2]
-            'Takes full batches, and models\n  with a step of EM (`maximise`). Reads no setting but steps.'
+            >>> " ".join(EM.description().split()).partition("). ")[2]
+            'Takes full batches, and models with a step of EM (`maximise`). Reads no setting but steps.'
         """
         summary = (inspect.getdoc(cls) or "").partition("\n\n")[0].replace("\n", " ")
         taken = [*(["full batches"] if cls.full_batch else []), *(f"models with {need}" for need in sorted(cls.needs))]
