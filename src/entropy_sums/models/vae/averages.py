@@ -74,7 +74,7 @@ def _product(rows: Tensor, matrix: Tensor) -> Tensor:
 class NormalOfFeatures(Normal):
     r"""A normal whose mean is a linear layer on features; the layer is applied only when the mean is read.
 
-    The mean squared error over S posterior samples of a point, with features $h_s$ and $\bar h = \tfrac1S\sum_s h_s$, is
+    The mean squared error of S posterior samples of a point, with features $h_s$ and $\bar h = \tfrac1S\sum_s h_s$, is
 
     $$\tfrac1S \sum_s \lVert x - W^\top h_s - b\rVert^2
       = \lVert x - W^\top \bar h - b\rVert^2 + \tfrac1S \sum_s \lVert W^\top (h_s - \bar h)\rVert^2.$$
