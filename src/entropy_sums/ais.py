@@ -1,10 +1,10 @@
 r"""Annealed importance sampling of log Z, upwards from a base and downwards from the model (Neal 2001).
 
 Between a base $f_0$ with known $Z_0$ and the model $f_1 = e^{-E}$ lies a path of unnormalised densities $f_\beta$.
-A chain that is moved along it has the weight $w = \prod_k f_{\beta_k}(x_{k-1}) / f_{\beta_{k-1}}(x_{k-1})$, and
+A chain that moves along the path has the weight $w = \prod_k f_{\beta_k}(x_{k-1}) / f_{\beta_{k-1}}(x_{k-1})$, and
 $\mathbb E[w] = Z_1/Z_0$. By Jensen's inequality $\log\bar w$ is too small on average, so forward AIS underestimates
-log Z and flatters the likelihood; downwards from exact samples of the model it overestimates it. The two bracket
-log Z (Burda, Grosse and Salakhutdinov, AISTATS 2015), and only both together say how good either is.
+log Z and overestimates the likelihood. Reverse AIS, downwards from exact samples of the model, overestimates log Z. The
+two bracket log Z (Burda, Grosse and Salakhutdinov, AISTATS 2015); only both together show how accurate either is.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 SHARES, BETAS = (0, 500 / 14_500, 4_500 / 14_500, 1), (0.0, 0.5, 0.9, 1.0)
-"""The spacing of Salakhutdinov and Murray (ICML 2008): 500 of 14,500 temperatures up to 0.5, 4,000 up to 0.9."""
+"""Spacing of temperatures (Salakhutdinov and Murray, ICML 2008): 500 of 14,500 up to β = 0.5, 4,000 up to 0.9."""
 
 TWO_SIDED = 1.96
-"""Standard errors on either side of an interval of 95 %."""
+"""Half-width of a 95 % interval in standard errors."""
 
 
 Step = Callable[[Tensor, float, float], tuple[Tensor, Tensor]]
-"""One temperature of every chain, from β = `start` to `end`.
+"""Annealing step of every chain, from β = `start` to `end`.
 
 It takes the state `(replica, chains, …)`, `start` and `end`, and returns log f_end − log f_start at that state,
 `(replica, chains)`, and the state after a reversible move that leaves f_end as it is.
@@ -35,7 +35,7 @@ It takes the state `(replica, chains, …)`, `start` and `end`, and returns log 
 
 
 def schedule(temperatures: int) -> list[float]:
-    """So many temperatures after β = 0, densest at the model.
+    """Annealing schedule: β = 0, then the given number of temperatures, densest at the model.
 
     Example:
         >>> schedule(29)[:3], schedule(29)[9], len(schedule(29))
@@ -45,7 +45,7 @@ def schedule(temperatures: int) -> list[float]:
 
 
 def anneal(step: Step, state: Tensor, betas: list[float]) -> tuple[Float[Tensor, "replica chains"], Tensor]:
-    """Log weights `(replica, chains)` in float64 and the last states of chains along `betas`, in either direction.
+    """Anneal chains along `betas`, up or down: log weights `(replica, chains)` in float64, and the last states.
 
     Args:
         state: samples of the density at `betas[0]`, `(replica, chains, …)`.
@@ -60,7 +60,7 @@ def anneal(step: Step, state: Tensor, betas: list[float]) -> tuple[Float[Tensor,
 
 @dataclass(frozen=True)
 class Estimate:
-    """log Z in nats with an interval of 95 % over chains, each `(replica,)`; a lower limit may be −∞."""
+    """Estimate of log Z in nats with a 95 % interval over chains, each `(replica,)`; a lower limit may be −∞."""
 
     value: Tensor
     lower: Tensor
@@ -82,7 +82,7 @@ def forward(log_z_of_base: Tensor, log_weights: Float[Tensor, "replica chains"])
 def reverse(log_z_of_base: Tensor, log_weights: Float[Tensor, "replica chains"]) -> Estimate:
     r"""$\log Z_0 - \log\bar w$ from weights of chains that went down from the model: too large on average.
 
-    That holds for exact samples of the model; from persistent chains it is as good as they are.
+    The bias holds for exact samples of the model; with persistent chains it depends on how well they have mixed.
 
     Example:
         >>> reverse(torch.zeros(1), torch.tensor([[0.0, math.log(3)]])).value

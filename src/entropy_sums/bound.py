@@ -1,4 +1,4 @@
-"""Bound and Factor: the one vocabulary that all models, traces and figures share."""
+"""Bound and Factor, the vocabulary that all models, traces and figures share."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 
 class Factor:
-    r"""One distribution $p_i$ of a model, seen through the posterior.
+    r"""Cross-entropy and expected entropy of one distribution $p_i$ of a model under the posterior.
 
     $$\mathrm{CE}_i = -\tfrac1N \sum_n \mathbb E_{q_n}[\log p_i], \qquad
       \mathcal H_i = \tfrac1N \sum_n \mathbb E_{q_n}[\mathcal H[p_i]]$$
 
     Both are in nats per data point, shape `(replica,)`. The entropy may be given as a function without
-    arguments, called when it is first asked for: training needs the cross-entropy only.
+    arguments, which is called on first access: training needs the cross-entropy only.
 
     Example:
         >>> Factor(cross_entropy=torch.tensor([1.5]), entropy=torch.tensor([1.25])).gap
@@ -35,18 +35,18 @@ class Factor:
 
     @property
     def gap(self) -> Tensor:
-        """What this factor adds to ELBO minus entropy sum: entropy − cross-entropy, in nats."""
+        """Contribution of this factor to ELBO minus entropy sum: entropy − cross-entropy, in nats."""
         return self.entropy - self.cross_entropy
 
 
 @dataclass(frozen=True)
 class Bound:
-    r"""The ELBO and the entropy sum of a model, factor by factor.
+    r"""ELBO and entropy sum of a model, factor by factor.
 
     $$F = \mathcal H[q] - \sum_i \mathrm{CE}_i, \qquad E = \mathcal H[q] - \sum_i \mathcal H_i,
       \qquad F - E = \sum_i (\mathcal H_i - \mathrm{CE}_i)$$
 
-    Everything in nats per data point, shape `(replica,)`. Damm et al. (AISTATS 2023) prove $F = E$ at
+    All values are in nats per data point, shape `(replica,)`. Damm et al. (AISTATS 2023) prove $F = E$ at
     every stationary point of a Gaussian VAE.
 
     Example:

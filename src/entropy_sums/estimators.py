@@ -1,8 +1,9 @@
-r"""Gradients of expectations over vectors of Bernoulli variables, which no reparametrisation gives.
+r"""Gradient estimators for expectations over vectors of Bernoulli variables, which cannot be reparametrised.
 
 For $\mathbb E_q[f(z)]$ with $q = \prod_h \mathrm{Bern}(z_h; \mathrm{sigmoid}(a_h))$: exact sums over all states, and
-unbiased estimates from samples. `reinforce` and `disarm` return zeros that have a gradient: added to samples of f they
-make the gradient of the mean that of the expectation; `zero_with_slope` is such a zero for any known gradient.
+unbiased estimates from samples. `reinforce` and `disarm` return zeros with a gradient. Added to samples of f, these
+make the gradient of the mean an estimate of the gradient of the expectation. `zero_with_slope` returns such a zero for
+any known gradient.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def log_probs(logits: Float[Tensor, "*l rows size"], states: Float[Tensor, "*s s
 
 
 def uniform(noise: Tensor) -> Tensor:
-    """Standard normal numbers as uniform ones: the normal distribution function of each.
+    """Map standard normal numbers to uniform ones, by the normal distribution function.
 
     Example:
         >>> uniform(torch.zeros(1))
@@ -61,10 +62,10 @@ def states(logits: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def leave_one_out(values: Float[Tensor, "samples ..."]) -> Float[Tensor, "samples ..."]:
-    """For every sample the mean of the others, `(S, …)`.
+    """Mean of the other samples, for every sample, `(S, …)`.
 
     Raises:
-        ValueError: there is one sample, which leaves none.
+        ValueError: there is only one sample.
 
     Example:
         >>> leave_one_out(torch.tensor([1.0, 2.0, 6.0]))
@@ -80,7 +81,7 @@ def leave_one_out(values: Float[Tensor, "samples ..."]) -> Float[Tensor, "sample
 
 
 def reinforce(values: Float[Tensor, "samples ..."], log_q: Float[Tensor, "samples ..."]) -> Tensor:
-    r"""Zeros `(S, …)` with the gradient of the score function, every sample with the mean of the others as baseline.
+    r"""Zeros `(S, …)` with the score-function gradient; the baseline of a sample is the mean of the others.
 
     $$\nabla \mathbb E_q[f] \approx
       \frac1S \sum_s \Bigl(f_s - \frac1{S-1} \sum_{t \neq s} f_t\Bigr) \nabla \log q(z_s)$$
@@ -106,7 +107,7 @@ def reinforce(values: Float[Tensor, "samples ..."], log_q: Float[Tensor, "sample
 
 
 def vimco(log_weights: Float[Tensor, "samples ..."], log_q: Float[Tensor, "samples ..."]) -> Tensor:
-    r"""The importance-weighted bound `(…)` of S samples in nats, with an unbiased estimate of its gradient.
+    r"""Importance-weighted bound `(…)` of S samples in nats, with an unbiased estimate of its gradient.
 
     $$\hat L = \log \frac1S \sum_s w_s, \qquad
       \nabla \mathbb E[\hat L] \approx \sum_s \bigl(\hat L - \hat L_{-s}\bigr) \nabla \log q(z_s)
@@ -136,14 +137,14 @@ def vimco(log_weights: Float[Tensor, "samples ..."], log_q: Float[Tensor, "sampl
 
 
 def disarm(difference: Tensor, state: Tensor, antithetic: Tensor, logits: Tensor) -> Tensor:
-    r"""Zeros `(…)` with the gradient that an antithetic pair of states z, z̃ estimates.
+    r"""Zeros `(…)` with the gradient estimate (DisARM) of an antithetic pair of states z, z̃.
 
     $$\frac{\partial \mathbb E_q[f]}{\partial a_h} \approx
       \tfrac12 \bigl(f(z) - f(\tilde z)\bigr) (z_h - \tilde z_h)\, \mathrm{sigmoid}(|a_h|)$$
 
-    Unbiased with $z_h = [u_h < \mathrm{sigmoid}(a_h)]$ and $\tilde z_h = [1 - u_h < \mathrm{sigmoid}(a_h)]$: what ARM
-    (Yin and Zhou, ICLR 2019) estimates, without the part of its noise that u has beyond z and z̃. Source: Dong, Mnih and
-    Tucker (NeurIPS 2020).
+    Unbiased with $z_h = [u_h < \mathrm{sigmoid}(a_h)]$ and $\tilde z_h = [1 - u_h < \mathrm{sigmoid}(a_h)]$. It is the
+    ARM estimator (Yin and Zhou, ICLR 2019) averaged over all u that give the same z and z̃, which reduces its variance.
+    Source: Dong, Mnih and Tucker (NeurIPS 2020).
 
     Args:
         difference: $f(z) - f(\tilde z)$.
@@ -163,8 +164,8 @@ def disarm(difference: Tensor, state: Tensor, antithetic: Tensor, logits: Tensor
 def zero_with_slope(parameter: Tensor, slope: Tensor) -> Float[Tensor, " replica"]:
     r"""Zeros whose gradient by the parameter is the slope: $\sum (\theta - \theta_0) \odot s$ at $\theta_0$.
 
-    For gradients that are known before anything is differentiated, `(replica, …)` like the parameter. A function of its
-    own, as the sum takes two passes over both for nothing.
+    It serves gradients that are known before anything is differentiated; the slope is `(replica, …)` like the
+    parameter. It is a custom autograd function because computing the sum would cost two needless passes over both.
 
     Example:
         >>> parameter = torch.ones(2, 3, requires_grad=True)

@@ -19,15 +19,15 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softplus": functional.softplus,
     "tanh": torch.tanh_,
 }
-"""Nonlinearities of hidden layers; they may overwrite their input, which nothing else needs."""
+"""Nonlinearities of hidden layers; they may overwrite their input, as nothing else reads it."""
 
 
 OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {"linear": lambda x: x, "sigmoid": torch.sigmoid}
-"""What the mean of an observation is of the last layer."""
+"""Name of an output → the function that maps the last layer to the mean of an observation."""
 
 
 def per_replica(values: Sequence[float]) -> Tensor:
-    """One number per replica, shaped `(replica, 1, 1)` to broadcast over points and coordinates.
+    """Tensor of one number per replica, `(replica, 1, 1)`, to broadcast over points and coordinates.
 
     Example:
         >>> per_replica([0.1, 0.2]).shape
@@ -37,9 +37,9 @@ def per_replica(values: Sequence[float]) -> Tensor:
 
 
 def constant(values: Sequence[float]) -> nn.Parameter:
-    """One number per replica that is not learned, `(replica, 1, 1)`.
+    """Parameter of one number per replica that is not learned, `(replica, 1, 1)`.
 
-    A parameter, so that whoever copies the parameters of a replica copies it too.
+    It is a parameter so that code which copies the parameters of a replica copies it too.
 
     Example:
         >>> constant([0.5, 2.0]).requires_grad
@@ -57,7 +57,7 @@ class Linear(nn.Module):
     Shapes: `(N, in)` or `(replica, N, in)` → `(replica, N, out)`.
 
     Attributes:
-        whole: own vectors that certificates move as one tensor, not entry by entry.
+        whole: names of its vectors that certificates move as one tensor, not entry by entry.
 
     Example:
         >>> layer = Linear(3, 2, [torch.Generator().manual_seed(seed) for seed in range(4)])
@@ -79,7 +79,7 @@ class Linear(nn.Module):
 
     @property
     def used_weight(self) -> Float[Tensor, "replica inputs outputs"]:
-        """What inputs are multiplied with."""
+        """Weights that multiply the inputs."""
         return self.weight
 
     def forward(self, x: Float[Tensor, "*replica points inputs"]) -> Float[Tensor, "all points outputs"]:
@@ -87,7 +87,7 @@ class Linear(nn.Module):
 
 
 def side_by_side(x: Tensor, *layers: Linear) -> tuple[Tensor, ...]:
-    """The outputs of linear layers with the same input, from one matrix product instead of several narrow ones."""
+    """Outputs of linear layers with the same input, from one matrix product instead of several narrow ones."""
     weight = torch.cat([layer.weight for layer in layers], dim=2)
     bias = torch.cat([layer.bias for layer in layers], dim=2)
     return _affine(x, weight, bias).split([layer.weight.shape[2] for layer in layers], dim=2)
@@ -101,8 +101,8 @@ class UnitNormLinear(Linear):
     r"""A linear layer whose weights from each input have norm one: $\sum_o W_{io}^2 = 1$.
 
     With `renormalise=False` the layer stores free weights and divides by their norm whenever it is used;
-    with `renormalise=True` it uses the stored weights, and `constrain()` renormalises them in place, to be
-    called after every update.
+    with `renormalise=True` it uses the stored weights, and `constrain()`,
+    called after every update, renormalises them in place.
 
     Example:
         >>> layer = UnitNormLinear(3, 2, [torch.Generator()])
@@ -135,9 +135,9 @@ class UnitNormLinear(Linear):
 
 
 class Dropout(nn.Module):
-    r"""Hidden units that are zero with probability $r$ and else $1/(1 - r)$ times what they were; off unless `drawing`.
+    r"""Dropout: a hidden unit is set to zero with probability $r$ and else multiplied by $1/(1 - r)$.
 
-    Replica r drops at its own rate. Source: Srivastava et al. (JMLR 2014).
+    It is the identity outside of `drawing`. Each replica has its own rate. Source: Srivastava et al. (JMLR 2014).
 
     Example:
         >>> dropout, x = Dropout([0.5]), torch.ones(1, 2, 3)
@@ -167,7 +167,7 @@ class Dropout(nn.Module):
 
 @contextmanager
 def drawing(dropouts: Sequence[Dropout], generators: Sequence[torch.Generator]) -> Iterator[None]:
-    """Within it, units are dropped, with random numbers of each replica's own generator."""
+    """Context in which `dropouts` drop units, with random numbers from each replica's own generator."""
     for dropout in dropouts:
         dropout.generators = generators
     try:
@@ -178,7 +178,7 @@ def drawing(dropouts: Sequence[Dropout], generators: Sequence[torch.Generator]) 
 
 
 class Trunk(nn.Module):
-    """The hidden layers of a network, each followed by the activation and dropout; no layers are the identity.
+    """Hidden layers of a network, each followed by the activation and dropout; without layers, the identity.
 
     Shapes: `(N, in)` or `(replica, N, in)` → `(replica, N, out)`.
 
@@ -218,7 +218,7 @@ def log_std(head: Tensor, kind: str) -> Tensor:
 
 
 def head_of_std(std: Sequence[float], kind: str) -> Tensor:
-    """The value `(replica, 1, 1)` of a variance head at which the standard deviation is `std`.
+    """Value `(replica, 1, 1)` of a variance head at which the standard deviation is `std`.
 
     Example:
         >>> log_std(head_of_std([0.5, 100.0], "softplus"), "softplus").exp().flatten()

@@ -10,7 +10,7 @@ from entropy_sums.distributions.family import Family
 
 
 class Categorical(Family):
-    r"""One of K classes with $\pi = \mathrm{softmax}(l)$, as a one-hot vector on the last axis.
+    r"""Categorical distribution over K classes with $\pi = \mathrm{softmax}(l)$; events are one-hot on the last axis.
 
     $$\mathcal H = -\sum_k \pi_k \log \pi_k \quad\text{nats}$$
 
@@ -26,7 +26,7 @@ class Categorical(Family):
     """
 
     def __init__(self, logits: Tensor) -> None:
-        # A single class would broadcast against any number of classes without a sound.
+        # A single class would broadcast against any number of classes without an error.
         if logits.shape[-1] < 2:
             raise ValueError(f"logits of shape {tuple(logits.shape)}: the last axis must hold at least 2 classes")
         self.log_probabilities = logits.log_softmax(-1)

@@ -34,7 +34,7 @@ def _to_normal(q: Normal | FullNormal | Laplace, p: Normal) -> Tensor:
 
 
 def _to_full_normal(q: Normal | FullNormal, p: FullNormal, trace: Tensor) -> Tensor:
-    """Cross-entropy, given the trace of the covariance of q in the whitened coordinates of p."""
+    """Cross-entropy given the trace of the covariance of q in the whitened coordinates of p."""
     return 0.5 * (p.whiten(q.mean).square().sum(-1) + trace + p.dim * LOG_2PI) + p.log_determinant
 
 
@@ -52,7 +52,7 @@ def _full_normal_to_full_normal(q: FullNormal, p: FullNormal) -> Tensor:
 
 
 def _to_laplace(distance: Tensor, p: Laplace) -> Tensor:
-    """`distance` is E|x − loc of p| of each coordinate."""
+    """Cross-entropy given `distance`, the mean E|x − loc of p| of each coordinate."""
     return (distance * (-p.log_scale).exp() + p.log_scale + LOG_2).sum(-1)
 
 

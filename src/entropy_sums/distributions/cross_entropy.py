@@ -54,17 +54,17 @@ def cross_entropy(q: Family, p: Family) -> Tensor:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its standard error, zero where the value is exact."""
+    """A value and its standard error, which is zero where the value is exact."""
 
     value: Tensor
     standard_error: Tensor
 
 
 def estimate_cross_entropy(q: Family, p: Family, samples: int, generator: torch.Generator) -> Estimate:
-    r"""$-\mathbb E_q[\log p]$: the closed form where there is one, else the mean of `samples` draws.
+    r"""$-\mathbb E_q[\log p]$: the closed form if one is registered, else the mean over `samples` draws.
 
     Raises:
-        ValueError: fewer than two samples, from which no standard error follows.
+        ValueError: fewer than two samples, too few for a standard error.
 
     Example:
         >>> from entropy_sums.distributions import Normal

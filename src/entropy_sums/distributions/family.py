@@ -1,4 +1,4 @@
-"""What all families share: the last axis is one event, parameters keep the shape they were given."""
+"""Base classes of all families: the last axis is one event, and parameters keep the shape they were given."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 class Family(torch.distributions.Distribution, ABC):
-    """A torch distribution over vectors, the last axis, with explicit noise and generators.
+    """A torch distribution over vectors (the last axis) with explicit noise and generators.
 
     Unlike the families of torch, parameters are not broadcast to the full shape: a scale that is shared
     by all points has shape `(replica, 1, 1)` and its logarithm is taken once. `entropy()` may therefore
     have any shape that broadcasts to `batch_shape`. Nothing is validated in these hot paths.
 
     A family with independent coordinates and an event axis of length 1 stands for any number of identical
-    coordinates in `log_prob` and `cross_entropy`, as in torch; its `entropy()` is that of one coordinate.
+    coordinates in `log_prob` and `cross_entropy`, as in torch; its `entropy()` is the entropy of one coordinate.
     """
 
     _validate_args = False
@@ -36,18 +36,18 @@ class Family(torch.distributions.Distribution, ABC):
 
     @abstractmethod
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        """Independent samples, shape `(samples, *batch_shape, D)`; no gradient is promised."""
+        """Independent samples, shape `(samples, *batch_shape, D)`; they need not have a gradient."""
 
     @abstractmethod
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density or log mass of each event in nats, shape `(...)` for values `(..., D)`."""
 
     def mean_log_prob(self, value: Tensor, rounds: int) -> Tensor:
-        """Mean log density or log mass in nats of points, accumulated in float64, `(replica or 1,)`.
+        """Mean log density or log mass of points in nats, accumulated in float64, `(replica or 1,)`.
 
         Args:
             value: points `(*replica, N, D)`.
-            rounds: number of times that the events of this family, `(replica, rounds · N, D)`, go through all points.
+            rounds: number of times that this family, with batch `(replica, rounds · N)`, goes through all points.
         """
         return self.log_prob(repeated(value, rounds)).flatten(1).mean(1, dtype=torch.float64)
 
@@ -60,7 +60,7 @@ class Family(torch.distributions.Distribution, ABC):
         raise TypeError(f"the coordinates of {type(self).__name__} are not independent; use entropy()")
 
     def _blank(self, samples: int, like: Tensor) -> Tensor:
-        """Memory of the shape of `samples` draws, to be filled with noise from a generator."""
+        """Uninitialised tensor of the shape of `samples` draws, to be filled with noise from a generator."""
         return torch.empty(self._extended_shape(torch.Size((samples,))), dtype=like.dtype, device=like.device)
 
 
@@ -69,7 +69,7 @@ class Coordinatewise(Family):
 
     @abstractmethod
     def _entropies(self) -> Tensor:
-        """Entropy of each coordinate, its last axis of length D, or 1 where all coordinates share their parameters."""
+        """Entropy of each coordinate; the last axis has length D, or 1 where all coordinates share their parameters."""
 
     def entropies(self) -> Tensor:
         return per_coordinate(self._entropies(), self.dim)
@@ -84,7 +84,7 @@ def repeated(points: Tensor, rounds: int) -> Tensor:
 
 
 def broadcast_shape(*shapes: torch.Size) -> torch.Size:
-    """The common shape; that of torch imports sympy, half a second of every job, and takes eight times longer."""
+    """Common shape, by NumPy: the torch function imports sympy, half a second per job, and is eight times slower."""
     return torch.Size(np.broadcast_shapes(*shapes))
 
 

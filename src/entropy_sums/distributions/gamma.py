@@ -88,7 +88,7 @@ class Gamma(Coordinatewise):
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
         shape = self._extended_shape(torch.Size((samples,)))
-        # What torch.distributions.Gamma calls too; its public sampler takes no generator.
+        # The sampler that torch.distributions.Gamma uses: the public one takes no generator.
         standard = torch._standard_gamma(  # pyright: ignore[reportPrivateImportUsage]
             self.concentration.expand(shape), generator=generator
         )

@@ -16,7 +16,7 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def squared_error(a: Tensor, b: Tensor) -> Tensor:
-    """(a − b)², broadcast: one kernel forward and one backward, where a difference and a square take six."""
+    """Squared difference (a − b)², broadcast, in one kernel forward and one backward instead of six."""
     return mse_loss(*torch.broadcast_tensors(a, b), reduction="none")
 
 
@@ -52,7 +52,7 @@ class Normal(Coordinatewise):
 
     def reparametrise(self, noise: Tensor) -> Tensor:
         """Map standard normal noise `(..., D)` to samples, differentiably."""
-        # A scale that points share is copied for each: broadcast, it would be slower, as only D numbers lie in a row
+        # A shared scale is copied for each point: broadcasting is slower, as only D numbers are contiguous
         return torch.addcmul(self.loc, self._std.expand(self._extended_shape()).contiguous(), noise)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
@@ -72,9 +72,9 @@ class Normal(Coordinatewise):
 
 
 def cholesky(matrix: Tensor) -> Tensor:
-    """The lower triangular factor of every matrix `(..., D, D)`, NaN where there is none.
+    """Lower triangular Cholesky factor of every matrix `(..., D, D)`, NaN where there is none.
 
-    One diverged replica must not end its pack, as the error of torch would.
+    No error is raised, so that one diverged replica does not end its pack.
 
     Example:
         >>> cholesky(torch.tensor([[[4.0]], [[-1.0]]])).flatten()
@@ -85,7 +85,7 @@ def cholesky(matrix: Tensor) -> Tensor:
 
 
 def _of_all_samples(operation: Callable[[Tensor, Tensor], Tensor], matrix: Tensor, samples: Tensor) -> Tensor:
-    """A matrix `(..., D, D)` and S vectors `(S, ..., D)`, side by side so that matrices are not copied for each."""
+    """Apply `operation` to a matrix `(..., D, D)` and S vectors `(S, ..., D)` at once, without copies of the matrix."""
     return operation(matrix, samples.movedim(0, -1)).movedim(-1, 0)
 
 
@@ -116,7 +116,7 @@ class FullNormal(Family):
 
     @property
     def covariance(self) -> Tensor:
-        """`(..., D, D)`."""
+        """Covariance matrix, `(..., D, D)`."""
         return self.scale_tril @ self.scale_tril.mT
 
     @property

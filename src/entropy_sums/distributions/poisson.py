@@ -1,4 +1,4 @@
-"""The Poisson distribution, whose base measure is not constant: true and pseudo entropy differ."""
+"""The Poisson distribution; its base measure is not constant, so true and pseudo entropy differ."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from entropy_sums.distributions.family import Coordinatewise, sum_coordinates
 class Poisson(Coordinatewise):
     r"""$\prod_d \lambda_d^{x_d} e^{-\lambda_d} / x_d!$ over the last axis, from finite $\log\lambda_d$ `(..., D)`.
 
-    Beside the entropy there is the pseudo entropy, which leaves out the base measure $h(x) = \prod_d 1/x_d!$:
+    Besides the entropy it has a pseudo entropy, which leaves out the base measure $h(x) = \prod_d 1/x_d!$:
 
     $$\mathcal H = \tilde{\mathcal H} - \mathbb E[\log h(x)], \qquad
       \tilde{\mathcal H} = \sum_d \lambda_d - \lambda_d\log\lambda_d$$
 
-    Only the pseudo entropy belongs into an entropy sum: it meets the ELBO without its $\log h(x)$ at stationary
-    points (exponential families, Lücke and Warnken, arXiv 2209.03077), which the true entropy does not.
+    Only the pseudo entropy belongs in an entropy sum: at stationary points the sum equals the ELBO without its
+    $\log h(x)$ (exponential families, Lücke and Warnken, arXiv 2209.03077). With the true entropy it does not.
 
     Example:
         >>> p = Poisson(torch.zeros(1, 2))
@@ -92,7 +92,7 @@ def _by_series(log_rate: Tensor) -> Tensor:
 class _Expectation(torch.autograd.Function):
     r"""$\mathbb E[g(X)] = e^{-\lambda} \sum_k g(k) \lambda^k / k!$ from the values $g(0), g(1), \dots$
 
-    Its derivative is again an expectation, $\mathbb E[g(X + 1) - g(X)]$, so nothing but the rate is kept for it.
+    Its derivative is again an expectation, $\mathbb E[g(X + 1) - g(X)]$, so only the rate and the values are saved.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Abilities that some models have beside a bound: what a model has to implement for each."""
+"""Abilities that some models have besides a bound, and the methods that each requires."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from entropy_sums.models.base import Ability
 
 @runtime_checkable
 class Maximising(Protocol):
-    """A model that EM can train."""
+    """A model that can be trained by EM."""
 
     def maximise(self, x: Float[Tensor, "*replica points dim"]) -> None:
-        """One step of EM on the points x, in place: the ELBO of x is no less than before."""
+        """Take one step of EM on the points x, in place; the ELBO of x does not decrease."""
         ...
 
 
 @runtime_checkable
 class WithLandscape(Protocol):
-    """A model with an objective that is one function of the parameters all along a search."""
+    """A model whose objective remains the same function of the parameters during a line search."""
 
     def landscape(
         self,
@@ -34,22 +34,22 @@ class WithLandscape(Protocol):
         noise: Float[Tensor, "all rows noise"],
         prior_weight: Float[Tensor, " all"] | None = None,
     ) -> Callable[[], Tensor]:
-        """What training ascends on x as a function of the parameters as they are when it is called, `(replica,)`.
+        """Objective of training on x, `(replica,)`, as a function that reads the parameters when it is called.
 
         Args:
             x, noise: as for `Model.bound`.
-            prior_weight: weight of the prior in it, of each replica; by default 1.
+            prior_weight: weight of the prior in the objective, of each replica; by default 1.
         """
         ...
 
 
 @runtime_checkable
 class Weighted(Protocol):
-    """A model whose posterior samples have importance weights, the mean of which is its likelihood."""
+    """A model whose posterior samples have importance weights; their mean estimates the likelihood."""
 
     @property
     def sample_dim(self) -> int:
-        """Standard normal numbers that a posterior sample wants."""
+        """Number of standard normal numbers per posterior sample."""
         ...
 
     def log_weights(
@@ -69,27 +69,27 @@ class Weighted(Protocol):
 
 @runtime_checkable
 class WithDictionary(Protocol):
-    """A model with one vector of the data space for each latent."""
+    """A model with one vector in data space for each latent."""
 
     @property
     def dictionary(self) -> Float[Tensor, "all latent dim"]:
-        """What each latent sends to the data, in units of its scale."""
+        """Contribution of each latent to the data, in units of its scale."""
         ...
 
     def posterior(self, x: Float[Tensor, "*replica points dim"]) -> Family:
-        """As `Model.posterior`."""
+        """Posterior of the latents, as in `Model.posterior`."""
         ...
 
 
 @runtime_checkable
 class Informed(Protocol):
-    """A model that may be given what is known of the distribution of its data."""
+    """A model that can use knowledge of the distribution of its data."""
 
     def inform(self, truth: Mapping[str, np.ndarray]) -> None:
-        """Take over what the settings say is known, such as `weights` W (D, H).
+        """Take over the true values that the settings name, such as `weights` W (D, H).
 
         Raises:
-            ValueError: the data have no such truth, or one of another size.
+            ValueError: the data have no such true value, or one of another size.
         """
         ...
 
@@ -105,15 +105,15 @@ class Annealed(Protocol):
     exact_posterior: ClassVar[bool]
 
     def partition_errors(self, noise: Float[Tensor, "all rows noise"]) -> Mapping[str, Float[Tensor, " all"]]:
-        """Standard errors that the partition function adds to `elbo`, `entropy_sum` and `gap`; none if it is exact.
+        """Standard errors of `elbo`, `entropy_sum` and `gap` due to the partition function; empty if it is exact.
 
         Args:
-            noise: that the bound was asked with.
+            noise: the noise that the bound was computed with.
         """
         ...
 
     def bracket(self, noise: Float[Tensor, "all rows noise"], temperatures: int) -> tuple[Estimate, Estimate]:
-        """log Z by forward and by reverse annealing in so many temperatures, with intervals over chains.
+        """log Z by forward and by reverse annealing with `temperatures` temperatures, with intervals over chains.
 
         Args:
             noise: standard normal, `(replica, 1 or more, noise_dim)`.
@@ -123,7 +123,7 @@ class Annealed(Protocol):
     def unnormalised(
         self, x: Float[Tensor, "*replica points dim"], noise: Float[Tensor, "all rows noise"]
     ) -> Float[Tensor, "all points"]:
-        """What the elbo of every point is without log Z, `(replica, N)`: elbo = mean of unnormalised − log Z.
+        """Elbo of every point without log Z, `(replica, N)`: elbo = mean of unnormalised − log Z.
 
         Args:
             x, noise: as for `Model.bound`.
@@ -144,11 +144,11 @@ IMPLEMENTED: dict[Ability, Callable[[nn.Module], bool]] = {
     Ability.INFORMED: lambda model: isinstance(model, Informed),
     Ability.PRIOR_WEIGHT: lambda model: isinstance(model, WithLandscape),
 }
-"""Ability → whether a model implements it. Of `BOUND` numbers alone tell, so it has to be declared."""
+"""Ability → whether a model implements it. `BOUND` cannot be read off the methods, so it has to be declared."""
 
 
 def abilities(model: nn.Module, declared: frozenset[Ability] | None) -> frozenset[Ability]:
-    """What a model is able to do: what it implements, and what is declared of it where only numbers tell.
+    """Abilities of a model: those that it implements, and the declared ones that its methods do not show.
 
     Example:
         >>> import torch

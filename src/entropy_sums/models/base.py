@@ -17,20 +17,20 @@ Activation = Literal["relu", "leaky_relu", "elu", "silu", "softplus", "tanh"]
 VarianceHead = Literal["log_variance", "softplus", "leaky_relu"]
 
 CLOSING = {"entropies": "weighted", "observation_entropy": "pseudo"}
-"""Setting that says which entropies stand in the entropy sum → those that the objective meets at stationary points."""
+"""Setting of the entropies in the entropy sum → its value with which the gap closes at stationary points."""
 
 
 class Look(NamedTuple):
-    """How figures draw one model: colour and marker, as matplotlib names them."""
+    """Colour and marker of one model in figures, as matplotlib names them."""
 
     color: str
     marker: str
 
 
 class Ability(StrEnum):
-    """What some models are able to do beside their bound; `models.abilities` says what it takes.
+    """Abilities that some models have besides their bound; `models.abilities` defines what each requires.
 
-    The words go on after "needs …".
+    The values complete a sentence that begins with "needs …".
     """
 
     MAXIMISE = "a step of EM (`maximise`)"
@@ -44,18 +44,18 @@ class Ability(StrEnum):
 
 
 class ModelSettings(Settings):
-    """What all models have in common."""
+    """Settings common to all models."""
 
     name: ClassVar[str]
-    """What study files call it; not inherited."""
+    """Name of the model in study files; not inherited."""
     implementation: ClassVar[str]
-    """`module:name` of the code that builds it from a Blueprint."""
+    """Location `module:name` of the code that builds the model from a Blueprint."""
     label: ClassVar[str] = ""
-    """What figures and tables call it, by default its name in words; not inherited."""
+    """Label in figures and tables, by default the name in words; not inherited."""
     look: ClassVar[Look | None] = None
-    """Colour and marker in figures, by default chosen by its name among those that are left; not inherited."""
+    """Colour and marker in figures, by default chosen by name among the unused ones; not inherited."""
     support: ClassVar[Support] = "real"
-    """What the observation is a distribution over; other data are refused."""
+    """Support of the observation; data outside of it are refused."""
 
     latent_dim: PositiveInt = 2
     """Number H of latents: latent variables, hidden units, or components of a mixture."""
@@ -64,38 +64,38 @@ class ModelSettings(Settings):
 
     @property
     def abilities(self) -> frozenset[Ability] | None:
-        """What the model is able to do; None where a model does not declare it, and is asked once it is built."""
+        """Abilities of the model; None if it declares none, so that they are determined once it is built."""
         return None
 
     def dimension_misfit(self, observed_dim: int) -> str | None:
-        """Why there is no such model of data of this dimension, and what to do; None where there is one."""
+        """Reason why the model does not fit data of this dimension, and the remedy; None if it fits."""
         return None
 
     def truth_misfit(self, true_weights: tuple[int, int] | None) -> str | None:
-        """Why the model cannot be trained on data with true weights of this shape (D, H), or without; None if it can.
+        """Reason why the model cannot be trained on data with true weights of shape (D, H), or without; None if it can.
 
         Args:
-            true_weights: None where the data have none.
+            true_weights: shape (D, H); None if the data have no true weights.
         """
         return None
 
     @property
     def ascends_elbo(self) -> bool:
-        """Whether stationary points of training are those of the ELBO: there the certificates predict the gap."""
+        """Whether training and ELBO have the same stationary points; there the certificates predict the gap."""
         return True
 
     @property
     def pretraining(self) -> int:
-        """Steps at the start of training that ascend something else than what comes after them."""
+        """Number of steps at the start of training that ascend another objective than the later steps."""
         return 0
 
     @property
     def least_samples(self) -> int:
-        """Posterior samples that every phase must have."""
+        """Smallest number of posterior samples in every phase."""
         return 1
 
     def closing(self) -> ModelSettings:
-        """The model with the same objective and the entropies that it meets at its stationary points.
+        """Settings with the same objective and the entropies with which the gap closes at stationary points.
 
         Example:
             >>> from entropy_sums.models.vae.settings import PoissonVAESettings
@@ -106,16 +106,16 @@ class ModelSettings(Settings):
         return self.model_copy(update={name: value for name, value in CLOSING.items() if name in fields})
 
     def weights(self, observed_dim: int) -> int:
-        """Roughly how many multiplications a point costs in encoder and decoder, for a forecast: one per weight."""
+        """Approximate number of multiplications per point in encoder and decoder, for a forecast: one per weight."""
         return 2 * observed_dim * self.latent_dim
 
     def sampled_dim(self, observed_dim: int) -> int:
-        """How many of so many data dimensions each of several posterior samples costs as much as, for a forecast.
+        """Cost of each of several posterior samples, as a number of data dimensions, for a forecast.
 
-        Fewer than all say that samples are averaged where they are fewer: `vae.normal_decoder` asks.
+        A number below `observed_dim` means that samples are averaged before the last layer (`vae.normal_decoder`).
         """
         return observed_dim
 
     def parameters(self, observed_dim: int) -> int:
-        """Roughly how many numbers one run learns, for the same: as many, unless a weight serves more than once."""
+        """Approximate number of parameters of one run, for a forecast: `weights`, unless weights are shared."""
         return self.weights(observed_dim)

@@ -1,4 +1,4 @@
-"""The models of this package by name: those that the `settings` of a family name."""
+"""Models of this package by name, collected from the `settings` module of each family."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ HERE = iter_modules([str(Path(__file__).parent)])
 FAMILIES = [import_module(f"entropy_sums.models.{found.name}.settings") for found in HERE if found.ispkg]
 
 MODELS: dict[str, type[ModelSettings]] = named(FAMILIES, ModelSettings)
-"""Settings class of each model, by the name that study files use."""
+"""Settings class of each model, by its name in study files."""

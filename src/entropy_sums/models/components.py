@@ -1,4 +1,4 @@
-"""What VAEs are composed of: encoders, priors and decoders, each a module whose call returns a distribution."""
+"""Components of VAEs: encoders, priors and decoders. Each is a module whose call returns a distribution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from entropy_sums.models.blueprint import Blueprint
 
 
 class NormalHeads(nn.Module):
-    """A normal with mean and standard deviation per coordinate, each from a linear head on the last hidden layer."""
+    """A normal; the mean and standard deviation of each coordinate are linear heads on the last hidden layer."""
 
     def __init__(
         self, blueprint: Blueprint, trunk: nn.Module, inputs: int, outputs: int, output: str = "linear"
@@ -59,7 +59,7 @@ class NormalMean(nn.Module):
 
 
 class NaturalParameter(nn.Module):
-    """A distribution whose natural parameters, one per coordinate, are a network: logits or log rates."""
+    """A distribution whose natural parameters (logits or log rates, one per coordinate) are a network."""
 
     def __init__(self, family: Callable[[Tensor], Family], network: nn.Module) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class ScaledNormal(nn.Module):
 
 
 def linear_marginal(linear: Linear, variance: Tensor) -> FullNormal:
-    r"""$p(x) = \mathcal N(b, WW^\top + \mathrm{diag}\,\sigma^2)$ of standard normal latents, batch `(replica, 1)`.
+    r"""Marginal $\mathcal N(b, WW^\top + \mathrm{diag}\,\sigma^2)$ of x for standard normal z, batch `(replica, 1)`.
 
     Args:
         linear: W and b.

@@ -1,4 +1,4 @@
-"""Directions in parameter space, in the span of which a certificate is sought."""
+"""Directions in parameter space; a certificate is sought in their span."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Direction:
-    """A candidate: `radial` (θ ↦ θ) or `shift` (θ ↦ 1) of a tensor, or of one of its entries.
+    """Candidate direction: `radial` (θ ↦ θ) or `shift` (θ ↦ 1) of a tensor, or of one of its entries.
 
     Attributes:
         parameter: name of the tensor in the model.
@@ -30,7 +30,7 @@ class Direction:
     def along(
         self, gradient: Float[Tensor, "replica ..."], parameter: Float[Tensor, "replica ..."]
     ) -> Float[Tensor, " replica"]:
-        """Inner product with a gradient along the tensor that moves, `(replica,)`.
+        """Inner product of the direction with the gradient of its tensor, `(replica,)`.
 
         Example:
             >>> import torch
@@ -45,10 +45,10 @@ class Direction:
 
 
 def candidates(model: nn.Module) -> list[Direction]:
-    """Radial and shift of every learned tensor; of vectors, the shift of every entry.
+    """Candidate directions: radial and shift of every learned tensor, and for vectors the shift of every entry.
 
-    A vector outside of layers, such as log standard deviations, has a meaning entry by entry. A module names those of
-    its own vectors that have none in `whole`.
+    The entries of a vector outside of layers, such as log standard deviations, move one by one. A module lists the
+    vectors that move as one tensor in `whole`.
     """
     return [
         direction

@@ -1,4 +1,4 @@
-"""What every model is to training, traces and certificates, and how prior, posterior and observation make a Bound."""
+"""Interface of a model to training, traces and certificates; the Bound of a prior, a posterior and an observation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from entropy_sums.models.directions import Direction, candidates
 
 
 class Model(nn.Module, ABC):
-    """A generative model with a variational bound, all parameters with a leading replica axis.
+    """A generative model with a variational bound; all parameters have a leading replica axis.
 
     Attributes:
-        factors: names of the factors of the bound, in its order.
+        factors: names of the factors of the bound, in order.
         evolving: names of buffers `(replica, …)` that training changes, such as persistent chains.
-        noise_dim: standard normal numbers that `bound` and `objective` want per posterior sample; 0 without sampling.
+        noise_dim: number of standard normal numbers per posterior sample for `bound` and `objective`; 0 for none.
     """
 
     factors: ClassVar[tuple[str, ...]]
@@ -43,7 +43,7 @@ class Model(nn.Module, ABC):
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
 
     def directions(self) -> list[Direction]:
-        """Candidate directions of a certificate; a model whose v is known may declare fewer.
+        """Candidate directions of a certificate; a model with a known direction may declare fewer.
 
         Example:
             >>> from entropy_sums.models import MODELS, build
@@ -64,18 +64,18 @@ class Model(nn.Module, ABC):
         noise: Float[Tensor, "all rows noise"],
         posterior: Family | None = None,
     ) -> Bound:
-        """The bound on the log-likelihood of x, estimated with S posterior samples per point.
+        """Bound on the log-likelihood of x, estimated with S posterior samples per point.
 
-        The gradient of its elbo is that of the ELBO, or an unbiased estimate of it.
+        The gradient of its elbo is the gradient of the ELBO, or an unbiased estimate of it.
 
         Args:
             x: `(N, D)`, or `(replica, N, D)` where replicas see different points.
             noise: standard normal, `(replica, S·N, noise_dim)`, one sample of every point after the other.
-            posterior: `self.posterior(x)`, if it is there already.
+            posterior: `self.posterior(x)`, if already computed.
         """
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
-        """What training ascends, `(replica,)`: the ELBO, or what has an estimate of its gradient and costs less.
+        """Objective of training, `(replica,)`: the ELBO, or a cheaper value whose gradient estimates that of the ELBO.
 
         Args:
             x, noise: as for `bound`.
@@ -94,7 +94,7 @@ class Model(nn.Module, ABC):
         """Restore constraints on the parameters in place, called after every update; most models have none."""
 
     def settle(self, x: Float[Tensor, "*replica points dim"], prior_weight: Tensor | None = None) -> None:
-        """Set parameters that are solved for on the points of an update, after it; most models have none.
+        """Set the parameters that have a closed form on the points of an update, after it; most models have none.
 
         Args:
             x: as for `bound`.
@@ -110,7 +110,7 @@ M = TypeVar("M", bound=Model)
 
 
 def copies(model: M, number: int, replica: int = 0) -> M:
-    """A model of its own with so many replicas, all like this one of the model.
+    """New model with the given number of replicas, all copies of one replica of `model`.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -125,10 +125,10 @@ def copies(model: M, number: int, replica: int = 0) -> M:
 
 
 class DirectedModel(Model):
-    """A model with one layer of latents that a normal posterior reparametrises.
+    """A model with one layer of latents and a reparametrised normal posterior.
 
-    A new one implements `prior`, `posterior` and `observation`; each returns a `Family`, the last axis of which is the
-    latent or the data vector, the first axis the replica.
+    A subclass implements `prior`, `posterior` and `observation`. Each returns a `Family`. The first axis is the
+    replica, the last axis the latent or the data vector.
     """
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
@@ -152,10 +152,10 @@ class DirectedModel(Model):
         """p(x given z) for z of shape `(replica, N, H)`: batch shape `(replica, N)`, event `(D,)`."""
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Normal | FullNormal | None = None) -> Bound:
-        """The bound, estimated with S posterior samples per point.
+        """Bound, estimated with S posterior samples per point.
 
-        Posterior entropy and prior terms are closed forms; the observation terms are means over samples, and so is the
-        cross-entropy to a prior for which no closed form is registered.
+        Posterior entropy and prior terms are closed forms. The observation terms are means over samples; so is the
+        cross-entropy to the prior if no closed form is registered.
         """
         posterior, prior = posterior or self.posterior(x), self.prior()
         samples = _samples(posterior, x, noise)
@@ -170,7 +170,7 @@ class DirectedModel(Model):
         )
 
     def observation_factor(self, samples: Float[Tensor, "replica samples points latent"], x: Tensor) -> Factor:
-        """p(x given z) seen through posterior samples of every point, as means over all of them."""
+        """Factor of p(x given z), from means over the posterior samples of all points."""
         observation, rounds = self.observation(samples.flatten(1, 2)), samples.shape[1]
         return Factor(
             -observation.mean_log_prob(x, rounds).expand(self.replicas),
@@ -191,7 +191,7 @@ class DirectedModel(Model):
         noise: Float[Tensor, "all rows noise"],
         prior_weight: Float[Tensor, " all"] | None = None,
     ) -> Callable[[], Tensor]:
-        r"""What training ascends on x as a function of the parameters as they are when it is called, `(replica,)`.
+        r"""Objective of training on x, `(replica,)`, as a function that reads the parameters when it is called.
 
         $$\mathcal H[q] - w\, \mathrm{CE}_\text{prior} - \mathrm{CE}_\text{observation}$$
 
@@ -206,12 +206,12 @@ class DirectedModel(Model):
         return self.landscape(x, noise)()
 
     def observation_entropy(self, observation: Family, x: Tensor) -> Tensor:
-        """What stands for the entropy of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""
+        """Entropy term of p(x given z) in the entropy sum, broadcastable to `(replica, N)`."""
         return observation.entropy()
 
 
 def weighted(bound: Bound, prior_weight: Float[Tensor, " all"] | None) -> Float[Tensor, " all"]:
-    """The elbo with a weight of the cross-entropy of the prior, by default 1.
+    """Elbo with a weight on the cross-entropy of the prior, by default 1.
 
     Example:
         >>> nats = torch.tensor([2.0])

@@ -220,7 +220,7 @@ class Grid:
     @property
     def axes(self) -> dict[str, list[Scalar]]:
         """Axis → values, including values of blocks and excluded values, but only datasets that are available."""
-        return {**self._axes, "dataset": self.datasets} if self.missing else self._axes
+        return {**self._axes, "dataset": [*self.datasets]} if self.missing else self._axes
 
     @cached_property
     def _axes(self) -> dict[str, list[Scalar]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5s
+from h5py import h5a, h5d, h5s  # pyright: ignore[reportAttributeAccessIssue]
 
 from entropy_sums.files import checksum
 from entropy_sums.quantities import COUNTED, FORMAT, LABELLED, QUANTITIES

@@ -3,15 +3,15 @@ r"""Deep Boltzmann machines: binary data, layers of binary hidden units, a mean-
 $$-E(v, h) = b_0^\top v + \sum_{l=1}^L b_l^\top (h_l - \lambda_l)
   + \sum_{l=0}^{L-1} (h_l - \lambda_l)^\top W_l\, (h_{l+1} - \lambda_{l+1}), \qquad h_0 = v$$
 
-up to a constant. Units of even layers, the data among them, meet only units of odd ones: the machine has two sides
-(Salakhutdinov and Hinton, AISTATS 2009), of whose visible one only $v$ is observed. Chains, annealing, exact sums over
-the states of a side, and the offsets λ are therefore those of machine.py. Centred, it trains without being pretrained
-layer by layer (Montavon and Müller, Neural Networks: Tricks of the Trade, 2012), but a small one may then leave its
-higher layers unused: their weights go to zero.
+up to a constant. Units of even layers, including the data, are connected only to units of odd layers. The machine
+therefore has two sides (Salakhutdinov and Hinton, AISTATS 2009); only $v$ is observed on the visible side. Chains,
+annealing, exact sums over the states of a side, and the offsets λ are those of machine.py. A centred machine
+trains without layer-wise pretraining (Montavon and Müller, Neural Networks: Tricks of the Trade, 2012), but a
+small one may then leave its higher layers unused: their weights go to zero.
 
 The ELBO is $F = \frac1N \sum_n \bigl(\mathcal H[q_n] + \mathbb E_{q_n}[-E]\bigr) - \log Z$. The only factor is the
 joint distribution: its entropy is $\log Z - \mathbb E_p[-E]$, and the gap $\frac1N \sum_n \mathbb E_{q_n}[-E] -
-\mathbb E_p[-E] = \theta \cdot \nabla F$ needs no log Z, whatever q is. We know of no published result on it;
+\mathbb E_p[-E] = \theta \cdot \nabla F$ needs no log Z for any q. We know of no published result on it;
 docs/theory.md derives it.
 """
 
@@ -32,18 +32,18 @@ from entropy_sums.models.binary.units import BernoulliVisible
 from entropy_sums.models.blueprint import Blueprint
 
 ENUMERABLE_BETWEEN = 8
-"""Most hidden units of even layers over all states of which the likelihood sums, for every point: 256 states."""
+"""Largest number of hidden units of even layers for an exact likelihood: a sum over 256 states for every point."""
 
 
 class Couplings(nn.Module):
-    """The odd layers: their biases, and weights to their neighbours as one matrix, zero between layers that never meet.
+    """Odd layers: their biases, and their weights to all even layers as one matrix, zero between unconnected layers.
 
     Attributes:
-        weights: between each layer and the next one, `(replica, units, units of the next)`.
-        bias: of all odd layers, `(replica, 1, odd units)`.
+        weights: weights between each layer and the next one, `(replica, units, units of the next)`.
+        bias: biases of all odd layers, `(replica, 1, odd units)`.
 
     Args:
-        sizes: units of every layer, from the data up.
+        sizes: number of units of every layer, from the data up.
     """
 
     whole = ("bias",)
@@ -57,7 +57,7 @@ class Couplings(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """From even to odd units, `(replica, even units, odd units)`."""
+        """Weights between even and odd units, `(replica, even units, odd units)`."""
         evens, odds = range(0, len(self.sizes), 2), range(1, len(self.sizes), 2)
         return torch.cat([torch.cat([self._block(even, odd) for odd in odds], dim=2) for even in evens], dim=1)
 
@@ -74,15 +74,16 @@ class DBM(Machine):
 
     The posterior is a product of Bernoullis over all hidden units, layer by layer from the data up. Given the means of
     one side, the best posterior of the other has a closed form, so that updating them in turn is coordinate ascent: no
-    update lowers F. It ends when no mean of even layers moves by more than `tolerance`, or after `mean_field_steps`.
-    F is a bound on the log-likelihood at any q, so an early end loosens the bound and nothing else: the gap stays
-    $\theta \cdot \nabla F$ at that q. At the fixed point the derivative by q is zero; the gradient takes q as constant.
+    update lowers F. The updates end when no mean of even layers moves by more than `tolerance`, or after
+    `mean_field_steps`. F is a bound on the log-likelihood at any q, so an early end only loosens the bound:
+    the gap stays $\theta \cdot \nabla F$ at that q. At the fixed point the derivative with respect to q is zero; the
+    gradient treats q as constant.
 
-    Contrastive divergence begins its chains at the mean-field posterior. What `objective` returns lacks the entropy of
+    Contrastive divergence begins its chains at the mean-field posterior. The value of `objective` lacks the entropy of
     even layers, which has no gradient.
 
-    While it is pretrained, from below, each layer and the next one are a machine that learns by CD-1 from the means of
-    the lower layer. A layer that has two neighbours counts the one that is there twice, for the other one.
+    Pretraining proceeds from the lowest layer up: each layer and the next one are a machine that learns by CD-1 from
+    the means of the lower layer. A layer with two neighbours counts the present one twice, to replace the other one.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -127,7 +128,7 @@ class DBM(Machine):
         return self._both(x, self._settled(x)[0].sigmoid())
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
-        """What has the gradient of the ELBO, or, while it is pretrained, that of the machine whose turn it is."""
+        """Objective with the gradient of the ELBO or, in pretraining, the CD-1 gradient of the current machine."""
         stage = int(self.age.max()) // self.pretraining_steps if self.pretraining_steps else self.depth
         if stage >= self.depth:
             return super().objective(x, noise)
@@ -137,7 +138,7 @@ class DBM(Machine):
         return self._greedy(stage, x, Draws(noise))
 
     def _greedy(self, lower: int, x: Tensor, draws: Draws) -> Tensor:
-        """CD-1 of a layer and the next one; all others rest at their offsets, so that they learn nothing."""
+        """CD-1 of a layer and the next one; all others stay at their offsets, so that they learn nothing."""
         upper = lower + 1
         with torch.no_grad():
             below = x
@@ -150,7 +151,7 @@ class DBM(Machine):
         return self.contrast(*data, *dream)
 
     def _given(self, known: int, states: Tensor, layer: int) -> Tensor:
-        """Log odds of a layer from its neighbour, twice where it has two."""
+        """Log odds of a layer from one neighbour, which counts twice if the layer has two neighbours."""
         even, odd = self._placed({known: states})
         bias, inputs = (self.hidden.bias, self.up(even)) if layer % 2 else (self.visible.bias, self.down(odd))
         logits = torch.lerp(bias, inputs, 2.0 if 0 < layer < self.depth else 1.0)
@@ -167,7 +168,7 @@ class DBM(Machine):
         return sides[0], sides[1]
 
     def log_likelihood(self, x: Tensor) -> Tensor | None:
-        """Exact where even layers have at most 8 hidden units and a side at most 16 units."""
+        """Exact log-likelihood if even layers have at most 8 hidden units and a side at most 16 units, else None."""
         if self._hidden_even > ENUMERABLE_BETWEEN:
             return None
         return super().log_likelihood(x)
@@ -179,7 +180,7 @@ class DBM(Machine):
     def log_weights(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Tensor:
         """log p(x, z) − log q(z given x) in nats of S posterior samples per point, `(replica, S·N)`.
 
-        z are the hidden units of even layers; those of odd ones are summed out.
+        z are the hidden units of even layers; the units of odd layers are summed out.
         """
         number = noise.shape[1] // x.shape[-2]
         layers = (posterior or self.posterior(x)).logits.split(self.units, dim=-1)[1::2]
@@ -203,7 +204,7 @@ class DBM(Machine):
 
     @torch.no_grad()
     def _settled(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the posterior of the hidden units of even and of odd layers; `(replica, N, …)` each."""
+        """Posterior logits of the hidden units of even and of odd layers, `(replica, N, …)` each."""
         weight = self._weight_between
         # With the units of odd layers at their offsets
         even = self.visible.bias[..., self.observed_dim :].expand(-1, x.shape[-2], -1)
@@ -230,5 +231,5 @@ class DBM(Machine):
 
     @property
     def _weight_between(self) -> Tensor:
-        """From hidden units of even layers to units of odd ones, `(replica, even, odd)`."""
+        """Weights between hidden units of even layers and units of odd layers, `(replica, even, odd)`."""
         return self.hidden.weight[:, self.observed_dim :]

@@ -3,16 +3,16 @@ r"""Deep belief networks: directed sigmoid layers below a restricted Boltzmann m
 $$p(x, h_1, \dots, h_L) = p(x \mid h_1)\, p(h_1 \mid h_2) \cdots p(h_{L-2} \mid h_{L-1})\, p(h_{L-1}, h_L), \qquad
   p(h_{L-1}, h_L) = e^{-E(h_{L-1}, h_L)} / Z$$
 
-(Hinton, Osindero and Teh, Neural Computation 2006): a belief network whose highest layer comes from the visible units
-of a machine, so its posteriors and gradients are those of sampled.py, log Z, chains and offsets those of machine.py.
-The posterior of $h_L$ given $h_{L-1}$ is that of the machine. No other one is nearer to the true posterior, it costs
-no sample, and what the machine says of a sample is the log-probability of $h_{L-1}$, with $h_L$ summed out. So the
-machine learns from samples of $h_{L-1}$ as it does from data, by the gradients that it has.
+(Hinton, Osindero and Teh, Neural Computation 2006): a belief network whose highest directed layer consists of the
+visible units of a machine. Posteriors and gradients are those of sampled.py; log Z, chains and offsets are those of
+machine.py. The posterior of $h_L$ given $h_{L-1}$ is the exact one of the machine. It needs no sample, and the machine
+contributes the log-probability of $h_{L-1}$ with $h_L$ summed out. So the machine learns from samples of $h_{L-1}$ as
+from data, by the same gradients.
 
 $$F = \overline{\mathcal H[q]} + \sum_l \mathbb E_q[\log p(h_l \mid h_{l+1})] + \mathbb E_q[-E] - \log Z$$
 
-has one factor more than directed ones, `joint`: its entropy is $\log Z - \mathbb E_p[-E]$, and its gap, that needs no
-log Z, is $\mathbb E_q[-E] - \mathbb E_p[-E] = \theta \cdot \nabla F$ for all weights and biases θ of the machine. We
+has the factor `joint` besides the directed ones. Its entropy is $\log Z - \mathbb E_p[-E]$. Its gap needs no log Z; it
+is $\mathbb E_q[-E] - \mathbb E_p[-E] = \theta \cdot \nabla F$ for all weights and biases θ of the machine. We
 know of no published result on it; docs/theory.md derives it.
 """
 
@@ -37,7 +37,7 @@ from entropy_sums.models.blueprint import Blueprint
 
 
 class MachinePrior(Prior):
-    """The visible units of a restricted Boltzmann machine, below as many hidden ones."""
+    """Visible units of a restricted Boltzmann machine with equal numbers of visible and hidden units."""
 
     factor = "joint"
     noise_dim = Draws.noise_dim
@@ -75,16 +75,16 @@ class MachinePrior(Prior):
         return partition.log_z - partition.exponent
 
     def dream(self, z: Tensor, draws: Draws) -> Tensor:
-        """Chains of k Gibbs steps from z."""
+        """States of chains after k Gibbs steps from z."""
         return self.machine.gibbs(draws.bernoulli(self.machine.up(z)), draws)
 
 
 class DBN(SampledNetwork):
-    """A network with a machine on top, what annealing wants of it, and greedy pretraining.
+    """A belief network with a machine on top, with annealing and greedy pretraining.
 
-    While it is pretrained, each directed layer in turn is a restricted Boltzmann machine, with the weights of its
-    inference network in both directions, that learns by CD-k from samples of the layer below; in the end the machine
-    on top learns from samples of the highest one. Then all weights are free.
+    In pretraining, each directed layer in turn is a restricted Boltzmann machine with the weights of its inference
+    network in both directions. It learns by CD-k from samples of the layer below. Last, the machine on top learns from
+    samples of the highest directed layer. Afterwards all weights are free.
     """
 
     exact_posterior = False
@@ -105,7 +105,7 @@ class DBN(SampledNetwork):
         return (*super().evolving, "age") if self.greedy else super().evolving
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
-        """What has the gradient of the elbo, or, while it is pretrained, what the machine whose turn it is learns."""
+        """Objective with the gradient of the elbo or, during pretraining, the objective of the current machine."""
         stage = self._stage(0)
         if stage > self.depth:
             return self.estimator.objective(self, x, noise)
@@ -117,14 +117,14 @@ class DBN(SampledNetwork):
         return learned + 0 * others
 
     def constrain(self) -> None:
-        """The conditional of a layer that is pretrained has the weights of its inference network."""
+        """Tie the conditional of the layer in pretraining to the weights of its inference network."""
         stage = self._stage(-1)
         if 0 <= stage < len(self.greedy):
             with torch.no_grad():
                 _linear(self.decoders[stage]).weight.copy_(_linear(self.encoders[stage]).weight.mT)
 
     def _stage(self, steps: int) -> int:
-        """Which machine has its turn so many steps from now, from below; more than there are after pretraining."""
+        """Index of the machine in pretraining `steps` steps from now, from below; `depth` + 1 or more afterwards."""
         return (int(self.age.max()) + steps) // self.pretraining_steps if self.greedy else self.depth + 1
 
     def bracket(self, noise: Tensor, temperatures: int) -> tuple[Estimate, Estimate]:
@@ -136,13 +136,13 @@ class DBN(SampledNetwork):
         return self.prior.machine.partition_errors(noise)
 
     def unnormalised(self, x: Tensor, noise: Tensor) -> Tensor:
-        """The ELBO of every point without log Z, `(replica, N)`."""
+        """ELBO of every point without log Z, `(replica, N)`."""
         climb = self.sample(x, noise).climb
         return climb.directed() + total(self.prior.gains(climb.posteriors[-1], climb.states[-1]))
 
 
 def _linear(conditional: nn.Module) -> Linear:
-    """The only layer of a conditional without hidden ones."""
+    """Only layer of a conditional without hidden layers."""
     return cast(Linear, conditional.get_submodule("network.1"))
 
 
@@ -165,6 +165,6 @@ def dbn(blueprint: Blueprint) -> BeliefNetwork:
         >>> model.factors
         ('joint', 'layer_1', 'observation')
     """
-    # What is enumerated needs no annealing
+    # Enumeration needs no annealing
     kind = EnumeratedNetwork if blueprint.shared.estimator == "enumeration" else DBN
     return kind(blueprint, MachinePrior(blueprint))

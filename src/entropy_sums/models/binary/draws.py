@@ -1,4 +1,4 @@
-"""Random numbers for samplers that need many of them per step: a generator per replica, begun from its noise."""
+"""Random numbers for samplers that need many of them per step: a generator per replica, seeded by its noise."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch import Tensor
 
 
 class Draws:
-    """As many random numbers as are asked for, the same for a replica in any company.
+    """Any number of random numbers; a replica draws the same ones in every pack.
 
-    Normal numbers, of which a model has a fixed few per point, are dear: a Gibbs step needs a uniform one per unit.
+    A model has a small, fixed number of normal numbers per point, but a Gibbs step needs a uniform one per unit.
 
     Attributes:
-        noise_dim: standard normal numbers per row that suffice.
+        noise_dim: sufficient number of standard normal numbers per row.
 
     Args:
-        noise: standard normal, `(replica, rows, 2 or more)`; the first row of each replica is what is made use of.
+        noise: standard normal, `(replica, rows, 2 or more)`; only the first row of each replica is used.
 
     Example:
         >>> noise = torch.randn(3, 1, 2, generator=torch.Generator().manual_seed(0))
@@ -37,14 +37,14 @@ class Draws:
         ]
 
     def uniform(self, *shape: int) -> Tensor:
-        """Uniform between 0 and 1 in float32, `(replica, *shape)`."""
+        """Uniform numbers between 0 and 1 in float32, `(replica, *shape)`."""
         numbers = torch.empty(len(self.generators), *shape, dtype=torch.float32, device=self.device)
         for row, generator in zip(numbers, self.generators, strict=True):
             row.uniform_(generator=generator)
         return numbers
 
     def normal(self, *shape: int, dtype: torch.dtype) -> Tensor:
-        """Standard normal, `(replica, *shape)`."""
+        """Standard normal numbers, `(replica, *shape)`."""
         numbers = torch.empty(len(self.generators), *shape, dtype=dtype, device=self.device)
         for row, generator in zip(numbers, self.generators, strict=True):
             row.normal_(generator=generator)
@@ -52,17 +52,17 @@ class Draws:
 
     @torch.no_grad()
     def bernoulli(self, logits: Float[Tensor, "replica rows units"]) -> Float[Tensor, "replica rows units"]:
-        """0 or 1 with probability sigmoid(logit), to within 2⁻²⁵; never 1 at probability 0, always 1 at 1.
+        """Bernoulli samples with probability sigmoid(logit), to within 2⁻²⁵; never 1 at probability 0, always 1 at 1.
 
-        Of the uniform number of a unit, the 16 highest bits are its own; the units of a row share the lower ones. That
-        leaves probabilities as they are and gives two units of a row a covariance of at most 2⁻³⁴.
+        Each unit draws the 16 highest bits of its uniform number; the units of a row share the lower bits. This leaves
+        the probabilities unchanged and gives two units of a row a covariance of at most 2⁻³⁴.
         """
         own, shared = self._short(logits[0].numel()), 1 - self.uniform(logits.shape[1], 1)
         thresholds = own.view(logits.shape).float().add_(shared)
         return thresholds.le_(logits.float().sigmoid().mul_(2**16)).to(logits.dtype)
 
     def _short(self, count: int) -> Tensor:
-        """Integers of 16 bits, `(replica, count)`; four take as much of the generator as two uniform numbers."""
+        """Integers of 16 bits, `(replica, count)`; four cost the generator as much as two uniform numbers."""
         numbers = torch.empty(len(self.generators), -(-count // 4), dtype=torch.int64, device=self.device)
         for row, generator in zip(numbers, self.generators, strict=True):
             row.random_(-(2**63), None, generator=generator)

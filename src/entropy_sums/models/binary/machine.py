@@ -1,4 +1,4 @@
-r"""Boltzmann machines with two sides of units that meet only each other: exact, CD-k, PCD-k and parallel tempering.
+r"""Boltzmann machines with two sides of units, connected only to each other: exact, CD-k, PCD-k, parallel tempering.
 
 $$-E(v, h) = a(v) + (\tilde v - \tilde\mu)^\top W (h - \lambda) + c^\top (h - \lambda), \qquad p(v, h) = e^{-E} / Z$$
 
@@ -35,25 +35,25 @@ from entropy_sums.models.blueprint import Blueprint
 from entropy_sums.models.model import Model, copies
 
 ENTRIES_AT_ONCE = 2**21
-"""Numbers in the units of both layers of all states that are computed at once."""
+"""Largest number of entries computed at once: states times units of both layers."""
 
 TEMPERATURES_PER_SWEEP = 10
-"""A chain that was annealed in so many temperatures goes on for one Gibbs step, all of which are averaged."""
+"""Number of annealing temperatures per subsequent Gibbs step of a chain; E_p[−E] is averaged over these steps."""
 
 OFFSET_RATE = 0.01
-"""How fast the offsets of a centred machine follow the means, per step (Melchior, Fischer and Wiskott, 2016)."""
+"""Rate at which the offsets of a centred machine follow the means, per step (Melchior, Fischer and Wiskott, 2016)."""
 
 
 class Machine(Model, ABC):
-    """A Boltzmann machine with two sides; what it says without data is exact or from annealed importance sampling.
+    """A Boltzmann machine with two sides; its partition function is exact or from annealed importance sampling.
 
-    Exact where a side has at most 16 units that can be enumerated. Otherwise chains are annealed, with the weights
-    of which log Z and E_p[−E] are estimated, once at given parameters: the first noise seen there decides. E_p[−E] is a
-    mean over the Gibbs steps that the chains go on for, too, as states of one temperature say little by themselves.
+    It is exact if a side has at most 16 units that can be enumerated. Otherwise log Z and E_p[−E] are estimated with
+    the weights of annealed chains. They are estimated once at given parameters, with the first noise seen there.
+    E_p[−E] is also averaged over Gibbs steps after annealing, as single states of the chains are too noisy.
 
     Args:
-        visible: what kind the visible units are.
-        hidden: weights and biases of the hidden ones, a module.
+        visible: module of the visible units.
+        hidden: module with weights and biases of the hidden units.
         latent_dim: number of latents.
     """
 
@@ -102,14 +102,14 @@ class Machine(Model, ABC):
 
     @abstractmethod
     def completed(self, x: Tensor) -> Tensor:
-        """The visible side of every point, `(*replica, N, D)`, with means of what the data do not show of it."""
+        """The visible side of every point, `(*replica, N, D)`, with means for its units that are not observed."""
 
     @abstractmethod
     def log_mass(self, x: Tensor) -> Tensor:
         """log Z p(x), `(replica, N)`."""
 
     def exponent(self, v: Tensor, logits: Tensor, h: Tensor) -> Tensor:
-        """−E(v, h) in nats, `(replica, N)`, from `logits = up(v)`; with means of h its mean."""
+        """−E(v, h) in nats, `(replica, N)`, from `logits = up(v)`; its mean for means of h."""
         return self.visible.exponent(v) + ((h - self.hidden_offset) * logits).sum(-1)
 
     def visible_marginal(self, v: Tensor) -> tuple[Tensor, Bernoulli]:
@@ -118,20 +118,20 @@ class Machine(Model, ABC):
         return self.visible.exponent(v) + self.summed_out(logits), Bernoulli(logits)
 
     def summed_out(self, logits: Tensor) -> Tensor:
-        """What the sum over all states of hidden units with these log odds adds to a(v), `(replica, N)`."""
+        """Contribution to log Σ_h e^−E of hidden units with these log odds, besides a(v), `(replica, N)`."""
         return -(self.hidden_offset * logits + logsigmoid(-logits)).sum(-1)
 
     def hidden_marginal(self, h: Tensor) -> tuple[Tensor, Family]:
         """log ∫ e^−E(v, h) dv, `(replica, N)`, and p(v given h).
 
-        The integral is e^−E(v, h) / p(v given h) at any v, here at the offset, where the weights have no part in E.
+        The integral is e^−E(v, h) / p(v given h) at any v; at the offset, E does not depend on the weights.
         """
         given, v = self.visible.given(self.down(h)), self.visible_offset
         biases = ((h - self.hidden_offset) * self.hidden.bias).sum(-1)
         return self.visible.exponent(v) + biases - given.log_prob(v), given
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Bound:
-        """The log-likelihood and its entropy sum; posterior samples are not needed."""
+        """Bound on the log-likelihood; it needs no posterior samples."""
         posterior = posterior or self.posterior(x)
         data = self.mean(self.expected_exponent(x, posterior))
         partition = self.partition(noise)
@@ -141,7 +141,7 @@ class Machine(Model, ABC):
         )
 
     def objective(self, x: Tensor, noise: Tensor) -> Tensor:
-        """What has the gradient of the ELBO, or the estimate of it that the settings name."""
+        """Objective with the gradient of the ELBO, or with the gradient estimate that the settings name."""
         v = self.completed(x)
         if self.centred:
             self._follow(v)
@@ -153,7 +153,7 @@ class Machine(Model, ABC):
         return self.mean(self.log_mass(x)) - self._remembered(Machine._enumerated).log_z
 
     def partition(self, noise: Tensor) -> Partition:
-        """log Z, E_p[−E] and ∇ log Z at the parameters that the model has."""
+        """log Z, E_p[−E] and ∇ log Z at the current parameters."""
         return self._remembered(Machine._enumerated if self._small else partial(Machine._annealed, noise=noise))
 
     def partition_errors(self, noise: Tensor) -> dict[str, Tensor]:
@@ -161,15 +161,15 @@ class Machine(Model, ABC):
         return self.partition(noise).errors
 
     def unnormalised(self, x: Tensor, noise: Tensor) -> Tensor:
-        """The ELBO of every point without log Z, `(replica, N)`."""
+        """ELBO of every point without log Z, `(replica, N)`."""
         posterior = self.posterior(x)
         return self.expected_exponent(x, posterior) + posterior.entropy()
 
     def bracket(self, noise: Tensor, temperatures: int) -> tuple[ais.Estimate, ais.Estimate]:
         """log Z by forward AIS and by reverse AIS, with intervals over chains.
 
-        The reverse one begins at the persistent chains, after as many Gibbs steps as there are temperatures: training
-        may have left them behind, or never moved them.
+        Reverse AIS begins at the persistent chains after one Gibbs step per temperature, as training may not have kept
+        the chains close to the model.
         """
         draws, betas = Draws(noise), ais.schedule(temperatures)
         with torch.no_grad():
@@ -179,11 +179,11 @@ class Machine(Model, ABC):
             return ais.forward(self.log_z_of_base(), up), ais.reverse(self.log_z_of_base(), down)
 
     def contrast(self, x: Tensor, on_data: Tensor, v: Tensor, on_chains: Tensor) -> Tensor:
-        """`(replica,)` with the gradient of mean −E over data minus that over chains; its value means nothing.
+        """Value `(replica,)` with the gradient of mean −E over data minus that over chains.
 
-        At fixed units, with means of the hidden ones given each, that is the gradient of the log-likelihood where the
-        chains are samples of the model. Its moments are of deviations from the offsets, so that units which stay there
-        learn nothing, not even by rounding: Adam makes steps of any size of it.
+        Only its gradient has a meaning. The units are fixed, with means of the hidden units. If the chains are samples
+        of the model, this is the gradient of the log-likelihood. Moments are of deviations from the offsets, so that
+        units at their offsets learn nothing, not even by rounding errors, which Adam would turn into full steps.
         """
         with torch.no_grad():
             data, chains = on_data - self.hidden_offset, on_chains - self.hidden_offset
@@ -198,7 +198,7 @@ class Machine(Model, ABC):
 
     @torch.no_grad()
     def gibbs(self, h: Tensor, draws: Draws, steps: int | None = None) -> Tensor:
-        """Visible units after so many Gibbs steps from hidden ones, by default k."""
+        """Visible units after `steps` Gibbs steps from hidden units, by default k steps."""
         for _ in range((steps or self.gibbs_steps) - 1):
             h = draws.bernoulli(self.up(self.visible.sample(self.down(h), draws)))
         return self.visible.sample(self.down(h), draws)
@@ -225,7 +225,7 @@ class Machine(Model, ABC):
         return moved(v, origin[:, :1])
 
     def temper(self, draws: Draws, v: Tensor, start: float, end: float) -> tuple[Tensor, Tensor]:
-        """One temperature between the machine without its weights and the machine, all weights times β: `ais.Step`."""
+        """Annealing step between the machine without its weights and the machine, weights times β: an `ais.Step`."""
         bias = self.hidden.bias
         coupled = self.up(v) - bias
         before, after = bias + start * coupled, bias + end * coupled
@@ -245,7 +245,7 @@ class Machine(Model, ABC):
 
     @property
     def _small(self) -> Layer | None:
-        """The layer to enumerate, the smaller one, if it is small enough."""
+        """Smaller layer that can be enumerated; None if it is too large."""
         hidden = Layer(self.hidden_offset.shape[-1], self.hidden_marginal)
         layers = [hidden, self._visible_layer] if self.visible.countable else [hidden]
         smallest = min(layers, key=lambda layer: layer.units)
@@ -257,7 +257,7 @@ class Machine(Model, ABC):
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
-        """Move the offsets towards the means over x, and the biases so that the distribution stays as it is."""
+        """Move the offsets towards the means over x, and adapt the biases so that the distribution is unchanged."""
         visible = OFFSET_RATE * (x.mean(-2, keepdim=True) - self.visible_offset)
         hidden = OFFSET_RATE * (self.up(x).sigmoid().mean(1, keepdim=True) - self.hidden_offset)
         self.hidden.bias.add_(visible @ self.visible.scaled(self.hidden.weight))
@@ -271,10 +271,10 @@ class Machine(Model, ABC):
         return partition.log_z + sum(zero_with_slope(parameter, slope) for parameter, slope in pairs)
 
     def _remembered(self, compute: Callable[[Machine], Partition]) -> Partition:
-        """Computed once at given parameters: an evaluation asks again for every chunk of the data."""
+        """Partition, computed once at given parameters, as an evaluation reads it for every chunk of the data."""
         state = [*self.parameters(), self.visible_offset, self.hidden_offset]
         if self._known is None or not all(map(torch.equal, self._known[0], state)):
-            # A certificate asks for many copies of one replica
+            # A certificate evaluates many copies of one replica
             alike = self.replicas > 1 and all(tensor.eq(tensor[:1]).all() for tensor in state)
             found = compute(copies(self, 1)).repeated(self.replicas) if alike else compute(self)
             self._known = [tensor.detach().clone() for tensor in state], found
@@ -311,7 +311,7 @@ class Machine(Model, ABC):
         return replace(found, errors=chain_errors(log_weights, exponents))
 
     def _split(self, states: Tensor) -> Sequence[Tensor]:
-        """Parts of what belongs to states, along their axis."""
+        """Split a tensor along the axis of states into parts that are computed at once."""
         return states.split(self._rows_at_once, dim=1)
 
     @property
@@ -320,7 +320,7 @@ class Machine(Model, ABC):
         return max(1, ENTRIES_AT_ONCE // (self.replicas * units))
 
     def _part(self, layer: Layer, states: Tensor, log_weights: Tensor | None = None) -> Partition:
-        """From some states of a layer, with what they weigh, which for all states is what they say themselves."""
+        """Partition from some states of a layer and their log weights; by default the states are weighted by e^−E."""
         learned = self._learned()
         with torch.enable_grad():
             masses, other = layer.marginal(states)
@@ -332,7 +332,7 @@ class Machine(Model, ABC):
             return Partition(log_z, (shares * self._expected(masses, other)).sum(1), list(slopes))
 
     def _expected(self, masses: Tensor, other: Family) -> Tensor:
-        """E[−E given one layer] from what `marginal` of this layer has, `(replica, N)`."""
+        """E[−E given one layer] from the `marginal` of this layer, `(replica, N)`."""
         return masses - other.entropy()
 
     def _learned(self) -> list[nn.Parameter]:
@@ -344,7 +344,7 @@ def _likelihood(machine: Machine, x: Tensor, noise: Tensor) -> Tensor:
 
 
 def _contrastive_divergence(machine: Machine, x: Tensor, noise: Tensor) -> Tensor:
-    """Chains of k steps from the data; Hinton (Neural Computation 2002)."""
+    """Contrast of the data with chains of k steps from the data; Hinton (Neural Computation 2002)."""
     draws = Draws(noise)
     with torch.no_grad():
         logits = machine.up(x)
@@ -354,7 +354,7 @@ def _contrastive_divergence(machine: Machine, x: Tensor, noise: Tensor) -> Tenso
 
 
 def _persistent_contrastive_divergence(machine: Machine, x: Tensor, noise: Tensor) -> Tensor:
-    """Chains that go on for k steps at every update; Tieleman (ICML 2008)."""
+    """Contrast of the data with persistent chains, which take k steps per update; Tieleman (ICML 2008)."""
     draws = Draws(noise)
     with torch.no_grad():
         v = machine.gibbs(machine.chains, draws)
@@ -365,7 +365,7 @@ def _persistent_contrastive_divergence(machine: Machine, x: Tensor, noise: Tenso
 
 
 def _parallel_tempering(machine: Machine, x: Tensor, noise: Tensor) -> Tensor:
-    """Chains at several temperatures that go on and swap at every update; Desjardins et al. (AISTATS 2010)."""
+    """Contrast of the data with persistent chains that swap temperatures; Desjardins et al. (AISTATS 2010)."""
     with torch.no_grad():
         v = machine.exchange(Draws(noise))
         means = machine.up(x).sigmoid(), machine.up(v).sigmoid()
@@ -378,4 +378,4 @@ GRADIENTS: dict[str, Callable[[Machine, Tensor, Tensor], Tensor]] = {
     "pcd": _persistent_contrastive_divergence,
     "parallel_tempering": _parallel_tempering,
 }
-"""Name of a gradient → what has it, `(replica,)`."""
+"""Name of a gradient → the objective with this gradient, `(replica,)`."""

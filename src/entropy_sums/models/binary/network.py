@@ -21,16 +21,16 @@ from entropy_sums.models.components import NaturalParameter
 from entropy_sums.models.model import Model
 
 ENTRIES_AT_ONCE = 2**22
-"""Log-probabilities of states given points that the likelihood holds at once."""
+"""Largest number of log-probabilities of states and points that the likelihood holds at once."""
 
 
 class Prior(nn.Module, ABC):
-    """What the highest directed layer of a belief network comes from, whose state is z, `(replica, rows, H)`.
+    """Distribution of the state z, `(replica, rows, H)`, of the highest directed layer of a belief network.
 
     Attributes:
-        factor: its name in the bound.
+        factor: name of its factor in the bound.
         evolving: names of buffers that training changes.
-        noise_dim: standard normal numbers that it wants.
+        noise_dim: number of standard normal numbers that it needs.
     """
 
     factor: ClassVar[str]
@@ -39,14 +39,14 @@ class Prior(nn.Module, ABC):
 
     @abstractmethod
     def gains(self, posterior: Bernoulli, z: Tensor) -> tuple[Tensor, Tensor]:
-        """What it adds to the elbo with its sign, but for log Z: a part known from below z, a part that z decides.
+        """Contribution to the elbo without log Z: a part known from the layer below z, and a part that depends on z.
 
-        In nats, `(replica, rows)`; `posterior` is q of z.
+        Both are in nats, `(replica, rows)`; `posterior` is q of z.
         """
 
     @abstractmethod
     def hidden_entropy(self, z: Tensor) -> Tensor:
-        """Entropy in nats of the posterior given z of what lies above it, `(replica, rows)`."""
+        """Entropy in nats of the posterior of all units above z, given z, `(replica, rows)`."""
 
     @abstractmethod
     def marginal(self, z: Tensor) -> Tensor:
@@ -58,19 +58,19 @@ class Prior(nn.Module, ABC):
 
     @abstractmethod
     def learn(self, posterior: Bernoulli, z: Tensor, noise: Tensor) -> Tensor:
-        """The mean of its gains less log Z, or what has an estimate of its gradient and costs less, `(replica,)`."""
+        """Mean of the gains minus log Z, or a cheaper value whose gradient estimates its gradient, `(replica,)`."""
 
     @abstractmethod
     def training_log_z(self, z: Tensor, noise: Tensor) -> Tensor:
-        """log Z, or what has an estimate of its gradient and costs less, `(replica,)`."""
+        """log Z, or a cheaper value whose gradient estimates its gradient, `(replica,)`."""
 
     @abstractmethod
     def entropy(self, noise: Tensor) -> Tensor:
-        """Of z and all that lies above it, in nats, `(replica,)`."""
+        """Entropy of z and all units above it, in nats, `(replica,)`."""
 
     @abstractmethod
     def dream(self, z: Tensor, draws: Draws) -> Tensor:
-        """As many samples of p(z), or what chains from z make of it, `(replica, rows, H)`."""
+        """Samples of p(z), one for each z, or states of chains that begin at z, `(replica, rows, H)`."""
 
 
 class BeliefNetwork(Model, ABC):
@@ -79,14 +79,14 @@ class BeliefNetwork(Model, ABC):
     $$p(x, z) = p(x \mid z_1)\, p(z_1 \mid z_2) \cdots p(z_L), \qquad
       q(z \mid x) = q(z_1 \mid x)\, q(z_2 \mid z_1) \cdots q(z_L \mid z_{L-1})$$
 
-    Each factor is a product of Bernoulli distributions, and its logits are a network of what it is conditioned on; its
+    Each factor is a product of Bernoulli distributions, and its logits are a network of the layer above; its
     gap is $\theta \cdot \nabla F$ for the last layer θ of the network, or the logits of the prior. Entropies of q, and
     the cross-entropy of the prior, are exact given the sample below. `layer_l` is $p(z_l \mid z_{l+1})$.
     Source: Saul, Jaakkola and Jordan (1996); Mnih and Gregor (ICML 2014) for the inference networks.
 
     Args:
-        prior: p of the highest layer.
-        noise_dim: as of `Model`.
+        prior: distribution of the highest layer.
+        noise_dim: as in `Model`.
     """
 
     def __init__(self, blueprint: Blueprint, prior: Prior, noise_dim: int) -> None:
@@ -107,11 +107,11 @@ class BeliefNetwork(Model, ABC):
         return tuple(f"prior.{name}" for name in self.prior.evolving)
 
     def posterior(self, x: Tensor) -> Bernoulli:
-        """q of the lowest layer; `latent_entropy`, too, is of these latents."""
+        """Posterior q of the lowest layer; `latent_entropy` refers to these latents, too."""
         return self.encoders[0](x)
 
     def log_likelihood(self, x: Tensor) -> Tensor | None:
-        """Exact by enumeration up to 12 latents in all directed layers."""
+        """Exact log-likelihood by enumeration, up to 12 latents in all directed layers, else None."""
         if self.depth * self.latent_dim > ENUMERABLE_LATENTS:
             return None
         z = self._all_states()
@@ -124,14 +124,14 @@ class BeliefNetwork(Model, ABC):
         return self.mean(torch.cat([part.logsumexp(1) for part in parts], dim=1))
 
     def descend(self, z: Tensor, draws: Draws) -> list[Tensor]:
-        """Samples of the data and of every layer below z, a state of the highest one, from below, and z itself."""
+        """Samples of the data and of every layer below z, a state of the highest layer; from below, z included."""
         states = [z]
         for decoder in reversed(self.decoders):
             states.append(draws.bernoulli(decoder(states[-1]).logits))
         return states[::-1]
 
     def _all_states(self) -> Tensor:
-        """`(1, 2**H, H)`."""
+        """All states of a layer, `(1, 2**H, H)`."""
         return estimators.all_states(self.latent_dim, next(self.parameters())).unsqueeze(0)
 
     def _log_prior(self, z: Tensor) -> Tensor:
@@ -140,9 +140,9 @@ class BeliefNetwork(Model, ABC):
 
 
 class EnumeratedNetwork(BeliefNetwork):
-    """Every expectation is a sum over all states: no noise, exact gradients, for a dozen latents.
+    """A belief network with exact expectations, sums over all states: no noise, exact gradients, up to 12 latents.
 
-    Above the lowest layer nothing depends on the point, but for the aggregate posterior that it is weighted with.
+    Above the lowest layer, points enter only through the aggregate posterior, the weight of each state.
     """
 
     def __init__(self, blueprint: Blueprint, prior: Prior) -> None:

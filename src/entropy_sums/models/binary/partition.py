@@ -13,15 +13,15 @@ from torch import Tensor
 from entropy_sums.distributions import Family
 
 FEWEST_CHAINS = 10
-"""Effective number of annealed chains, from which on their spread says how large an error is."""
+"""Smallest effective number of annealed chains for standard errors from their spread."""
 
 
 class Layer(NamedTuple):
-    """One of the two layers.
+    """Layer of a machine, one of two.
 
     Attributes:
-        units: how many.
-        marginal: of states `(replica, N, units)`: log of what e^−E sums or integrates to over the other layer,
+        units: number of units.
+        marginal: function of states `(replica, N, units)`: the log of e^−E summed or integrated over the other layer,
             `(replica, N)`, and the distribution of the other layer given this one.
     """
 
@@ -31,13 +31,13 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Partition:
-    """What the model says without any data, from all states of a layer or from some.
+    """Partition function and model expectations, from all states of a layer or from some.
 
     Attributes:
-        log_z: `(replica,)`, in float64.
+        log_z: log Z, `(replica,)`, in float64.
         exponent: E_p[−E], `(replica,)`, in float64.
         slopes: ∇ log Z, one `(replica, …)` for every learned parameter.
-        errors: standard errors that this adds to `elbo`, `entropy_sum` and `gap`, `(replica,)`; none where it is exact.
+        errors: standard errors of `elbo`, `entropy_sum` and `gap` due to it, `(replica,)`; empty if exact.
     """
 
     log_z: Tensor
@@ -46,7 +46,7 @@ class Partition:
     errors: dict[str, Tensor] = field(default_factory=dict)
 
     def joined(self, other: Partition) -> Partition:
-        """From the states of both."""
+        """Partition from the states of both."""
         log_z = torch.logaddexp(self.log_z, other.log_z)
         own, others = (self.log_z - log_z).exp(), (other.log_z - log_z).exp()
         pairs = zip(self.slopes, other.slopes, strict=True)
@@ -54,19 +54,19 @@ class Partition:
         return Partition(log_z, own * self.exponent + others * other.exponent, slopes)
 
     def repeated(self, replicas: int) -> Partition:
-        """The same for so many replicas."""
+        """Partition of one replica, repeated for the given number of replicas."""
         slopes = [slope.repeat(replicas, 1, 1) for slope in self.slopes]
         errors = {name: error.repeat(replicas) for name, error in self.errors.items()}
         return Partition(self.log_z.repeat(replicas), self.exponent.repeat(replicas), slopes, errors)
 
 
 def chain_errors(log_weights: Tensor, exponents: Tensor) -> dict[str, Tensor]:
-    """Standard errors of log Z, of E_p[−E] and of their difference, by what each chain adds to them.
+    """Standard errors of log Z, of E_p[−E] and of their difference, from the influence of each chain.
 
-    Infinite where the weights are those of fewer than `FEWEST_CHAINS` alike ones: they then tell nothing of each other.
+    They are infinite if the effective number of chains is below `FEWEST_CHAINS`: the spread is then uninformative.
 
     Args:
-        log_weights, exponents: of every chain, `(replica, chains)`.
+        log_weights, exponents: log weight and E[−E] of every chain, `(replica, chains)`.
     """
     chains, shares = log_weights.shape[1], log_weights.softmax(1)
     to_log_z = shares - 1 / chains

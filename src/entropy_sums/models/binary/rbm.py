@@ -28,7 +28,7 @@ class RBM(Machine):
         super().__init__(blueprint, visible, hidden, blueprint.shared.latent_dim)
 
     def posterior(self, x: Tensor) -> Bernoulli:
-        """p(h given x), exact, batch shape `(replica, N)`, event `(H,)`."""
+        """Exact p(h given x), batch shape `(replica, N)`, event `(H,)`."""
         return Bernoulli(self.up(x))
 
     def expected_exponent(self, x: Tensor, posterior: Bernoulli) -> Tensor:

@@ -23,13 +23,13 @@ from entropy_sums.models.blueprint import Blueprint
 
 @dataclass(frozen=True)
 class Climb:
-    """A posterior sample of some layer and of those above it, one after the other.
+    """Posterior sample of a layer and of all layers above it, drawn from below.
 
     Attributes:
         posteriors: q of each layer given the sample below.
         states: the samples, `(replica, rows, H)`.
-        conditionals: p of what lies below each layer, given its sample.
-        log_probs: of what lies below each layer, in nats, `(replica, rows)`.
+        conditionals: p of the layer below each layer, given its sample.
+        log_probs: log-probability of the layer below each layer, in nats, `(replica, rows)`.
     """
 
     posteriors: list[Bernoulli]
@@ -38,7 +38,7 @@ class Climb:
     log_probs: list[Tensor]
 
     def directed(self) -> Tensor:
-        """Entropy of every q and log-probability of what lies below every layer, together, `(replica, rows)`."""
+        """Sum of the entropies of all q and of the log-probabilities of all conditionals, `(replica, rows)`."""
         return total([*(q.entropy() for q in self.posteriors), *self.log_probs])
 
     def log_qs(self) -> list[Tensor]:
@@ -51,10 +51,10 @@ class Sample:
     """S posterior samples per point.
 
     Attributes:
-        number: S.
+        number: number S of samples per point.
         x: `(replica or none, S·N, D)`, all points of one sample after the other.
-        uniforms: the numbers between 0 and 1 that each layer took, `(replica, S·N, H)`.
-        climb: from the lowest layer.
+        uniforms: uniform numbers of each layer, `(replica, S·N, H)`.
+        climb: the climb from the lowest layer.
     """
 
     number: int
@@ -63,18 +63,18 @@ class Sample:
     climb: Climb
 
     def split(self, value: Tensor) -> Tensor:
-        """`(replica, S·N)` → `(S, replica, N)`."""
+        """Split the axis of samples and points, `(replica, S·N)` → `(S, replica, N)`."""
         return value.unflatten(1, (self.number, -1)).movedim(1, 0)
 
 
 class SampledNetwork(BeliefNetwork):
     """A belief network whose bound is estimated with posterior samples.
 
-    The gradient of the elbo is that of antithetic pairs, DisARM, layer by layer: both members of a pair are followed by
-    the same noise in the layers above. Source: Dong, Mnih and Tucker (NeurIPS 2020).
+    The gradient of the elbo is estimated by antithetic pairs (DisARM), layer by layer: both members of a pair use the
+    same noise in the layers above. Source: Dong, Mnih and Tucker (NeurIPS 2020).
 
     Attributes:
-        estimator: of the gradient in training.
+        estimator: gradient estimator in training.
     """
 
     def __init__(self, blueprint: Blueprint, prior: Prior) -> None:
@@ -110,14 +110,14 @@ class SampledNetwork(BeliefNetwork):
         return self.log_joint(climb) - self.prior.log_z(noise).unsqueeze(1) - total(climb.log_qs())
 
     def trained(self, x: Tensor, noise: Tensor, score: Callable[[Sample], Tensor]) -> Tensor:
-        """The elbo of samples; `score` has the gradient of what depends on states, `(replica, …)`."""
+        """Elbo of samples; `score` supplies the gradient through the sampled states, `(replica, …)`."""
         sample = self.sample(x, noise)
         climb = sample.climb
         learned = self.prior.learn(climb.posteriors[-1], climb.states[-1], noise)
         return self.mean(climb.directed()) + self.mean(score(sample)) + learned
 
     def sample(self, x: Tensor, noise: Tensor, posterior: Bernoulli | None = None) -> Sample:
-        """S posterior samples per point, `noise` and `posterior` as for `bound`."""
+        """Draw S posterior samples per point, `noise` and `posterior` as for `bound`."""
         number = noise.shape[1] // x.shape[-2]
         first = posterior or self.posterior(x)
         if number > 1:
@@ -127,7 +127,7 @@ class SampledNetwork(BeliefNetwork):
         return Sample(number, x, uniforms, self._climb(x, first, uniforms))
 
     def _climb(self, below: Tensor, posterior: Bernoulli, uniforms: Sequence[Tensor]) -> Climb:
-        """From the layer with this posterior to the top, with uniform numbers for each of these layers."""
+        """Climb from the layer with this posterior to the top, with uniform numbers for each of these layers."""
         posteriors, states = [posterior], [estimators.states(posterior.logits, uniforms[0])]
         start = self.depth - len(uniforms)
         for encoder, numbers in zip(self.encoders[start + 1 :], uniforms[1:], strict=True):
@@ -143,7 +143,7 @@ class SampledNetwork(BeliefNetwork):
         return self.prior.marginal(climb.states[-1]) + total(climb.log_probs)
 
     def signals(self, climb: Climb) -> list[Tensor]:
-        """For every layer of a climb the part of the elbo that its state has an influence on, `(replica, rows)`."""
+        """Part of the elbo that the state of a layer influences, for every layer of a climb, `(replica, rows)`."""
         known, decided = self.prior.gains(climb.posteriors[-1], climb.states[-1])
         *gains, highest = [q.entropy() for q in climb.posteriors]
         above = [*gains, highest + known, decided][1:]
@@ -151,7 +151,7 @@ class SampledNetwork(BeliefNetwork):
         return list(accumulate(parts[::-1]))[::-1]
 
     def antithetic(self, sample: Sample) -> Tensor:
-        """DisARM: at every layer the climb turns to the antithetic state, and goes on with the same noise."""
+        """DisARM score: at every layer a second climb takes the antithetic state and continues with the same noise."""
         climb, uniforms, scores = sample.climb, sample.uniforms, []
         below = [sample.x, *climb.states]
         with torch.no_grad():
@@ -168,8 +168,8 @@ class Estimator(NamedTuple):
     """Estimator of the gradient in training.
 
     Attributes:
-        objective: network, points and noise ↦ what has the gradient, `(replica,)`.
-        noise_dim: standard normal numbers that it wants beside those of the posterior samples; 0 for none.
+        objective: network, points and noise ↦ value with the gradient, `(replica,)`.
+        noise_dim: number of standard normal numbers besides those of the posterior samples; 0 for none.
     """
 
     objective: Callable[[SampledNetwork, Tensor, Tensor], Tensor]
@@ -181,7 +181,7 @@ def _disarm(network: SampledNetwork, x: Tensor, noise: Tensor) -> Tensor:
 
 
 def _reinforce(network: SampledNetwork, x: Tensor, noise: Tensor) -> Tensor:
-    """The score function, the mean of the other samples of a point as baseline at every layer."""
+    """Score-function estimator; the baseline at every layer is the mean of the other samples of a point."""
     return network.trained(x, noise, partial(_leave_one_out, network))
 
 
@@ -194,9 +194,9 @@ def _leave_one_out(network: SampledNetwork, sample: Sample) -> Tensor:
 
 
 def _vimco(network: SampledNetwork, x: Tensor, noise: Tensor) -> Tensor:
-    """The importance-weighted bound, so that the gap of the ELBO need not vanish at the end."""
+    """Importance-weighted bound; the gap of the ELBO need not vanish at its stationary points."""
     sample = network.sample(x, noise)
-    # First, as the prior may write its parameters in another way while it learns
+    # log Z comes first, as the prior may reparametrise itself in place while it learns
     log_z = network.prior.training_log_z(sample.climb.states[-1], noise)
     log_q = total(sample.climb.log_qs())
     log_weights = network.log_joint(sample.climb) - log_q
@@ -204,12 +204,12 @@ def _vimco(network: SampledNetwork, x: Tensor, noise: Tensor) -> Tensor:
 
 
 def _wake_sleep(network: SampledNetwork, x: Tensor, noise: Tensor) -> Tensor:
-    """By turns: the model on states that the posterior has of the data, the posterior on what the model dreams.
+    """Wake-sleep: the model learns from posterior samples of the data, the posterior from samples of the model.
 
-    The gradient of the model is that of the ELBO, so its stationary points close the gap, whatever the posterior is;
-    that of the posterior ascends the mean of log q(z given x) over dreams. Source: Hinton, Dayan, Frey and Neal
-    (Science 1995); with a Boltzmann machine on top the up-down algorithm of Hinton, Osindero and Teh (Neural
-    Computation 2006), the dreams of which begin at the highest states that the data have.
+    The gradient of the model is the gradient of the ELBO, so its stationary points close the gap for any posterior.
+    The posterior ascends the mean of log q(z given x) over samples of the model. Source: Hinton, Dayan, Frey and Neal
+    (Science 1995); with a Boltzmann machine on top, the up-down algorithm of Hinton, Osindero and Teh (Neural
+    Computation 2006), whose model samples begin at the highest posterior states.
     """
     climb, draws = network.sample(x, noise).climb, Draws(noise)
     z, highest = climb.states[-1], Bernoulli(climb.posteriors[-1].logits.detach())

@@ -1,4 +1,4 @@
-"""Sigmoid belief networks: binary data, layers of binary latents, the highest of which are independent."""
+"""Sigmoid belief networks: binary data, layers of binary latents; the latents of the highest layer are independent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from entropy_sums.models.blueprint import Blueprint
 
 
 class IndependentPrior(Prior):
-    """A product of Bernoulli distributions, the only layer: there is nothing above."""
+    """A product of Bernoulli distributions, with no layer above."""
 
     factor = "prior"
     whole = ("bias",)
@@ -27,7 +27,7 @@ class IndependentPrior(Prior):
         self.bias, self.latent_dim = bias, latent_dim
 
     def forward(self) -> Bernoulli:
-        """Batch shape `(replica, 1)`, event `(H,)`."""
+        """Prior p(z), batch shape `(replica, 1)`, event `(H,)`."""
         return Bernoulli(self.bias.expand(-1, 1, self.latent_dim))
 
     def gains(self, posterior: Bernoulli, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,32 +11,32 @@ from entropy_sums.models.base import Ability, Activation, Look, ModelSettings
 from entropy_sums.settings import Packed
 
 ENUMERABLE_LATENTS = 12
-"""Binary latents over all states of which is summed where exact values are asked for: 4096 states."""
+"""Largest number of binary latents for exact sums over all states: 4096 states."""
 
 ENUMERABLE_UNITS = 16
-"""Most units of a layer of a Boltzmann machine all of whose states are gone through."""
+"""Largest number of units of a Boltzmann machine layer whose states are enumerated."""
 
 
 class BeliefNetworkSettings(ModelSettings):
-    """What all belief networks have in common: layers of `latent_dim` binary latents, Bernoulli observation."""
+    """Settings common to all belief networks: layers of `latent_dim` binary latents, Bernoulli observation."""
 
     support = "binary"
     depth: PositiveInt = 1
     """Number of layers of latents."""
     encoder_width: PositiveInt = 50
-    """Units per deterministic hidden layer of the inference network of every layer of latents."""
+    """Number of units per deterministic hidden layer of the inference network of every layer of latents."""
     encoder_depth: NonNegativeInt = 1
-    """Deterministic hidden layers of every inference network."""
+    """Number of deterministic hidden layers of every inference network."""
     decoder_width: PositiveInt = 50
-    """Units per deterministic hidden layer between two layers of latents, and before the observation."""
+    """Number of units per deterministic hidden layer between two layers of latents, and before the observation."""
     decoder_depth: NonNegativeInt = 0
-    """Deterministic hidden layers of every conditional of the model; 0 makes its logits linear."""
+    """Number of deterministic hidden layers of every conditional of the model; 0 makes its logits linear."""
     activation: Activation = "relu"
     """Nonlinearity of all deterministic hidden layers."""
     estimator: Literal["disarm", "reinforce", "vimco", "wake_sleep", "enumeration"] = "disarm"
-    """Of the gradient in training. `enumeration` is exact, in the trace too, up to 12 latents; `reinforce` and `vimco`
-    need `samples: 2` or more, and `vimco` ascends the importance-weighted bound; `wake_sleep` has that of the ELBO for
-    the model only, and fits the inference networks to what the model dreams."""
+    """Gradient estimator in training. `enumeration` is exact, also in traces, up to 12 latents. `reinforce` and `vimco`
+    need `samples: 2` or more; `vimco` ascends the importance-weighted bound. `wake_sleep` has the gradient of the ELBO
+    for the model only, and fits the inference networks to samples of the model."""
 
     @model_validator(mode="after")
     def _enumerable(self):
@@ -59,12 +59,12 @@ class BeliefNetworkSettings(ModelSettings):
 
     @property
     def ascends_elbo(self) -> bool:
-        """With `wake_sleep` those of the model's own parameters are, and along these the certificates go."""
+        """Whether training ascends the ELBO; `wake_sleep` does so in the model parameters, which certificates need."""
         return super().ascends_elbo and self.estimator != "vimco"
 
     @property
     def least_samples(self) -> int:
-        """Two for a baseline that leaves one out."""
+        """Smallest number of samples in every phase; a leave-one-out baseline needs two."""
         return 2 if self.estimator in ("reinforce", "vimco") else 1
 
     def weights(self, observed_dim: int) -> int:
@@ -83,38 +83,39 @@ class SBNSettings(BeliefNetworkSettings):
     look = Look("#882255", "P")
 
     prior: Literal["learned", "uniform", "fixed"] = "learned"
-    """Of the highest layer: with `fixed`, the negative control, its gap does not close."""
+    """Prior of the highest layer; with `fixed`, the negative control, its gap does not close."""
     prior_mean: Packed[Annotated[float, Field(gt=0, lt=1)]] = 0.2
     """Probability of a one in a `fixed` prior."""
 
 
 class BoltzmannSettings(ModelSettings):
-    """What all restricted Boltzmann machines have in common: how their likelihood is followed."""
+    """Settings common to all Boltzmann machines: gradient of the likelihood, chains and annealing."""
 
     countable: ClassVar[bool] = True
     """Whether visible units have finitely many states."""
 
     gradient: Literal["exact", "cd", "pcd", "parallel_tempering"] = "pcd"
-    """Of the log-likelihood: `exact` over all states of a layer of at most 16 units, or estimated with samples from
-    chains of `gibbs_steps`: `cd` begins them at the data, `pcd` goes on with persistent ones, `parallel_tempering` with
-    persistent ones at several temperatures that swap their states, which mix better and cost so many times more."""
+    """Gradient of the log-likelihood: `exact` over all states of a layer of at most 16 units, or estimated with chains
+    of `gibbs_steps` steps. `cd` begins the chains at the data; `pcd` continues persistent chains. `parallel_tempering`
+    continues persistent chains at several temperatures that swap their states: they mix better, at a cost proportional
+    to the number of temperatures."""
     gibbs_steps: PositiveInt = 1
-    """Gibbs steps k per update of CD-k, PCD-k and parallel tempering."""
+    """Number of Gibbs steps k per update of CD-k, PCD-k and parallel tempering."""
     ladder: Annotated[int, Field(ge=2)] = 10
-    """Temperatures of parallel tempering, at equal distances from the machine to the machine without its weights."""
+    """Number of temperatures of parallel tempering, at equal distances from the model to independent units."""
     chains: Annotated[int, Field(ge=2)] = 100
-    """Persistent chains, and chains of annealed importance sampling where no layer is small enough to enumerate."""
+    """Number of persistent chains, and of annealed chains if no layer is small enough to enumerate."""
     temperatures: PositiveInt = 1000
-    """Temperatures of annealed importance sampling, which traces need where no layer is small enough to enumerate."""
+    """Number of temperatures of annealed importance sampling, used if no layer is small enough to enumerate."""
     centred: bool = True
-    """Whether visible and hidden units are taken relative to their means, which makes the gradient better behaved."""
+    """Whether visible and hidden units are centred at their means, which improves the conditioning of the gradient."""
 
     @property
     def abilities(self) -> frozenset[Ability]:
         return frozenset({Ability.ANNEALING})
 
     def dimension_misfit(self, observed_dim: int) -> str | None:
-        """The exact gradient needs a small layer."""
+        """Reason why the exact gradient is impossible, as no layer is small enough; None if it is possible."""
         sides = self._sides(observed_dim)
         smallest = min(sides) if self.countable else sides[1]
         if self.gradient != "exact" or smallest <= ENUMERABLE_UNITS:
@@ -131,18 +132,18 @@ class BoltzmannSettings(ModelSettings):
 
     @property
     def levels(self) -> int:
-        """Temperatures that there are persistent chains at."""
+        """Number of temperatures with persistent chains."""
         return self.ladder if self.gradient == "parallel_tempering" else 1
 
     def weights(self, observed_dim: int) -> int:
         visible, hidden = self._sides(observed_dim)
-        # All states of a layer are as many points as so many batches of 100
+        # The states of a layer cost as much as this number of batches of 100 points
         states = 2 ** min(visible, hidden) // 100
         steps = states if self.gradient == "exact" else self.gibbs_steps * self.levels
         return (1 + steps) * visible * hidden
 
     def _sides(self, observed_dim: int) -> tuple[int, int]:
-        """Units of the two layers that the weights are between."""
+        """Numbers of units of the two connected layers."""
         return observed_dim, self.latent_dim
 
 
@@ -175,12 +176,12 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
     look = Look("#009E73", ">")
 
     depth: Annotated[int, Field(ge=2)] = 2
-    """Number of layers of latents, both layers of the Boltzmann machine among them."""
+    """Number of layers of latents, including both layers of the Boltzmann machine."""
     encoder_depth: NonNegativeInt = 0
-    """Deterministic hidden layers of every inference network; 0 makes its logits linear."""
+    """Number of deterministic hidden layers of every inference network; 0 makes its logits linear."""
     pretraining_steps: NonNegativeInt = 0
-    """Steps at the start of training that every layer has to itself, from the lowest one up to the Boltzmann machine:
-    a directed layer learns by CD-k, with the same weights in both directions. 0 does without."""
+    """Number of pretraining steps per layer, from the lowest layer up to the Boltzmann machine. A directed layer learns
+    by CD-k, with the same weights in both directions. 0 means no pretraining."""
 
     @model_validator(mode="after")
     def _together(self):
@@ -203,7 +204,7 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What is enumerated needs no annealing."""
+        """Abilities of a belief network, and annealing unless states are enumerated."""
         return super().abilities | ({Ability.ANNEALING} if self.estimator != "enumeration" else set())
 
     @property
@@ -219,7 +220,7 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
 
 
 MEAN_FIELD_STEPS = 10
-"""Updates after which a mean-field posterior has usually settled."""
+"""Typical number of updates until a mean-field posterior has converged."""
 
 
 class DBMSettings(BoltzmannSettings):
@@ -234,12 +235,12 @@ class DBMSettings(BoltzmannSettings):
     depth: Annotated[int, Field(ge=2)] = 2
     """Number of hidden layers."""
     tolerance: PositiveFloat = 1e-5
-    """The posterior has settled when no mean moves by more between two updates of its layers."""
+    """Largest change of a mean between two updates at which the posterior counts as converged."""
     mean_field_steps: PositiveInt = 100
-    """Most updates of the posterior per point; a posterior that has not settled by then loosens the bound."""
+    """Largest number of updates of the posterior per point; without convergence the bound is looser."""
     pretraining_steps: NonNegativeInt = 0
-    """Steps at the start of training that each layer and the next one have to themselves, from the lowest ones up,
-    as machines that learn by CD-1. 0 does without."""
+    """Number of pretraining steps of each layer and the next one, from the lowest ones up, as machines that learn by
+    CD-1. 0 means no pretraining."""
 
     @property
     def abilities(self) -> frozenset[Ability]:

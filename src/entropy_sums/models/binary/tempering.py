@@ -1,11 +1,11 @@
 r"""Parallel tempering: copies of a chain at several temperatures that swap their states.
 
-The chain at inverse temperature $\beta$ samples $f_\beta(s) = g(s)\, e^{\beta I(s)}$ with the interaction $I$: at 1 the
-model, at 0 independent units, which go everywhere. Neighbours swap with the probability
+The chain at inverse temperature $\beta$ samples $f_\beta(s) = g(s)\, e^{\beta I(s)}$ with the interaction $I$: at 1 it
+is the model, at 0 independent units, which mix at once. Neighbours swap with the probability
 
 $$\min\bigl(1,\ e^{(\beta_{l+1} - \beta_l)(I(s_l) - I(s_{l+1}))}\bigr),$$
 
-which leaves the product of all $f_\beta$ as it is: what the hot chains find comes down to the model. Sources: Geyer
+which leaves the product of all $f_\beta$ invariant: states found by hot chains reach the model. Sources: Geyer
 (1991); Desjardins, Courville, Bengio, Vincent and Delalleau (AISTATS 2010); Cho, Raiko and Ilin (IJCNN 2010).
 """
 
@@ -29,7 +29,7 @@ def ladder(levels: int) -> Float[Tensor, " levels"]:
 def log_ratios(
     interactions: Float[Tensor, "replica levels chains"], betas: Float[Tensor, " levels"]
 ) -> Float[Tensor, "replica pairs chains"]:
-    """Logarithm of what a swap of levels l and l + 1 multiplies the joint density by, `(replica, levels − 1, chains)`.
+    """Log ratio of the joint density after and before a swap of levels l and l + 1, `(replica, levels − 1, chains)`.
 
     Example:
         >>> log_ratios(torch.tensor([[[2.0], [3.0]]]), torch.tensor([1.0, 0.5])).item()
@@ -43,7 +43,7 @@ def exchanged(
     betas: Float[Tensor, " levels"],
     uniforms: Float[Tensor, "replica pairs chains"],
 ) -> Int[Tensor, "replica levels chains"]:
-    """The level that the state of each level comes from, after swaps of levels 0 and 1, 2 and 3, … and then 1 and 2, ….
+    """Original level of the state at each level, after swaps of levels 0 and 1, 2 and 3, … and then 1 and 2, ….
 
     Args:
         interactions: I of the state at each level.
@@ -68,11 +68,11 @@ def exchanged(
 
 
 def moved(states: Float[Tensor, "replica rows units"], origin: Int[Tensor, "replica levels chains"]) -> Tensor:
-    """The states that levels have after swaps, `(replica, levels·chains, units)`, from those of all levels before.
+    """States of the levels after swaps, `(replica, levels·chains, units)`.
 
     Args:
-        states: level by level.
-        origin: of `exchanged`, or its first levels where the others are not asked for.
+        states: states of all levels before the swaps, level by level.
+        origin: result of `exchanged`, or its first levels if the others are not needed.
 
     Example:
         >>> moved(torch.tensor([[[5.0], [6.0]]]), torch.tensor([[[1], [0]]])).flatten()

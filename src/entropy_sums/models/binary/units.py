@@ -15,7 +15,7 @@ from entropy_sums.models.blueprint import Blueprint
 
 @runtime_checkable
 class Hidden(Protocol):
-    """The hidden units of a machine: their weights `(replica, D, H)` and biases `(replica, 1, H)`."""
+    """Hidden units of a machine: their weights `(replica, D, H)` and biases `(replica, 1, H)`."""
 
     @property
     def weight(self) -> Tensor: ...
@@ -28,8 +28,8 @@ class Visible(nn.Module, ABC):
     """Visible units: their biases `(replica, 1, D)`, a(v), and their distribution given the hidden ones.
 
     Attributes:
-        countable: whether all states of the units can be gone through.
-        middle: offset of a centred machine at the start.
+        countable: whether all states of the units can be enumerated.
+        middle: initial offset of a centred machine.
     """
 
     whole = ("bias",)
@@ -42,11 +42,11 @@ class Visible(nn.Module, ABC):
 
     @abstractmethod
     def scaled(self, weight: Tensor) -> Tensor:
-        """Weights `(replica, D, H)` from the units to their log odds of hidden units."""
+        """Weights `(replica, D, H)` from the units to the log odds of hidden units."""
 
     @abstractmethod
     def exponent(self, v: Tensor) -> Tensor:
-        """a(v), `(replica, N)`."""
+        """Exponent a(v), `(replica, N)`."""
 
     @abstractmethod
     def mean_exponent(self, v: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Visible(nn.Module, ABC):
 
 
 class BernoulliVisible(Visible):
-    r"""Units of 0 and 1: $a(v) = b^\top v$; given the hidden ones their logits are the input $b + W(h - \lambda)$."""
+    r"""Binary units with $a(v) = b^\top v$; given the hidden units, the logits are the input $b + W(h - \lambda)$."""
 
     countable = True
     middle = 0.5
@@ -84,7 +84,7 @@ class BernoulliVisible(Visible):
 
 
 class NormalVisible(Visible):
-    r"""Normal units: given the hidden ones their means are the input $b + W(h - \lambda)$, their variances learned."""
+    r"""Normal units; given the hidden units, the means are the input $b + W(h - \lambda)$; variances are learned."""
 
     countable = False
     middle = 0.0

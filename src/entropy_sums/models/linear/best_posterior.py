@@ -14,17 +14,17 @@ from entropy_sums.distributions import Family, FullNormal, Laplace, Normal, cros
 from entropy_sums.distributions.normal import cholesky
 
 MOST_STEPS = 60
-"""Of the search for the best posterior, which takes 5 to 30 in most models. Where there are more latents than
-dimensions and σ is a small part of the data it may take more; cut short, the ELBO is a looser bound, but still one."""
+"""Largest number of steps in the search for the best posterior. Most models take 5 to 30 steps. A model with more
+latents than dimensions and a small σ may take more; if the search stops early, the ELBO is a looser bound."""
 
 
 class Iterate(NamedTuple):
-    """Where the search for the best posterior is, for every point by itself.
+    """State of the search for the best posterior of every point.
 
     Attributes:
-        mean, extra: of the latents; what the prior adds to their precisions, `(replica, N, H)`.
-        covariance: of the latents, `(replica, N, H, H)`.
-        value: the ELBO but for constants and the prior, `(replica, N)`.
+        mean, extra: means of the latents, and the precisions that the prior adds, `(replica, N, H)`.
+        covariance: covariance of the latents, `(replica, N, H, H)`.
+        value: the ELBO without constants and without the prior, `(replica, N)`.
     """
 
     mean: Tensor
@@ -34,28 +34,28 @@ class Iterate(NamedTuple):
 
     @property
     def variance(self) -> Tensor:
-        """Of the latents."""
+        """Variances of the latents."""
         return self.covariance.diagonal(dim1=-2, dim2=-1)
 
 
 class Covariances(ABC):
-    """The normal distributions among which the best posterior is."""
+    """Class of normal distributions in which the best posterior is sought."""
 
     @abstractmethod
     def of(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
         """Covariance of the latents and its log-determinant; NaN where there is none.
 
         Args:
-            gram, extra: as of `Search` and `Iterate`.
+            gram, extra: as in `Search` and `Iterate`.
         """
 
     @abstractmethod
     def family(self, at: Iterate) -> Normal | FullNormal:
-        """The posterior of an iterate."""
+        """Posterior of an iterate."""
 
     @abstractmethod
     def spread(self, posterior: Family, weight: Tensor) -> Tensor:
-        """As of `SparseCoding`, from weights with rows of norm one, `(replica, H, D)`."""
+        """Spread as in `SparseCoding`, from weights with rows of norm one, `(replica, H, D)`."""
 
 
 class Diagonal(Covariances):
@@ -73,7 +73,7 @@ class Diagonal(Covariances):
 
 
 class Full(Covariances):
-    """All normals, whatever their covariance."""
+    """All normals, with any covariance."""
 
     def of(self, gram: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
         factor = cholesky(gram + extra.diag_embed())
@@ -88,22 +88,23 @@ class Full(Covariances):
 
 
 def spread_apart(posterior: Family) -> Tensor:
-    """Spread of independent latents: what each sends to the data has norm one."""
+    """Spread of independent latents, whose rows of W have norm one."""
     return posterior.variance.sum(-1)
 
 
 @dataclass(frozen=True)
 class Search:
-    r"""The ELBO of some points as a function of their posteriors, and where it is largest.
+    r"""Maximisation of the ELBO of some points over their posteriors.
 
-    It is concave in mean and covariance factor (Challis and Barber, JMLR 2013), so that there is one best posterior,
-    for held-out points as well. Its precision is $WW^\top/\sigma^2 + \mathrm{diag}\,\gamma$, of which the diagonal
-    posterior has the diagonal, with $\gamma_h = 2\varphi(\nu_h/\tau_h)/(\tau_h\lambda_h)$, where $\nu_h$ and $\tau_h$
-    are mean and standard deviation of latent h and φ the standard normal density. So 2H numbers are searched for: by
-    Newton's method in ν and τ, with steps that are halved where they would lose, while a smoothing of |z| goes to zero.
+    The ELBO is concave in mean and covariance factor (Challis and Barber, JMLR 2013), so that there is one best
+    posterior, for held-out points as well. Its precision is $WW^\top/\sigma^2 + \mathrm{diag}\,\gamma$ with
+    $\gamma_h = 2\varphi(\nu_h/\tau_h)/(\tau_h\lambda_h)$; $\nu_h$ and $\tau_h$ are mean and standard deviation of
+    latent h, and φ is the standard normal density. A diagonal posterior has the diagonal of this precision. It takes a
+    search over 2H numbers: Newton's method in ν and τ, with steps that are halved where the ELBO would decrease,
+    while a smoothing of |z| goes to zero.
 
     Attributes:
-        covariances: that the posterior may have.
+        covariances: covariances that the posterior may have.
         gram, linear: $WW^\top/\sigma^2$, `(replica, 1, H, H)`, and $xW^\top/\sigma^2$, `(replica, N, H)`.
         scale: λ, `(replica, 1, H)`.
     """
@@ -115,10 +116,10 @@ class Search:
 
     @torch.no_grad()
     def best(self, start: Iterate | None = None) -> Iterate:
-        """The best posterior of every point, from where a search for it begins."""
+        """Best posterior of every point; the search begins at `start`, by default with a normal prior."""
         rounding = torch.finfo(self.linear.dtype).eps
         if start is None:
-            # From a normal prior of as much variance, then |z| with less and less smoothing
+            # A normal prior of similar variance gives a start in closed form; then the smoothing of |z| decreases
             extra = (0.5 / self.scale.square()).expand_as(self.linear)
             mean = torch.linalg.solve_ex(self.gram + extra.diag_embed(), self.linear.unsqueeze(-1))[0].squeeze(-1)
             smoothing = mean.square().amax(-1, keepdim=True)
@@ -135,7 +136,7 @@ class Search:
                 break
             positive = torch.maximum(at.extra + step * change, at.extra / 10)
             new = self._iterate(at.mean + step * ahead, positive)
-            # So near that rounding hides what is won, full steps of Newton's method need no check
+            # Full Newton steps need no check this near the optimum, where rounding hides the improvement
             better = (self._value(new, smoothing) >= before) | (missing < math.sqrt(rounding) * scope)
             at = Iterate(*(torch.where(_like(better, b), b, a) for a, b in zip(at, new, strict=True)))
             better, near = better.unsqueeze(-1), (missing < 1).unsqueeze(-1)
@@ -145,7 +146,7 @@ class Search:
         return at
 
     def attached(self, at: Iterate) -> Iterate:
-        """The best posterior with its gradient along the parameters."""
+        """Best posterior with its gradient with respect to the parameters."""
         at = self._iterate(at.mean, at.extra)
         ahead, change, _ = self._newton(at, torch.zeros_like(self.linear[..., :1]))
         return self._iterate(at.mean + ahead, at.extra + change)
@@ -159,23 +160,23 @@ class Search:
         return Iterate(mean, extra, covariance, value)
 
     def _value(self, at: Iterate, smoothing: Tensor) -> Tensor:
-        """The ELBO but for constants, with variances in the prior term that are larger by `smoothing`."""
+        """ELBO without constants; variances in the prior term are larger by `smoothing`."""
         prior = Laplace(torch.zeros_like(self.scale), self.scale.log())
         return at.value - cross_entropy(Normal(at.mean, 0.5 * (at.variance + smoothing).log()), prior)
 
     def _newton(self, at: Iterate, smoothing: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        r"""Newton's step for mean and extra precision γ, and about twice the nats that are left to win.
+        r"""Newton's step for mean and extra precision γ, and about twice the nats still missing from the optimum.
 
-        In ν and τ the ELBO is concave; its second derivatives are those of $\mathbb E|z|$,
+        The ELBO is concave in ν and τ. Its second derivatives have two parts. The part of $\mathbb E|z|$ is
         $c\,\bigl(\begin{smallmatrix}1 & -t\\-t & t^2\end{smallmatrix}\bigr)$ per latent with $t = \nu/\tau$ and
-        $c = 2\varphi(t)/(\tau\lambda)$, and those of the quadratic term and the entropy. The latter are of τ by way of
+        $c = 2\varphi(t)/(\tau\lambda)$. The part of the quadratic term and the entropy depends on τ through
         γ: $\tau\,\mathrm d\tau = -\frac12 Q\,\mathrm d\gamma$, where Q has the squares of all covariances.
         """
         size = self.linear.shape[-1]
         deviation = (at.variance + smoothing).sqrt()
         ratio = at.mean / deviation
         curvature = math.sqrt(2 / math.pi) * (-0.5 * ratio.square()).exp() / (deviation * self.scale)
-        # Where rounding of WWᵀ would decide which way a direction is curved: one that W maps to zero, at large latents
+        # Otherwise rounding of WWᵀ would decide the curvature along directions that W maps to zero, at large latents
         damping = torch.finfo(self.linear.dtype).eps ** 0.75 * self.gram.diagonal(dim1=-2, dim2=-1)
         slope = self.linear - at.mean @ self.gram.squeeze(1) - torch.erf(ratio / math.sqrt(2)) / self.scale
         squares = 0.5 * at.covariance.square()
@@ -193,7 +194,7 @@ class Search:
         solution, _ = torch.linalg.solve_ex(system, torch.cat([slope, lacking], dim=-1).unsqueeze(-1))
         ahead, change = solution.squeeze(-1).split(size, dim=-1)
         missing = (slope * ahead).sum(-1) + (lacking * (squares @ change.unsqueeze(-1)).squeeze(-1)).sum(-1)
-        # Negative only where rounding hides which way is up: the step is then to be checked, not to be trusted
+        # Negative only where rounding hides the direction of ascent: such a step has to be checked
         return ahead, change, missing.abs()
 
 

@@ -1,4 +1,4 @@
-"""Factor analysis, and with one variance probabilistic PCA, with the exact posterior."""
+"""Factor analysis with the exact posterior; with one variance it is probabilistic PCA."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class FactorAnalysis(Model):
 
     $$q_n = \mathcal N\bigl((x_n - b)\Psi^{-1}W^\top\Sigma,\ \Sigma\bigr),\qquad \Sigma = (I + W\Psi^{-1}W^\top)^{-1}$$
 
-    is the exact posterior, the same covariance for all points, so that the ELBO is the log-likelihood. Neither bound
-    nor training wants noise, and the gradient does not pass through the posterior: as it is the best one, that of the
-    ELBO along it is zero. EM as in Rubin and Thayer (Psychometrika 1982); with one variance it is the probabilistic
-    PCA of Tipping and Bishop (1999).
+    is the exact posterior, with the same covariance for all points, so that the ELBO is the log-likelihood. Neither
+    bound nor training needs noise. The gradient does not pass through the posterior: it maximises the ELBO, so the
+    derivative of the ELBO with respect to it is zero. EM is as in Rubin and Thayer (Psychometrika 1982). With
+    one variance the model is the probabilistic PCA of Tipping and Bishop (1999).
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -51,7 +51,7 @@ class FactorAnalysis(Model):
         self.noise_bias = nn.Parameter(per_replica(blueprint.packed("initial_std")).log().repeat(1, 1, size))
 
     def prior(self) -> Normal:
-        """N(0, I), batch shape `(1, 1)`."""
+        """Prior N(0, I), batch shape `(1, 1)`."""
         return self.latent_prior()
 
     def observation(self, z: Tensor) -> Normal:
@@ -76,7 +76,7 @@ class FactorAnalysis(Model):
         q = posterior or self.posterior(x)
         assert isinstance(q, FullNormal)
         prior, observation = self.prior(), self.observation(q.mean)
-        # Along every dimension of the data, what the posterior covariance adds to the squared error
+        # The posterior covariance adds to the squared error along every dimension of the data
         spread = (q.scale_tril.squeeze(1).mT @ self.linear.weight).square().sum(1, keepdim=True)
         log_prob = observation.log_prob(x) - 0.5 * (spread * self._precision).sum(-1)
         return Bound(
@@ -88,7 +88,7 @@ class FactorAnalysis(Model):
         )
 
     def latent_entropy(self, x: Points) -> Float[Tensor, "all latent"]:
-        """Entropy of each latent by itself in nats, `(replica, H)`: together they have less, as they are correlated."""
+        """Marginal entropy of each latent in nats, `(replica, H)`; the sum bounds the joint entropy from above."""
         variance = self.posterior(x).variance.mean(1)
         return Normal(variance, 0.5 * variance.log()).entropies().expand(self.replicas, self.latent_dim)
 
@@ -98,7 +98,7 @@ class FactorAnalysis(Model):
 
     @torch.no_grad()
     def maximise(self, x: Points) -> None:
-        """One step of EM on the points x, in place, with the bias at its optimum, the mean of x."""
+        """Take one step of EM on the points x, in place, with the bias at its optimum, the mean of x."""
         center = x.double().mean(-2, keepdim=True)
         self.linear.bias.copy_(center.expand_as(self.linear.bias))
         y, q = x.double() - center, self.posterior(x)

@@ -1,4 +1,4 @@
-"""Settings of linear models with other posteriors than a network. Light: without torch."""
+"""Settings of linear models whose posterior need not be a network. Light: without torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FactorAnalysisSettings(ModelSettings):
     look = Look("#56B4E9", "<")
 
     noise: Literal["scalar", "diagonal"] = "diagonal"
-    """One standard deviation for all dimensions of the data, or one for each."""
+    """Standard deviations of the noise: one for all dimensions of the data (`scalar`), or one for each (`diagonal`)."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Standard deviations of the noise at the start."""
 
@@ -40,27 +40,27 @@ class SparseCodingSettings(ModelSettings):
     prior: Literal["learned", "fixed"] = "learned"
     """Scales of the latents: with `fixed`, the negative control, the gap of the prior does not close."""
     prior_scale: Packed[PositiveFloat] = 1.0
-    """Scale λ of every latent, at the start or for good."""
+    """Scale λ of every latent: the initial value if `learned`, else the fixed one."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Standard deviation σ of the observation at the start."""
     posterior: Literal["amortised", "diagonal", "full"] = "amortised"
-    """Normal, from a network, or the best one of every point with a `diagonal` or `full` covariance, which is searched
-    for at every step: for few latents, as it costs as much as their number cubed."""
+    """Normal posterior: `amortised` by a network, or the best one of every point with a `diagonal` or `full`
+    covariance. The search for the best one at every step suits few latents, as its cost is cubic in their number."""
     encoder_width: PositiveInt = 50
-    """Units per hidden layer of the network of an `amortised` posterior."""
+    """Number of units per hidden layer of the network of an `amortised` posterior."""
     encoder_depth: NonNegativeInt = 2
-    """Number of its hidden layers."""
+    """Number of hidden layers of this network."""
     activation: Activation = "relu"
-    """Nonlinearity of its hidden layers."""
+    """Nonlinearity of the hidden layers of this network."""
     variance_head: VarianceHead = "log_variance"
-    """How its variance outputs become standard deviations."""
+    """Function that maps the variance outputs of this network to standard deviations."""
     objective: Literal["elbo", "entropy"] = "elbo"
-    """What training ascends: the `elbo`, or the `entropy` sum with σ² and λ solved for on the points of each step."""
+    """Objective of training: the `elbo`, or the `entropy` sum with σ² and λ solved for on the points of each step."""
     averaging: Packed[Annotated[float, Field(ge=0, lt=1)]] = 0.0
-    """With `objective: entropy`, weight of the past in σ² and λ, which minibatches want near 1: else they are those of
-    the last one."""
+    """Weight of the past in the averages of σ² and λ with `objective: entropy`. Minibatches need a weight near 1;
+    at 0, σ² and λ are those of the last minibatch."""
     dictionary: Literal["learned", "true"] = "learned"
-    """The weights W: learned, or held at those that the data were drawn with, as a reference."""
+    """Weights W: `learned`, or held at the `true` weights that generated the data, as a reference."""
 
     @model_validator(mode="after")
     def _solvable(self):

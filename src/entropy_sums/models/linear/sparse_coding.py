@@ -1,4 +1,4 @@
-"""Sparse coding: Laplace latents, a linear decoder with columns of norm one, normal noise of one learned variance."""
+"""Sparse coding: Laplace latents, a linear decoder with columns of norm one, normal noise with one learned variance."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class SparseCoding(DirectedModel):
       - \frac{\mathbb E\lVert x - zW \rVert^2}{2\sigma^2} - \frac D2 \log 2\pi\sigma^2$$
     $$E = \tfrac1N \sum_n \mathcal H[q_n] - \sum_h \log 2e\lambda_h - \frac D2 \log 2\pi e\sigma^2$$
 
-    in nats. Both expectations have closed forms for a normal posterior, so that nothing is sampled and no noise is
-    wanted. The gap of the prior is $\sum_h (1 - \mathbb E|z_h| / \lambda_h)$, minus the gradient along the log scales,
-    that of the observation $\frac D2 (1 - \mathrm{MSE}/\sigma^2)$. Rows of W, what one latent sends to the data, have
-    norm one: a scale of it would be redundant beside λ. Source: Velychko, Damm, Fischer and Lücke (AISTATS 2024).
+    in nats. Both expectations have closed forms for a normal posterior, so that no noise is sampled. The gap of the
+    prior is $\sum_h (1 - \mathbb E|z_h| / \lambda_h)$, minus the gradient along the log scales. The gap of the
+    observation is $\frac D2 (1 - \mathrm{MSE}/\sigma^2)$. The rows of W, one per latent, have norm one: another norm
+    would be redundant besides λ. Source: Velychko, Damm, Fischer and Lücke (AISTATS 2024).
 
     With `objective: entropy`, training ascends the entropy sum of that paper,
 
     $$\tfrac1N \sum_n \mathcal H[q_n] - \sum_h \log(2e\, \mathbb E|z_h|) - \frac D2 \log(2\pi e\, \mathrm{MSE}),$$
 
-    with $\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$, the best ones for the points given, put in; the
-    stored σ and λ follow. So with an amortised posterior on full batches, ELBO and entropy sum are one by
-    construction on these points, and that gap says nothing. Traces measure the gap on the whole training set, which
-    does say something with minibatches, and on held-out points. The sum is no mean over points, hence biased on few of
-    them. A best posterior is found anew for the σ and λ that follow, so that its gap closes at the optimum only.
+    with the optimal $\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$ of the given points; the stored σ and λ
+    follow. With an amortised posterior on full batches, ELBO and entropy sum are therefore equal by construction on
+    these points, and their gap is uninformative. Traces measure the gap on the whole training set, which is informative
+    with minibatches, and on held-out points. The sum is not a mean over points, hence biased on few points. A best
+    posterior is searched again for the σ and λ that follow, so that its gap closes at the optimum only.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -67,7 +67,7 @@ class SparseCoding(DirectedModel):
         self.weight.requires_grad_(not self.known)
 
     def inform(self, truth: Mapping[str, np.ndarray]) -> None:
-        """Hold W at the true `weights` (D, H), their columns divided by their norms, where the settings say so."""
+        """Hold W at the true `weights` (D, H) with normalised columns, if the settings say so."""
         if not self.known:
             return
         found = truth.get("weights")
@@ -79,21 +79,21 @@ class SparseCoding(DirectedModel):
 
     @property
     def dictionary(self) -> Float[Tensor, "all latent dim"]:
-        """What each latent sends to the data, in units of its scale: λ_h times row h of W."""
+        """Contribution of each latent to the data, in units of its scale: λ_h times row h of W."""
         return self.log_scale.mT.exp() * self.unit_weight
 
     @property
     def unit_weight(self) -> Float[Tensor, "replica latent dim"]:
-        """W. Divided by their norms, its rows have gradients along the sphere, which vanish at an optimum on it."""
+        """Weights W with normalised rows: their gradients lie along the sphere and vanish at an optimum on it."""
         return normalize(self.weight, dim=2)
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Stored weights of norm one, too: a step of one size then turns them by the same angle all along."""
+        """Normalise the stored weights, too: steps of equal size then always turn them by the same angle."""
         self.weight.copy_(self.unit_weight)
 
     def prior(self) -> Laplace:
-        """Batch shape `(replica, 1)`, event `(H,)`."""
+        """Prior p(z), batch shape `(replica, 1)`, event `(H,)`."""
         return Laplace(torch.zeros_like(self.log_scale), self.log_scale)
 
     def observation(self, z: Float[Tensor, "replica points latent"]) -> Normal:
@@ -105,7 +105,7 @@ class SparseCoding(DirectedModel):
 
     @abstractmethod
     def spread(self, posterior: Family) -> Float[Tensor, "replica points"]:
-        r"""$\mathbb E\lVert(z - \mathbb E z) W\rVert^2$, what the posterior covariance adds to the squared error."""
+        r"""$\mathbb E\lVert(z - \mathbb E z) W\rVert^2$, the squared error due to the posterior covariance."""
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Family | None = None) -> Bound:
         q = posterior or self.posterior(x)
@@ -125,12 +125,12 @@ class SparseCoding(DirectedModel):
         return lambda: OBJECTIVES[self.kind](self, x, noise, find(), weight.flatten())
 
     def _weight(self, prior_weight: Tensor | None) -> Float[Tensor, "all 1 1"]:
-        """In the precision of the parameters; by default 1."""
+        """Weight of the prior in the precision of the parameters; by default 1."""
         return torch.ones_like(self.log_std) if prior_weight is None else prior_weight[:, None, None].to(self.log_std)
 
     @abstractmethod
     def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal | FullNormal]:
-        """The posterior in training as a function of the parameters; weights `(replica, 1, 1)` of the prior."""
+        """Posterior in training as a function of the parameters, for weights of the prior `(replica, 1, 1)`."""
 
     def solved(self, x: Points, posterior: Family) -> tuple[Tensor, Tensor]:
         r"""$\lambda_h = \mathbb E|z_h|$ and $\sigma^2 = \mathrm{MSE}$ of these points, which maximise the ELBO.
@@ -143,7 +143,7 @@ class SparseCoding(DirectedModel):
 
     @torch.no_grad()
     def settle(self, x: Tensor, prior_weight: Tensor | None = None) -> None:
-        """With `objective: entropy`, σ² and λ move to the best ones of these points, all the way or as averages."""
+        """Move σ² and λ to the optimum on these points, fully or as running averages, with `objective: entropy`."""
         if self.kind != "entropy":
             return
         scale, variance = self.solved(x, self.ascending(x, self._weight(prior_weight))())
@@ -152,17 +152,17 @@ class SparseCoding(DirectedModel):
         self.log_std.copy_(0.5 * (keep * (2 * self.log_std.double()).exp() + (1 - keep) * variance).log())
 
     def latent_entropy(self, x: Points) -> Float[Tensor, "all latent"]:
-        """Entropy of each latent by itself in nats, `(replica, H)`: together they have less where they correlate."""
+        """Marginal entropy of each latent in nats, `(replica, H)`; the sum bounds the joint entropy from above."""
         return marginals(self.posterior(x)).entropies().mean(1)
 
 
 def marginals(posterior: Family) -> Normal:
-    """Each latent by itself."""
+    """Marginal distributions of the latents."""
     return Normal(posterior.mean, 0.5 * posterior.variance.log())
 
 
 class Amortised(SparseCoding):
-    """With means and variances of the latents from a network."""
+    """Sparse coding with an amortised posterior: a network outputs means and variances of the latents."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint)
@@ -181,11 +181,11 @@ class Amortised(SparseCoding):
 
 
 class Best(SparseCoding):
-    """With the normal posterior that maximises the ELBO, found anew for every point; best_posterior.py says how.
+    """Sparse coding with the normal posterior that maximises the ELBO, found for every point as in best_posterior.py.
 
-    As the gradient of the ELBO along the posterior is zero there, none passes through it. That of the entropy objective
-    is not, unless σ and λ are the best for the posterior that is the best for them: there the gradient passes through
-    one more step of Newton's method, which has that of its limit by the implicit function theorem.
+    The derivative of the ELBO with respect to this posterior is zero, so no gradient passes through it. The derivative
+    of the entropy objective is zero only if σ and λ are optimal for this posterior as well. With this objective the
+    gradient passes through one more Newton step, which has the gradient of its limit by the implicit function theorem.
     """
 
     def __init__(self, blueprint: Blueprint, covariances: Covariances) -> None:
@@ -196,7 +196,7 @@ class Best(SparseCoding):
         return self.covariances.family(self._search(x, self.log_scale.exp()).best())
 
     def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal | FullNormal]:
-        """A search begins where the last one ended: an optimiser that asks again and again takes small steps."""
+        """Posterior in training; a search begins where the last one ended, as steps between calls are small."""
         last: Iterate | None = None
 
         def find() -> Normal | FullNormal:
@@ -232,14 +232,14 @@ OBJECTIVES: dict[str, Callable[[SparseCoding, Tensor, Tensor, Family, Tensor], T
     "elbo": _elbo,
     "entropy": _entropy,
 }
-"""Objective → its value for a posterior, with a weight of the prior for each replica."""
+"""Name of an objective → its value for a posterior and a weight of the prior per replica."""
 
 POSTERIORS: dict[str, Callable[[Blueprint], SparseCoding]] = {
     "amortised": Amortised,
     "diagonal": partial(Best, covariances=Diagonal()),
     "full": partial(Best, covariances=Full()),
 }
-"""Posterior → the model with it."""
+"""Kind of posterior → the model with this posterior."""
 
 
 def sparse_coding(blueprint: Blueprint) -> SparseCoding:

@@ -1,7 +1,7 @@
 """Mixtures with their exact posterior: Gaussian (scalar, diagonal, full), Poisson, Bernoulli, exponential and gamma.
 
-Of component k with mixing weight $\\pi_k$, the posterior are the responsibilities
-$r_{nk} \\propto \\pi_k\\, p(x_n \\mid k)$, so that the ELBO is the log-likelihood, and the entropy sum is
+The posterior of component k with mixing weight $\\pi_k$ is its responsibility
+$r_{nk} \\propto \\pi_k\\, p(x_n \\mid k)$. So the ELBO is the log-likelihood, and the entropy sum is
 $\\tfrac1N \\sum_n \\mathcal H[r_n] - \\mathcal H[\\pi] - \\sum_k \\bar r_k \\mathcal H[p(x \\mid k)]$ with the mean
 responsibilities $\\bar r_k$ (Lücke and Warnken, arXiv 2209.03077).
 """
@@ -29,18 +29,18 @@ Points = Float[Tensor, "*replica points dim"]
 Table = Float[Tensor, "all points component"]
 
 SMALLEST = 1e-13
-"""Smallest mean of a Bernoulli or Poisson in an EM step: it costs as many nats and keeps natural parameters finite."""
+"""Smallest mean of a Bernoulli or Poisson in an EM step; it keeps natural parameters finite at a cost of 1e-13 nats."""
 
 SMALLEST_CONCENTRATION = 1e-3
-"""Of a gamma; the best one of any positive float32 numbers is larger, as their logarithms differ by less than 200."""
+"""Smallest concentration of a gamma; the optimum for float32 data is larger, as their logarithms span less than 200."""
 
 
 class Components(nn.Module, ABC):
-    """p(x given k) of every component k, all parameters `(replica, component, …)`."""
+    """Distributions p(x given k) of all components k; all parameters are `(replica, component, …)`."""
 
     @abstractmethod
     def distribution(self) -> Family:
-        """Batch shape `(replica, component)`, event `(D,)`."""
+        """Distributions p(x given k), batch shape `(replica, component)`, event `(D,)`."""
 
     @abstractmethod
     def log_prob(self, x: Points) -> Table:
@@ -52,15 +52,15 @@ class Components(nn.Module, ABC):
 
         Args:
             x: in float64.
-            shares: of the points in each component, in float64; they add up to one.
+            shares: share of each point in each component, in float64; the shares of a component add up to one.
         """
 
     def entropy(self, x: Points) -> Tensor:
-        """What stands for the entropy of p(x given k) in the entropy sum, broadcastable to `(replica, N, K)`."""
+        """Entropy term of p(x given k) in the entropy sum, broadcastable to `(replica, N, K)`."""
         return self.distribution().entropy().unsqueeze(1)
 
     def constrain(self) -> None:
-        """As `Model.constrain`."""
+        """Restore constraints on the parameters in place, as in `Model.constrain`."""
 
 
 class NormalComponents(Components):
@@ -80,7 +80,7 @@ class NormalComponents(Components):
 
     def log_prob(self, x: Points) -> Table:
         p = self.distribution()
-        # Squares are multiplied out, for matrix products; around the centre of the points few digits cancel in them
+        # Multiplying out the squares allows matrix products; centring the points keeps cancellation small
         centre = x.mean(-2, keepdim=True)
         y, mean = x - centre, self.mean - centre
         precision = (-2 * self.log_std).exp().expand_as(mean)
@@ -99,7 +99,7 @@ class NormalComponents(Components):
 
 
 class FullNormalComponents(Components):
-    r"""Normals with a full covariance $LL^\top$ each, from the logarithm of the diagonal of L and what is below it."""
+    r"""Normals with a full covariance $LL^\top$ each, from the log diagonal of L and its entries below the diagonal."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class FullNormalComponents(Components):
 
     @property
     def scale_tril(self) -> Tensor:
-        """L, `(replica, component, D, D)`."""
+        """Cholesky factors L, `(replica, component, D, D)`."""
         return self.below.tril(-1) + self.log_diagonal.exp().diag_embed()
 
     def distribution(self) -> FullNormal:
@@ -122,7 +122,7 @@ class FullNormalComponents(Components):
     def best(self, x: Tensor, shares: Table) -> Mapping[str, Tensor]:
         mean = shares.mT @ x
         covariances = []
-        # One component after the other: all at once, the points would be held once for each
+        # A loop over components saves memory: all at once would hold a copy of the points for each
         for share, center in zip(shares.unbind(-1), mean.unbind(1), strict=True):
             y = x - center.unsqueeze(1)
             covariances.append((share.unsqueeze(-1) * y).mT @ y)
@@ -132,13 +132,13 @@ class FullNormalComponents(Components):
 
 @dataclass(frozen=True)
 class Kind:
-    """A family with one parameter θ per coordinate and a density that is linear in x but for its base measure.
+    """A family with one parameter θ per coordinate and a log density that is linear in x except for its base measure.
 
     Attributes:
-        family: from θ.
-        natural: θ ↦ what x is multiplied by.
-        fit: mean of the points ↦ θ of the largest likelihood.
-        base_measure: points ↦ $\\log h(x)$, `(..., N)`; None where it is constant.
+        family: θ ↦ distribution.
+        natural: θ ↦ natural parameter, the factor of x.
+        fit: mean of the points ↦ maximum-likelihood θ.
+        base_measure: points ↦ $\\log h(x)$, `(..., N)`; None if it is constant.
         entropy: components and points ↦ `Components.entropy`.
     """
 
@@ -163,15 +163,15 @@ BERNOULLI = Kind(Bernoulli, _identity, lambda mean: mean.logit(eps=SMALLEST))
 
 EXPONENTIAL = Kind(Exponential, lambda log_rate: -log_rate.exp(), lambda mean: -mean.log())
 
-# With true entropies in the entropy sum a negative control
+# The negative control: with true entropies the gap does not close
 POISSON = Kind(Poisson, _identity, lambda mean: mean.clamp(min=SMALLEST).log(), Poisson.base_measure)
 
 POISSONS = {"pseudo": replace(POISSON, entropy=_pseudo_entropy), "true": POISSON}
-"""Which entropies of the Poisson the entropy sum has → the family with them."""
+"""Setting `observation_entropy` → the Poisson family with these entropies in the entropy sum."""
 
 
 class LinearComponents(Components):
-    """Products of Bernoullis, Poissons or exponentials."""
+    """Components that are products of Bernoullis, Poissons or exponentials."""
 
     def __init__(self, blueprint: Blueprint, kind: Kind) -> None:
         super().__init__()
@@ -196,9 +196,10 @@ class LinearComponents(Components):
 class GammaComponents(Components):
     r"""Products of gammas, from concentrations $\alpha_{kd}$ and log rates.
 
-    The concentration is a parameter itself, not its logarithm: the natural parameters beside a constant base measure
-    are $\alpha - 1$ and the rate, and a direction along which $\alpha$ grows like $\alpha - 1$ is the concentrations
-    themselves minus a shift of them. With $\alpha$ in place of $\alpha - 1$, the base measure would be $1/x$.
+    The parameter is the concentration, not its logarithm. With a constant base measure, the natural parameters are
+    $\alpha - 1$ and the rate. The direction along which $\alpha$ grows in proportion to $\alpha - 1$ is the radial
+    direction of the concentrations minus their shift. With $\alpha$ instead of $\alpha - 1$, the base measure would be
+    $1/x$.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -211,7 +212,7 @@ class GammaComponents(Components):
 
     def log_prob(self, x: Points) -> Table:
         p = self.distribution()
-        # Around the centre of the points few digits of large concentrations cancel
+        # Centring the points keeps cancellation small for large concentrations
         centre = x.mean(-2, keepdim=True)
         linear = _products(x - centre, -self.log_rate.exp(), p.log_prob(centre).unsqueeze(1))
         return _products(x.log() - centre.log(), self.concentration - 1, linear)
@@ -227,10 +228,10 @@ class GammaComponents(Components):
 
 
 class Mixture(Model):
-    """A mixture of K components with learned mixing weights, one-hot latents, and its exact posterior.
+    """A mixture of K components with learned mixing weights, one-hot latents, and the exact posterior.
 
-    Neither bound nor training wants noise. The gradient does not pass through the posterior: as it is the best one,
-    that of the ELBO along it is zero.
+    Neither bound nor training needs noise. The gradient does not pass through the posterior: it maximises the ELBO, so
+    the derivative of the ELBO with respect to it is zero.
 
     Example:
         >>> from entropy_sums.models import MODELS, build
@@ -241,7 +242,7 @@ class Mixture(Model):
     """
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
-    # The mixing weights move along themselves, which the theorem asks for
+    # The theorem requires the radial direction of the mixing weights
     whole = ("prior_bias",)
 
     def __init__(self, blueprint: Blueprint, components: Components) -> None:
@@ -252,7 +253,7 @@ class Mixture(Model):
         self.components = components
 
     def prior(self) -> Categorical:
-        """The mixing weights, batch shape `(replica, 1)`, event `(K,)`."""
+        """Mixing weights, batch shape `(replica, 1)`, event `(K,)`."""
         return Categorical(self.prior_bias)
 
     def joint(self, x: Points) -> Table:
@@ -284,7 +285,7 @@ class Mixture(Model):
         return self.mean(self.joint(x).logsumexp(-1))
 
     def latent_entropy(self, x: Points) -> Float[Tensor, "all 1"]:
-        """Mean entropy of the responsibilities in nats, `(replica, 1)`: the one-hot latents are one choice."""
+        """Mean entropy of the responsibilities in nats, `(replica, 1)`: the one-hot latents are one variable."""
         return self.mean(self.posterior(x).entropy()).unsqueeze(1)
 
     def constrain(self) -> None:
@@ -292,7 +293,7 @@ class Mixture(Model):
 
     @torch.no_grad()
     def maximise(self, x: Points) -> None:
-        """One step of EM on the points x, in place; a component that no point is in stays as it is."""
+        """Take one step of EM on the points x, in place; a component without points stays unchanged."""
         q = self.posterior(x).mean.double()
         totals, smallest = q.sum(1), torch.finfo(self.prior_bias.dtype).tiny
         self.prior_bias.copy_((totals / q.shape[1]).clamp(min=smallest).log().unsqueeze(1))
@@ -333,7 +334,7 @@ COVARIANCES: dict[str, Callable[[Blueprint], Components]] = {
     "diagonal": lambda blueprint: NormalComponents(blueprint, blueprint.observed_dim),
     "full": FullNormalComponents,
 }
-"""Covariance of every component → the components."""
+"""Kind of covariance → the components."""
 
 
 def _products(x: Points, weight: Float[Tensor, "all component dim"], start: Tensor) -> Table:
@@ -342,7 +343,7 @@ def _products(x: Points, weight: Float[Tensor, "all component dim"], start: Tens
 
 
 def _concentration(excess: Tensor) -> Tensor:
-    r"""The α at which $\log\alpha - \psi(\alpha)$ is the logarithm of the mean minus the mean of the logarithms.
+    r"""Concentration α for which $\log\alpha - \psi(\alpha)$ is log mean minus mean log of the points.
 
     Newton's method on $1/\alpha$, from a start within 2 %: five steps reach the precision of float64. Source: Minka,
     Estimating a Gamma distribution (2002).
@@ -355,7 +356,7 @@ def _concentration(excess: Tensor) -> Tensor:
 
 
 def _initial(blueprint: Blueprint) -> nn.Parameter:
-    """What a linear layer makes of the one-hot latents, `(replica, component, D)`."""
+    """Initial parameters, drawn like weights of a linear layer on the one-hot latents, `(replica, component, D)`."""
     return nn.Parameter(blueprint.linear(blueprint.shared.latent_dim, blueprint.observed_dim).weight.detach())
 
 

@@ -11,7 +11,7 @@ from entropy_sums.settings import Packed
 
 
 class MixtureSettings(ModelSettings):
-    """What all mixtures have in common: learned mixing weights and the exact posterior."""
+    """Settings common to all mixtures, which have learned mixing weights and the exact posterior."""
 
     latent_dim: Annotated[int, Field(ge=2)] = 2
     """Number K of components."""
@@ -25,7 +25,7 @@ class MixtureSettings(ModelSettings):
 
 
 class GaussianMixtureSettings(MixtureSettings):
-    """Normal components; where one of them shrinks to a point, the likelihood has no bound."""
+    """Normal components; the likelihood is unbounded if one of them shrinks to a point."""
 
     name = "gaussian_mixture"
     implementation = "entropy_sums.models.mixtures.mixture:gaussian_mixture"
@@ -51,8 +51,8 @@ class PoissonMixtureSettings(MixtureSettings):
     support = "counts"
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
-    """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
-    ones, which it does not."""
+    """Entropies of the Poisson in the entropy sum. With `pseudo` entropies and the mean log base measure, the gap
+    closes at stationary points; with `true` entropies it does not."""
 
 
 class BernoulliMixtureSettings(MixtureSettings):
@@ -76,7 +76,7 @@ class ExponentialMixtureSettings(MixtureSettings):
 
 
 class GammaMixtureSettings(MixtureSettings):
-    """Gamma components for positive data; where one of them shrinks to a point, the likelihood has no bound."""
+    """Gamma components for positive data; the likelihood is unbounded if one of them shrinks to a point."""
 
     name = "gamma_mixture"
     implementation = "entropy_sums.models.mixtures.mixture:gamma_mixture"

@@ -1,4 +1,4 @@
-"""Averages over posterior samples, as one operation: forward and backward go over the samples as seldom as can be."""
+"""Averages over posterior samples as one operation, with few passes over the samples forward and backward."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from entropy_sums.layers import Linear, log_std
 from entropy_sums.models.components import NormalMean
 
 FAST_WIDTH = 16
-"""Columns from which on BLAS is fast: of 200,000 rows of two, MKL multiplied eight at a time six times as fast."""
+"""Number of columns from which on BLAS is fast: 200,000 rows of two are six times as fast in groups of eight (MKL)."""
 
 
 def center_and_covariance(
     features: Float[Tensor, "replica samples points feature"],
 ) -> tuple[Float[Tensor, "replica points feature"], Float[Tensor, "replica feature feature"]]:
-    r"""Mean of the samples of every point, and their covariance, a mean over the points and in double precision.
+    r"""Mean of the samples of every point, and their covariance, averaged over points in double precision.
 
     $$\bar h_n = \tfrac1S \sum_s h_{sn}, \qquad
       C = \tfrac1{SN} \sum_{s,n} (h_{sn} - \bar h_n)(h_{sn} - \bar h_n)^\top$$
@@ -44,13 +44,13 @@ class _CenterAndCovariance(Function):
         ctx.save_for_backward(features)
         samples, points = features.shape[1:3]
         deviations = _deviations(features).flatten(0, 1)
-        # A product for every sample, and their mean in double precision: a single one loses digits over so many rows
+        # One product per sample, averaged in double precision: a single product loses digits over all rows
         products = (deviations.mT @ deviations).unflatten(0, (-1, samples))
         return features.mean(1), products.mean(1, dtype=torch.float64) / points
 
     @staticmethod
     def backward(ctx: Any, to_center: Tensor, to_covariance: Tensor) -> Tensor:
-        # That deviations depend on the center adds nothing, since they sum to zero
+        # The path of the deviations through the center contributes nothing, since deviations sum to zero
         (features,) = ctx.saved_tensors
         samples, points = features.shape[1:3]
         product = ((to_covariance + to_covariance.mT) / (samples * points)).to(features)
@@ -63,7 +63,7 @@ def _deviations(features: Tensor) -> Tensor:
 
 
 def _product(rows: Tensor, matrix: Tensor) -> Tensor:
-    """rows @ matrix. Of narrow rows several are multiplied as one, by a diagonal of blocks, which BLAS does sooner."""
+    """Product rows @ matrix. Several narrow rows are multiplied as one by a block diagonal, which is faster in BLAS."""
     number, width = rows.shape[1:]
     together = max(several for several in range(1, max(1, FAST_WIDTH // width) + 1) if number % several == 0)
     identity = torch.eye(together, dtype=matrix.dtype, device=matrix.device)
@@ -72,14 +72,14 @@ def _product(rows: Tensor, matrix: Tensor) -> Tensor:
 
 
 class NormalOfFeatures(Normal):
-    r"""A normal whose mean is a linear layer on features, which is applied when the mean is asked for.
+    r"""A normal whose mean is a linear layer on features; the layer is applied only when the mean is read.
 
-    On average over S posterior samples of a point, with features $h_s$ and $\bar h = \tfrac1S\sum_s h_s$,
+    The mean squared error of S posterior samples of a point, with features $h_s$ and $\bar h = \tfrac1S\sum_s h_s$, is
 
     $$\tfrac1S \sum_s \lVert x - W^\top h_s - b\rVert^2
-      = \lVert x - W^\top \bar h - b\rVert^2 + \tfrac1S \sum_s \lVert W^\top (h_s - \bar h)\rVert^2,$$
+      = \lVert x - W^\top \bar h - b\rVert^2 + \tfrac1S \sum_s \lVert W^\top (h_s - \bar h)\rVert^2.$$
 
-    and the last term needs $WW^\top$ and products of features only: no sample meets the dimensions of the data.
+    The last term needs only $WW^\top$ and products of features, so no sample is mapped to the data dimensions.
 
     Args:
         features: `(replica, N, features)`.
@@ -105,7 +105,7 @@ class NormalOfFeatures(Normal):
 
 
 class NormalOnFeatures(NormalMean):
-    """A decoder whose samples meet the data in their mean: its last layer has fewer inputs than the data dimensions.
+    """A decoder that averages samples before its last layer, which has fewer inputs than there are data dimensions.
 
     Args:
         mean: a `Linear`, or an `nn.Sequential` that ends in one.
@@ -119,5 +119,5 @@ class NormalOnFeatures(NormalMean):
 
 
 def layers_of(network: nn.Module) -> list[nn.Module]:
-    """The layers of a network, the last one last."""
+    """Layers of a network, in order."""
     return list(network) if isinstance(network, nn.Sequential) else [network]

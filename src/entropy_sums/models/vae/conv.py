@@ -1,11 +1,11 @@
 r"""VAE-1 with convolutional networks, for square images.
 
-The theorem asks for a linear first decoder layer, linear heads of the posterior and one learned variance: convolutions
-come between them. The published network for CelebA (Damm et al. 2023, official code) has batch normalisation, which is
-left out here: its statistics couple the points of a batch, and F would be no mean over points.
+The theorem requires a linear first decoder layer, linear heads of the posterior and one learned variance; convolutions
+lie between them. The published network for CelebA (Damm et al. 2023, official code) has batch normalisation, which is
+left out here: its statistics couple the points of a batch, so that F would not be a mean over points.
 
 Replicas are folded into feature maps, `(N, R·maps, side, side)`, where a grouped convolution with R groups serves a
-whole pack. In and out go flat vectors, rows of pixels with the colours of a pixel side by side.
+whole pack. Inputs and outputs are flat vectors: rows of pixels, with the channels of a pixel side by side.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def conv_vae(blueprint: Blueprint) -> VAE:
 
 
 class _Convolution(nn.Module):
-    """Weights `(replica, …, kernel, kernel)`, uniform like those of `Linear`, and one bias for each map that goes out.
+    """Weights `(replica, …, kernel, kernel)`, uniform as in `Linear`, and one bias per output map.
 
     Args:
-        shape: of the weights of a replica, kernel aside.
-        outputs: maps that go out.
-        inputs: numbers that one number that goes out depends on.
+        shape: shape of the weights of a replica without the kernel axes.
+        outputs: number of output maps.
+        inputs: number of inputs that one output depends on.
     """
 
     whole = ("bias",)
@@ -65,7 +65,7 @@ class _Convolution(nn.Module):
 
 
 class Halving(_Convolution):
-    """A convolution after which images have half the side.
+    """A convolution that halves the side of images.
 
     Shapes: `(N, R·inputs, side, side)` → `(N, R·outputs, side/2, side/2)`.
     """
@@ -80,13 +80,13 @@ class Halving(_Convolution):
 
 
 class Doubling(_Convolution):
-    """A transposed convolution after which images have twice the side.
+    """A transposed convolution that doubles the side of images.
 
     Shapes: `(N, R·inputs, side, side)` → `(N, R·outputs, 2 side, 2 side)`.
     """
 
     def __init__(self, blueprint: Blueprint, inputs: int, outputs: int) -> None:
-        # Every second pixel of a kernel meets one that is there
+        # With stride 2, only every second pixel of a kernel along each side meets an input pixel
         super().__init__(blueprint, (inputs, outputs), outputs, inputs * KERNEL**2 // 4)
 
     def forward(self, x: Float[Tensor, "points maps side side"]) -> Float[Tensor, "points out double double"]:
@@ -115,7 +115,7 @@ class ConvolutionalTrunk(nn.Module):
 
 
 class ConvolutionalOutput(nn.Module):
-    """Transposed convolutions with the activation between them.
+    """Transposed convolutions, with the activation between them.
 
     Shapes: `(replica, N, features)` → `(replica, N, D)`.
     """

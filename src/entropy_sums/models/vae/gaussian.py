@@ -61,7 +61,7 @@ def _shared_variance(blueprint: Blueprint, std: str, learned: bool) -> VAE:
 def vae2(blueprint: Blueprint) -> VAE:
     r"""Prior $N(0, \mathrm{diag}\,\alpha^2)$ with learned $\alpha$; the first decoder layer has unit columns.
 
-    A column is what one latent sends to the first layer; its norm would be redundant beside α (Damm et al. 2023).
+    A column maps one latent to the first layer; its norm would be redundant besides α (Damm et al. 2023).
     """
     s = blueprint.shared
     encoder = network_encoder(blueprint)
@@ -73,7 +73,7 @@ def vae2(blueprint: Blueprint) -> VAE:
 def vae3(blueprint: Blueprint) -> VAE:
     r"""Prior $N(0, I)$, decoder $N(\mu(z), \mathrm{diag}\,\sigma_d^2(z))$ (Damm et al. 2023, theorem 2).
 
-    On data with constant or few-valued dimensions it has no optimum: dequantise such data.
+    It has no optimum on data with constant or few-valued dimensions: dequantise such data.
     """
     encoder = network_encoder(blueprint)
     decoder = network_decoder_heads(blueprint)

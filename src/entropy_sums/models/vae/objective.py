@@ -1,4 +1,4 @@
-"""Objectives other than the ELBO, each a module from Bound to Bound, so that they can be put one after the other."""
+"""Objectives other than the ELBO. Each is a module from Bound to Bound, so that they can be chained."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from entropy_sums.layers import constant
 
 
 class FreeBits(nn.Module):
-    r"""Free bits: a latent that carries less than $\lambda$ nats is taken to carry $\lambda$.
+    r"""Free bits: a latent with a KL divergence below $\lambda$ nats counts as $\lambda$ nats.
 
     $$F_\lambda = -\sum_h \max(\lambda, \mathrm{KL}_h) - \mathrm{CE}_\text{observation}$$
 
-    $\mathrm{KL}_h$ is a mean over the points that are given, the minibatch in training. What is added to the KL is
-    part of the cross-entropy of the prior; entropies are those of the ELBO, which $F_\lambda$ does not meet while a
-    latent is below. Source: Kingma et al. (NeurIPS 2016, equation 15).
+    $\mathrm{KL}_h$ is a mean over the given points, the minibatch in training. The increase of the KL is part of
+    the cross-entropy of the prior. The entropies are those of the ELBO; $F_\lambda$ differs from their sum while a
+    latent is below $\lambda$. Source: Kingma et al. (NeurIPS 2016, equation 15).
 
     Example:
         >>> q = Normal(torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
@@ -43,15 +43,15 @@ class FreeBits(nn.Module):
 
 
 class Beta(nn.Module):
-    r"""The bound of a β-VAE.
+    r"""Bound of a β-VAE.
 
     $$F_\beta = \beta(\mathcal H[q] - \mathrm{CE}_\text{prior}) - \mathrm{CE}_\text{observation}$$
 
     With `weighted` entropies the entropy sum is
     $\beta(\mathcal H[q] - \mathcal H_\text{prior}) - \mathcal H_\text{observation}$, which $F_\beta$ equals at
-    stationary points: posterior entropy and both terms of the prior are β times what they were. With `unweighted`
-    ones it is the entropy sum of the ELBO; what β takes from $F$, $(\beta - 1) \mathrm{KL}$, is then part of the
-    cross-entropy of the prior. Source: Higgins et al. (ICLR 2017).
+    stationary points: posterior entropy and both terms of the prior are multiplied by β. With `unweighted` entropies
+    it is the entropy sum of the ELBO; the penalty $(\beta - 1) \mathrm{KL}$ is then part of the cross-entropy of the
+    prior. Source: Higgins et al. (ICLR 2017).
 
     Example:
         >>> two, three, q = torch.tensor([2.0]), torch.tensor([3.0]), Normal(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
@@ -85,4 +85,4 @@ def _unweighted(bound: Bound, beta: Tensor) -> Bound:
 
 
 WEIGHTINGS: dict[str, Callable[[Bound, Tensor], Bound]] = {"weighted": _weighted, "unweighted": _unweighted}
-"""Which entropies the entropy sum has → the bound with that β."""
+"""Setting `entropies` → function of a bound and β that weights the bound."""

@@ -11,7 +11,7 @@ from entropy_sums.models.vae.vae import VAE, Entropy, network_decoder, network_e
 
 
 def pseudo_entropy(observation: Family, x: Tensor) -> Tensor:
-    r"""Entropy of an observation with a base measure $h(x)$, so that pseudo entropies belong into the entropy sum.
+    r"""Entropy term of an observation with a base measure $h(x)$, for which the entropy sum has pseudo entropies.
 
     $$\mathcal H_\text{observation} = \tfrac1N \sum_n \bigl(\mathbb E_{q_n}[\tilde{\mathcal H}(z)] - \log h(x_n)\bigr)$$
 
@@ -22,7 +22,7 @@ def pseudo_entropy(observation: Family, x: Tensor) -> Tensor:
 
 
 ENTROPIES: dict[str, Entropy] = {"pseudo": pseudo_entropy, "true": true_entropy}
-"""Which entropies of the Poisson the entropy sum has → its function of p(x given z) and x."""
+"""Setting `observation_entropy` → entropy term as a function of p(x given z) and x."""
 
 
 def poisson_vae(blueprint: Blueprint) -> VAE:

@@ -13,14 +13,14 @@ from entropy_sums.settings import Packed
 
 
 class VAESettings(ModelSettings):
-    """What all VAEs have in common: how their ELBO is weighted."""
+    """Settings common to all VAEs: weights of the ELBO."""
 
     beta: Packed[PositiveFloat] = 1.0
     """Weight β of posterior entropy and prior: the elbo is β(H[q] − CE of the prior) − CE of the observation."""
     entropies: Literal["weighted", "unweighted"] = "weighted"
-    """With another β than 1: whether the entropy sum is weighted as the elbo is; unweighted, the gap does not close."""
+    """Whether the entropy sum is weighted by β like the elbo; with `unweighted` and β ≠ 1, the gap does not close."""
     free_bits: NonNegativeFloat = 0.0
-    """Nats that each latent may carry for free: its KL, a mean over the batch, counts as no less in the elbo."""
+    """Free nats λ per latent: the KL of a latent, a mean over the batch, counts as at least λ in the elbo."""
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -28,7 +28,7 @@ class VAESettings(ModelSettings):
 
 
 class LinearVAESettings(VAESettings):
-    """Linear encoder mean and decoder, one encoder standard deviation per latent, shared by all points."""
+    """Linear encoder mean and decoder; one encoder standard deviation per latent, shared by all points."""
 
     name = "linear_vae"
     implementation = "entropy_sums.models.vae.gaussian:LinearVAE"
@@ -36,7 +36,7 @@ class LinearVAESettings(VAESettings):
     look = Look("#000000", "D")
 
     variance_head: VarianceHead = "log_variance"
-    """How free parameters become standard deviations."""
+    """Function that maps free parameters to standard deviations."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Decoder standard deviation σ at the start."""
 
@@ -48,23 +48,23 @@ class NetworkSettings(VAESettings):
     """Encoder and decoder networks."""
 
     encoder_width: PositiveInt = 50
-    """Units per hidden layer of the encoder."""
+    """Number of units per hidden layer of the encoder."""
     encoder_depth: NonNegativeInt = 2
     """Number of hidden layers of the encoder."""
     decoder_width: PositiveInt = 50
-    """Units per hidden layer of the decoder."""
+    """Number of units per hidden layer of the decoder."""
     decoder_depth: NonNegativeInt = 2
     """Number of hidden layers of the decoder."""
     activation: Activation = "relu"
     """Nonlinearity of all hidden layers."""
     dropout: Packed[Rate] = 0.0
-    """Rate at which hidden units of encoder and decoder are dropped in training; traces are recorded without."""
+    """Dropout rate of hidden units of encoder and decoder in training; traces are recorded without dropout."""
     variance_head: VarianceHead = "log_variance"
-    """How variance outputs and free parameters become standard deviations."""
+    """Function that maps variance outputs and free parameters to standard deviations."""
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """With `dropout` every call of the objective drops other units."""
+        """Abilities of all VAEs; no landscape with `dropout`, since every call of the objective drops other units."""
         return super().abilities - ({Ability.LANDSCAPE} if self.dropout else set())
 
     @property
@@ -81,11 +81,11 @@ class GaussianSettings(NetworkSettings):
     """A normal observation."""
 
     output: Literal["linear", "sigmoid"] = "linear"
-    """What the mean of the observation is of the last layer; `sigmoid` keeps it between 0 and 1."""
+    """Function that maps the last layer to the mean of the observation; `sigmoid` keeps it between 0 and 1."""
 
 
 class OneVarianceSettings(GaussianSettings):
-    """A normal observation with one variance, of which samples may be averaged before they meet the data."""
+    """A normal observation with one variance; posterior samples may be averaged before the last layer."""
 
     def sampled_dim(self, observed_dim: int) -> int:
         features = self.decoder_width if self.decoder_depth else self.latent_dim
@@ -138,7 +138,7 @@ class VAE3Settings(GaussianSettings):
 
 
 KERNEL = 4
-"""Pixels of a side of a kernel that halves or doubles the side of images exactly."""
+"""Kernel size in pixels with which a convolution halves or doubles the side of images exactly."""
 
 
 class ConvVAESettings(VAESettings):
@@ -150,23 +150,23 @@ class ConvVAESettings(VAESettings):
     look = Look("#E69F00", "s")
 
     channels: PositiveInt = 1
-    """Colours of a pixel: 1 for grey images, 3 for CelebA."""
+    """Number of colour channels: 1 for grey images, 3 for CelebA."""
     width: PositiveInt = 32
-    """Feature maps after the first convolution; each further one doubles their number."""
+    """Number of feature maps after the first convolution; each further convolution doubles it."""
     depth: PositiveInt = 2
-    """Convolutions of the encoder, each of which halves the side of the images, and as many of the decoder."""
+    """Number of convolutions of the encoder, each of which halves the side of the images, and of the decoder."""
     activation: Activation = "relu"
     """Nonlinearity of all hidden layers."""
     variance_head: VarianceHead = "log_variance"
-    """How variance outputs and free parameters become standard deviations."""
+    """Function that maps variance outputs and free parameters to standard deviations."""
     output: Literal["linear", "sigmoid"] = "linear"
-    """What the mean of the observation is of the last layer; `sigmoid` keeps it between 0 and 1."""
+    """Function that maps the last layer to the mean of the observation; `sigmoid` keeps it between 0 and 1."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Decoder standard deviation σ at the start."""
 
     @property
     def maps(self) -> list[int]:
-        """Feature maps after each convolution.
+        """Number of feature maps after each convolution.
 
         Example:
             >>> ConvVAESettings(width=8, depth=3).maps
@@ -175,7 +175,7 @@ class ConvVAESettings(VAESettings):
         return [self.width * 2**layer for layer in range(self.depth)]
 
     def dimension_misfit(self, observed_dim: int) -> str | None:
-        """Only square images whose side can be halved `depth` times have such networks.
+        """Reason why the data are no square images with a side that can be halved `depth` times; None if they are.
 
         Example:
             >>> ConvVAESettings(channels=3, depth=5).dimension_misfit(64 * 64 * 3)
@@ -192,7 +192,7 @@ class ConvVAESettings(VAESettings):
         )
 
     def weights(self, observed_dim: int) -> int:
-        """A weight of a convolution multiplies once for every pixel of the smaller image."""
+        """Approximate number of multiplications per point: kernel weights count once per pixel of the smaller image."""
         pixels = [observed_dim / self.channels / 4**layer for layer in range(1, self.depth + 1)]
         convolutions = sum(size * after for size, after in zip(self._kernels, pixels, strict=True))
         return round(2 * convolutions + self._heads(observed_dim))
@@ -205,7 +205,7 @@ class ConvVAESettings(VAESettings):
         return [KERNEL**2 * a * b for a, b in pairwise([self.channels, *self.maps])]
 
     def _heads(self, observed_dim: int) -> float:
-        """Weights between the smallest images and the latents: mean, variance and the first layer of the decoder."""
+        """Number of weights between the smallest images and the latents: mean, variance and first decoder layer."""
         return 3 * self.latent_dim * self.maps[-1] * observed_dim / self.channels / 4**self.depth
 
 
@@ -228,5 +228,5 @@ class PoissonVAESettings(NetworkSettings):
     support = "counts"
 
     observation_entropy: Literal["pseudo", "true"] = "pseudo"
-    """`pseudo` entropies with the mean log base measure, which the elbo meets at stationary points, or the `true`
-    ones, which it does not."""
+    """Entropies of the Poisson in the entropy sum. With `pseudo` entropies and the mean log base measure, the gap
+    closes at stationary points; with `true` entropies it does not."""

@@ -17,14 +17,14 @@ from entropy_sums.models.vae.objective import Beta, FreeBits
 
 
 def network_encoder(blueprint: Blueprint) -> NormalHeads:
-    """A posterior whose means and variances are outputs of one network."""
+    """Posterior whose means and variances are outputs of one network."""
     s = blueprint.shared
     sizes = [blueprint.observed_dim] + [s.encoder_width] * s.encoder_depth
     return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], s.latent_dim)
 
 
 def network_decoder(blueprint: Blueprint, first: Callable[..., Linear] = Linear) -> nn.Module:
-    """The decoder network up to its linear output."""
+    """Decoder network up to its linear output."""
     s = blueprint.shared
     sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth + [blueprint.observed_dim]
     *hidden, last = blueprint.layers(sizes, first)
@@ -34,12 +34,12 @@ def network_decoder(blueprint: Blueprint, first: Callable[..., Linear] = Linear)
 def normal_decoder(
     blueprint: Blueprint, mean: nn.Module, output: str, std: str = "initial_std", learned: bool = True
 ) -> NormalMean:
-    """An observation with one variance; `sampled_dim` of the settings says whether its samples are averaged.
+    """Observation with one variance; `sampled_dim` of the settings decides whether its samples are averaged.
 
     Args:
         mean: network up to its linear output.
-        output: function of that which is the mean, such as `linear`.
-        std: name of the setting that is its first standard deviation.
+        output: name of the function that maps this output to the mean, such as `linear`.
+        std: name of the setting of the initial standard deviation.
     """
     averages = blueprint.shared.sampled_dim(blueprint.observed_dim) < blueprint.observed_dim
     decoder = NormalOnFeatures if averages and isinstance(layers_of(mean)[-1], Linear) else NormalMean
@@ -47,7 +47,7 @@ def normal_decoder(
 
 
 def network_decoder_heads(blueprint: Blueprint) -> NormalHeads:
-    """An observation whose means and variances are outputs of one network."""
+    """Observation whose means and variances are outputs of one network."""
     s = blueprint.shared
     sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth
     return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], blueprint.observed_dim, s.output)
@@ -57,7 +57,7 @@ Entropy = Callable[[Family, Tensor], Tensor]
 
 
 def true_entropy(observation: Family, x: Tensor) -> Tensor:
-    """H[p(x given z)] in nats."""
+    """Entropy H[p(x given z)] in nats."""
     return observation.entropy()
 
 
@@ -65,7 +65,7 @@ class VAE(DirectedModel):
     """A composition of an encoder x ↦ q(z given x), a prior p(z) and a decoder z ↦ p(x given z).
 
     Args:
-        entropy: of p(x given z) and x, as `observation_entropy`.
+        entropy: function of p(x given z) and x, as in `observation_entropy`.
     """
 
     def __init__(
