@@ -102,7 +102,7 @@ def _read(paths: Sequence[Path], processes: int | None) -> Iterator[Trace]:
 
 
 def _told(traces: Iterable[Trace], total: int) -> Iterator[Trace]:
-    """Tell how many have been read."""
+    """Report the number of traces that have been read."""
     with Meter("traces read:", total) as meter:
         for number, trace in enumerate(traces, start=1):
             yield trace

@@ -1,4 +1,4 @@
-"""What people read while they wait: a bar or lines on standard error, and times in words."""
+"""Progress of long work for people who wait: a bar or lines on standard error, and times in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Meter:
-    """How far something is while its block runs: a bar on a terminal, lines elsewhere, such as in a log.
+    """Meter of the work that a block does: a bar on a terminal, lines elsewhere, such as in a log.
 
     Args:
         title: of the bar, and the beginning of each line.
