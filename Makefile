@@ -1,4 +1,4 @@
-# make study: install and run the default study.  make test: check everything.
+# make study: install and run the default study.  make test: check everything.  make quick: most of it, in two minutes.
 # make study STUDY=config/studies/conditions.yaml SIZE=full: another study, in one of the sizes of its file.
 PYTHON ?= python3.11
 VENV := .venv
@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: study test lint bench slurm-up slurm-down
+.PHONY: study test quick lint bench slurm-up slurm-down
 
 study: $(VENV)/installed
 	snakemake --configfile $(STUDY) $(if $(SIZE),--config size=$(SIZE))
@@ -18,6 +18,11 @@ study: $(VENV)/installed
 test: lint
 	pytest -n auto --ignore=tests/slurm
 	pytest tests/slurm
+
+# After each edit: layers of imports, doctests, golden numbers, all that does not take long.
+quick: $(VENV)/installed
+	ruff check
+	pytest -n auto -m "not slow" --ignore=tests/slurm --ignore=tests/workflow
 
 lint: $(VENV)/installed
 	ruff check

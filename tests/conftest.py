@@ -36,6 +36,35 @@ TOGETHER = ("tests/slurm/", "tests/workflow/test_add_a_model.py", "tests/workflo
 """Paths of tests that share a cluster, or a study that takes a while to run: each path goes to one worker."""
 
 
+SLOW = (
+    "tests/slurm/",
+    "tests/workflow/",
+    "tests/models/",
+    "tests/training/",
+    "tests/figures/",
+    "tests/traces/",
+    "tests/analysis/",
+    "tests/study/test_fitting.py",
+    "tests/study/test_plan.py",
+    "tests/data/test_declarations.py",
+    "tests/test_bench.py",
+    "tests/test_cli.py",
+    "tests/test_files.py",
+    "tests/test_progress.py",
+    "tests/test_reference.py",
+    "tests/test_report.py",
+    "tests/test_status.py",
+)
+QUICK = ("tests/models/test_models.py", "tests/models/test_directions.py", "tests/training/test_golden.py")
+"""What `make quick` leaves out, as it takes long, and what it has of that all the same."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.nodeid.startswith(SLOW) and not item.nodeid.startswith(QUICK):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Send any test to any worker, except `TOGETHER`; xdist's own groups are lost with pytest 9.2 (its issue 1386)."""
