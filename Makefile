@@ -22,7 +22,7 @@ test: lint
 # After each edit: layers of imports, doctests, golden numbers, all that does not take long.
 quick: $(VENV)/installed
 	ruff check
-	pytest -n auto -m "not slow" --ignore=tests/slurm --ignore=tests/workflow
+	pytest -n auto -m "not slow"
 
 lint: $(VENV)/installed
 	ruff check
