@@ -127,7 +127,7 @@ def test_the_direction_of_the_theorem_is_found(case, words):
     certificate = certified(*case)
     assert certificate.residual() < 1e-10
     assert certificate.holds()
-    assert tuple(certificate.describe(factor) for factor in ("prior", "observation")) == words
+    assert tuple(certificate.direction_of(factor) for factor in ("prior", "observation")) == words
 
 
 @pytest.mark.parametrize(("case", "failing"), UNPROVEN.items(), ids=str)
@@ -135,7 +135,7 @@ def test_a_model_without_a_direction_says_which_factor_fails(case, failing):
     certificate = certified(*case)
     assert [factor for factor in certificate.factors[:-1] if not certificate.holds(factor)] == failing
     assert not certificate.holds()
-    assert certificate.describe() == f"no direction of {', '.join(failing)}"
+    assert certificate.direction_of() == f"no direction of {', '.join(failing)}"
 
 
 def wrong_sign(bound):
@@ -261,14 +261,14 @@ def test_nothing_is_told_where_any_function_of_the_data_would_be_fitted():
     certificate = certify(model, points)
     assert np.isnan(certificate.residuals).all()
     assert not any(map(certificate.holds, certificate.factors))
-    assert certificate.describe().startswith(f"not told: {len(certificate.directions)} directions fit any function")
+    assert certificate.direction_of().startswith(f"not told: {len(certificate.directions)} directions fit any function")
     assert np.isnan(certificate.along(model, points)).all()
 
 
 def test_the_verdict_is_the_same_alone_and_in_a_pack():
     one, many = (certify(made("vae1", replicas=r), points("vae1"), trials=4) for r in (1, 4))
     assert one.trials == many.trials == 4
-    assert one.describe() == many.describe()
+    assert one.direction_of() == many.direction_of()
     np.testing.assert_array_equal(one.constants, many.constants)
 
 
@@ -291,9 +291,9 @@ def test_entries_with_one_coefficient_are_one_shift():
     candidates = (Direction("w", "radial"), Direction("w", "shift"), *(Direction("s", "shift", i) for i in range(2)))
     coefficients = np.array([[[0.5, 0, -1, -1]] * 2, [[1 / 3, 0.123, 1, 2]] * 2, [[0, 0, 0, 0]] * 2])
     certificate = Certificate(("a", "b", TOTAL), candidates, coefficients, np.zeros((3, 2)), 20)
-    assert certificate.describe("a") == "1/2 · w, -1 · shift of s"
-    assert certificate.describe("b") == "1/3 · w, 0.123 · shift of w, 1 · shift of s[0], 2 · shift of s[1]"
-    assert certificate.describe() == "0"
+    assert certificate.direction_of("a") == "1/2 · w, -1 · shift of s"
+    assert certificate.direction_of("b") == "1/3 · w, 0.123 · shift of w, 1 · shift of s[0], 2 · shift of s[1]"
+    assert certificate.direction_of() == "0"
 
 
 @pytest.mark.parametrize(("depth", "latent_dim"), [(2, 2), (2, 3), (3, 2)])
@@ -303,10 +303,10 @@ def test_a_fixed_prior_has_no_certificate_where_its_layer_says_little_of_a_point
     control, proven = (certified("sbn", {**enumerated, "prior": prior}) for prior in ("fixed", "learned"))
     assert np.isnan(control.residual("prior"))
     assert not control.holds()
-    assert control.describe("prior").startswith("not told")
+    assert control.direction_of("prior").startswith("not told")
     assert control.residual("observation") < 1e-10
     assert proven.residual() < 1e-10
-    assert proven.describe("prior") == "1 · prior.bias"
+    assert proven.direction_of("prior") == "1 · prior.bias"
 
 
 @pytest.mark.parametrize("depth", [2, 3])
@@ -320,7 +320,7 @@ def test_deep_machines_of_few_states_keep_their_certificate():
     certificate = certified("dbn", {"depth": 3, "latent_dim": 2, "estimator": "enumeration", "gradient": "exact"})
     assert certificate.residual() < 1e-10
     machine = "prior.machine"
-    assert certificate.describe("joint") == ", ".join(
+    assert certificate.direction_of("joint") == ", ".join(
         f"1 · {machine}.{place}" for place in ("visible.bias", "hidden.weight", "hidden.bias")
     )
 

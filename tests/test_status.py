@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from entropy_sums.cli import main
 from entropy_sums.progress import FAILED, INTERRUPTED, RUNNING, Progress, Reporter
-from entropy_sums.status import HOUR, LINES_SHOWN, LISTED, SILENCE, TAIL, State, describe, look
+from entropy_sums.status import HOUR, LINES_SHOWN, LISTED, SILENCE, TAIL, State, as_text, look
 from entropy_sums.study.grid import Grid
 from entropy_sums.study.schema import Study, read
 
@@ -96,7 +96,7 @@ def test_nothing_is_there(folder):
     status = look(folder.grid)
     assert status.runs == {State.DONE: 0, State.RUNNING: 0, State.INTERRUPTED: 0, State.FAILED: 0, State.MISSING: 10}
     assert status.seconds_to_go is None
-    assert f"{folder.grid.study.folder} is not there" in describe(status, folder.grid)
+    assert f"{folder.grid.study.folder} is not there" in as_text(status, folder.grid)
 
 
 @pytest.mark.parametrize("age", [0.0, 1e6])
@@ -130,7 +130,7 @@ def test_a_job_that_tells_of_its_progress_runs_whatever_its_log_says(folder, lin
     folder.progress(20, elbo=-3.5, gap=0.25, diverged=1)
     found = folder.look()
     assert (found.state, found.step, found.elbo, found.gap, found.diverged) == (State.RUNNING, 20, -3.5, 0.25, 1)
-    assert f"  {JOB}: step 20/{STEPS}, 1 of 2 runs diverged\n" in describe(look(folder.grid), folder.grid)
+    assert f"  {JOB}: step 20/{STEPS}, 1 of 2 runs diverged\n" in as_text(look(folder.grid), folder.grid)
 
 
 def test_a_silent_job_without_a_checkpoint_was_killed(folder):
@@ -288,7 +288,7 @@ def test_cells_and_their_runs(tmp_path):
     status = look(grid)
     assert list(status.cells) == [("vae0", "pca"), ("vae0", "digits"), ("vae1", "pca"), ("vae1", "digits")]
     assert list(status.cells["vae1", "digits"].values()) == [2, 0, 0, 0, 1]
-    lines = describe(status, grid).splitlines()
+    lines = as_text(status, grid).splitlines()
     assert "  vae1   digits             2            0            0            0            1" in lines
     assert "  all                       2            0            0            0           10" in lines
 
@@ -306,7 +306,7 @@ def test_jobs_that_began_together(folder):
     # Failed ones are not waited for
     folder.progress(0, FAILED, job=folder.jobs[4])
     assert look(folder.grid).seconds_to_go == pytest.approx(HOUR * 1 / 12, rel=0.02)
-    text = describe(status, folder.grid)
+    text = as_text(status, folder.grid)
     assert "6 of 10 runs are done; 12 an hour" in text
     assert "about 15 min to go" in text
 
@@ -323,7 +323,7 @@ def test_a_study_that_stands_still_has_no_time_to_go(folder):
     status = look(folder.grid)
     assert status.runs_per_hour == pytest.approx(2 * HOUR / 160, rel=0.05)
     assert status.seconds_to_go is None
-    assert "to go" not in describe(status, folder.grid)
+    assert "to go" not in as_text(status, folder.grid)
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_where_no_rate_is_known_the_reason_is(folder, age, basis):
     status = look(folder.grid)
     assert (status.runs_per_hour, status.seconds_to_go) == (None, None)
     assert status.basis.startswith(basis)
-    assert basis in describe(status, folder.grid)
+    assert basis in as_text(status, folder.grid)
 
 
 def test_long_lists_are_cut_unless_all_is_asked_for(tmp_path):
@@ -345,7 +345,7 @@ def test_long_lists_are_cut_unless_all_is_asked_for(tmp_path):
         folder.progress(0, FAILED, job=job, age=1)
         folder.log("one", "two", ERROR, job=job)
     status = look(folder.grid)
-    short, whole = describe(status, folder.grid), describe(status, folder.grid, whole=True)
+    short, whole = as_text(status, folder.grid), as_text(status, folder.grid, whole=True)
     assert short.count(ERROR) == LISTED
     assert "… and 3 more; --all lists them" in short
     assert whole.count(ERROR) == LISTED + 3
@@ -369,7 +369,7 @@ def test_what_to_type_next(folder, make, told):
         job = folder.jobs[position]
         error = partial(folder.progress, 0, FAILED)
         {"trace": folder.trace, "checkpoint": folder.checkpoint, "error": error}[what](job=job)
-    assert told in describe(look(folder.grid), folder.grid)
+    assert told in as_text(look(folder.grid), folder.grid)
 
 
 STUDY = """\

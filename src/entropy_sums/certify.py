@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from entropy_sums.certificates.verdict import Verdict, describe
+from entropy_sums.certificates.verdict import Verdict, as_text
 from entropy_sums.data import data_file
 from entropy_sums.data.dataset import Dataset
 from entropy_sums.files import atomic
@@ -81,7 +81,7 @@ def _verdict(model: str, dataset: str, settings: str, factor: str, certificate: 
         settings,
         factor,
         holds=certificate.holds(factor),
-        direction=certificate.describe(factor),
+        direction=certificate.direction_of(factor),
         residual=certificate.residual(factor),
         smallest_residual=float(certificate.residuals[certificate.factors.index(factor)].min()),
         trials=certificate.trials,
@@ -112,7 +112,7 @@ def certify(grid: Grid, trials: int, table: Path | None = None, figure: Path | N
         return data_file(grid.dataset(name), grid.study.data_dir, grid.data_path(name))
 
     for verdict in verdicts(grid, made, trials):
-        print(describe(verdict), flush=True)
+        print(as_text(verdict), flush=True)
         found.append(verdict)
     write(found, table or folder / "tables" / f"{CERTIFICATES}.csv")
     # Drawing imports the style of all figures, which takes longer than a small study

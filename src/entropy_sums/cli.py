@@ -99,13 +99,13 @@ def plan(parser: argparse.ArgumentParser) -> Run:
     parser.add_argument("--only", metavar="JOB", help="print the full settings of one job as JSON")
 
     def run(options: argparse.Namespace) -> None:
-        from entropy_sums.study.plan import describe
+        from entropy_sums.study.plan import as_text
 
         grid = _grid(options)
         if options.only:
             text = json.dumps([run.configuration for run in grid.find(options.only).runs], indent=2)
         else:
-            text = describe(grid, options.cells)
+            text = as_text(grid, options.cells)
         for line in grid.left_out:
             print(line, file=sys.stderr)
         print(text)
@@ -178,14 +178,14 @@ def status(parser: argparse.ArgumentParser) -> Run:
     )
 
     def run(options: argparse.Namespace) -> int:
-        from entropy_sums.status import SILENCE, State, describe, look
+        from entropy_sums.status import SILENCE, State, as_text, look
 
         grid = _grid(options)
         found = look(grid, SILENCE if options.silence is None else options.silence)
         if options.json:
             print(json.dumps({**found.as_json(), "left_out": grid.left_out}, indent=2))
         else:
-            print(describe(found, grid, options.all))
+            print(as_text(found, grid, options.all))
             for line in grid.left_out:
                 print(line, file=sys.stderr)
         return int(found.runs[State.FAILED] > 0)

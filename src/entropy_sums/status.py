@@ -175,7 +175,7 @@ def look(grid: Grid, silence: float = SILENCE) -> Status:
     return Status(jobs, *_rate(jobs, grid))
 
 
-def describe(status: Status, grid: Grid, whole: bool = False) -> str:
+def as_text(status: Status, grid: Grid, whole: bool = False) -> str:
     """The status of the study of this grid as text; with `whole` every job that is neither done nor missing."""
     runs, folder = status.runs, grid.study.folder
     total = sum(runs.values())

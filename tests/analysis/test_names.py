@@ -20,7 +20,7 @@ def test_readable(name, words):
 
 
 def test_numbers_are_short():
-    assert names.describe({"latent_dim": 2, "learning_rate": 1e-3, "batch_size": "full"}, "\n").splitlines() == [
+    assert names.in_words({"latent_dim": 2, "learning_rate": 1e-3, "batch_size": "full"}, "\n").splitlines() == [
         "latent size 2",
         "learning rate 0.001",
         "batch size full",

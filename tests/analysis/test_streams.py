@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from entropy_sums.analysis import streams
-from entropy_sums.analysis.streams import Stream
+from entropy_sums.analysis.streams import Segmented
 from example import streaming
 
 
@@ -40,7 +40,7 @@ def test_numbers_of_a_segment_by_hand(ds):
 
 def test_moving_windows_by_hand(ds):
     values = ds["batch_elbo"]
-    found = streams.moving(values, Stream(10, 400, 2))
+    found = streams.moving(values, Segmented(10, 400, 2))
     window = values.sel(latent_dim=6, seed=2).values[160:200]
     here = found.sel(latent_dim=6, seed=2, batch=199)
     expected = [window.mean(), *np.quantile(window, [0.05, 0.95])]
@@ -54,8 +54,8 @@ def test_an_incomplete_segment_has_no_numbers(ds):
 
 
 def test_sizes_as_published():
-    assert (Stream(10, 10_000, 3).last, Stream(10, 10_000, 3).window) == (2000, 500)
-    assert (Stream(10, 100, 3).last, Stream(10, 100, 3).window) == (50, 10)
+    assert (Segmented(10, 10_000, 3).last, Segmented(10, 10_000, 3).window) == (2000, 500)
+    assert (Segmented(10, 100, 3).last, Segmented(10, 100, 3).window) == (50, 10)
 
 
 def test_batches_of_several_sizes_have_no_segments(ds):
@@ -67,7 +67,7 @@ def test_batches_of_several_sizes_have_no_segments(ds):
 
 def test_a_segment_is_whole_batches_and_each_is_met_once(ds):
     """Training may go through the stream again; a batch may not be longer than a segment, nor lie across its end."""
-    assert streams.stream(ds.assign_attrs(data='{"stream": {"segment": 4000, "segments": 2}}')) == Stream(10, 400, 2)
+    assert streams.stream(ds.assign_attrs(data='{"stream": {"segment": 4000, "segments": 2}}')) == Segmented(10, 400, 2)
     for segment in (5, 4005):
         data = f'{{"stream": {{"segment": {segment}, "segments": 3}}}}'
         assert streams.stream(ds.assign_attrs(data=data)) is None

@@ -13,7 +13,7 @@ from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.catalogue import MODELS
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.grid import Grid, digest
-from entropy_sums.study.plan import describe
+from entropy_sums.study.plan import as_text
 from entropy_sums.study.schema import Study
 from entropy_sums.training.settings import EvaluationSettings, PhaseSettings, TrainingSettings
 
@@ -344,6 +344,6 @@ def test_thousands_of_runs():
         "seed": {"count": 20},
     }
     found = Grid(study(axes))
-    assert f"{2 * 5 * 5 * 2 * 20} runs" in describe(found)
+    assert f"{2 * 5 * 5 * 2 * 20} runs" in as_text(found)
     # 20 columns at the default rate of 20 seeds: 16 + 4; 20 × 4 other rates: 4 seeds × 4 rates per job
     assert len(found.jobs) == 20 * 2 + 20 * 5

@@ -12,8 +12,8 @@ from entropy_sums.study.plan import (
     MEGABYTES_OF_SNAKEMAKE,
     MINUTES_AT_LEAST,
     TARGET_SECONDS,
+    as_text,
     cost,
-    describe,
     request_megabytes,
     request_minutes,
 )
@@ -43,7 +43,7 @@ def job(load):
 
 
 def test_plan_counts_runs_and_jobs_and_names_axes(load, tmp_path):
-    lines = describe(load(STUDY % 12)).splitlines()
+    lines = as_text(load(STUDY % 12)).splitlines()
     assert lines[0] == f"study small ({tmp_path / 'study.yaml'})"
     assert "  axis learning_rate: 0.001, 0.01" in lines
     assert "  axis seed: 0, 1, …, 11 (12 values)" in lines
@@ -54,12 +54,12 @@ def test_plan_counts_runs_and_jobs_and_names_axes(load, tmp_path):
 
 
 def test_packs_of_different_sizes_are_counted(load):
-    assert "18 runs in 3 jobs, at most 8 replicas each (2 × 8, 1 × 2)" in describe(load(ONE % ("pca", 18, "", 8)))
+    assert "18 runs in 3 jobs, at most 8 replicas each (2 × 8, 1 × 2)" in as_text(load(ONE % ("pca", 18, "", 8)))
 
 
 def test_cells_are_listed(load):
     grid = load(STUDY % 2)
-    lines = describe(grid, cells=True).splitlines()
+    lines = as_text(grid, cells=True).splitlines()
     listed = [line.split(": ")[0].strip() for line in lines if " runs, " in line]
     assert listed == list(grid.jobs)
 
@@ -74,7 +74,7 @@ grids:
   - {model: vae1, latent_dim: 4, seed: {count: 10}}
   - {model: vae0, with: {steps: 5, decoder_std: 0.1}}
 """
-    lines = describe(load(text)).splitlines()
+    lines = as_text(load(text)).splitlines()
     start = next(i for i, line in enumerate(lines) if "grids.0" in line)
     assert lines[start : start + 4] == [
         "  grids.0: 6 cells: model vae1, vae2; latent_dim 4; vary beta 0.5, 2.0",
@@ -87,21 +87,19 @@ grids:
 
 
 def test_what_is_excluded_altogether_is_not_said_to_lack_axes(load):
-    text = describe(
-        load("study: a\naxes: {model: [vae0, vae1], dataset: [pca], seed: [0]}\nexclude: [{model: vae0}]\n")
-    )
+    text = as_text(load("study: a\naxes: {model: [vae0, vae1], dataset: [pca], seed: [0]}\nexclude: [{model: vae0}]\n"))
     assert "does not apply" not in text
 
 
 def test_a_dataset_of_unknown_size_is_named(load):
-    text = describe(load("study: a\naxes: {model: [vae1], dataset: [array], path: [x.npy], seed: [0]}\n"))
+    text = as_text(load("study: a\naxes: {model: [vae1], dataset: [array], path: [x.npy], seed: [0]}\n"))
     assert "size unknown before it is loaded" in text
 
 
 def test_hours_and_gigabytes_are_the_sums_over_jobs_and_data_files(load):
     grid = load(ONE % ("mnist", 16, "steps: 100000, encoder_width: 500", 8))
     costs = [cost(job) for job in grid.jobs.values()]
-    text = describe(grid)
+    text = as_text(grid)
     printed = re.search(r"([\d,]+) core-hours .* or ([\d.]+) GPU-hours", text)
     assert printed is not None
     assert float(printed[1].replace(",", "")) == pytest.approx(sum(c.seconds for c in costs) / 3600, rel=0.02)
@@ -193,41 +191,41 @@ def suggestion(text):
 @pytest.mark.parametrize("pack", [1, 16])
 def test_a_suggested_pack_size_makes_the_jobs_it_promises(load, pack):
     settings = "steps: 20000"
-    size, jobs = suggestion(describe(load(ONE % ("pca", 2000, settings, pack))))
+    size, jobs = suggestion(as_text(load(ONE % ("pca", 2000, settings, pack))))
     better = load(ONE % ("pca", 2000, settings, size))
     assert len(better.jobs) == jobs > 1
     assert cost(next(iter(better.jobs.values()))).seconds >= TARGET_SECONDS
-    assert "jobs take about" not in describe(better)
+    assert "jobs take about" not in as_text(better)
 
 
 def test_a_suggestion_is_no_larger_than_the_runs_of_a_shape(load):
     axes = "axes: {model: [vae1], dataset: [pca], encoder_width: [10, 20, 30], seed: {count: 7}}"
-    size, jobs = suggestion(describe(load(f"study: a\n{axes}\npack: {{size: 2}}\n")))
+    size, jobs = suggestion(as_text(load(f"study: a\n{axes}\npack: {{size: 2}}\n")))
     assert (size, jobs) == (8, 3)
-    assert "no pack size does it" in describe(load(f"study: a\n{axes}\npack: {{size: {size}}}\n"))
+    assert "no pack size does it" in as_text(load(f"study: a\n{axes}\npack: {{size: {size}}}\n"))
 
 
 def test_one_job_needs_no_suggestion(load):
-    assert "jobs take about" not in describe(load(ONE % ("pca", 4, "", 4)))
+    assert "jobs take about" not in as_text(load(ONE % ("pca", 4, "", 4)))
 
 
 def test_a_pack_beyond_the_memory_of_a_core_is_warned_of(load):
     settings = "encoder_width: 1000, decoder_width: 1000"
-    text = describe(load(ONE % ("mnist", 256, settings, 128)))
+    text = as_text(load(ONE % ("mnist", 256, settings, 128)))
     found = re.search(r"warning: 2 jobs need more than the 4 GB .* pack: \{size: (\d+)\} keeps all below", text)
     assert found is not None, text
     fitting = load(ONE % ("mnist", 256, settings, int(found[1])))
-    assert "warning" not in describe(fitting)
+    assert "warning" not in as_text(fitting)
     assert max(cost(job).megabytes for job in fitting.jobs.values()) > 1e3 * GIGABYTES_PER_CORE / 3
 
 
 def test_a_suggested_pack_stays_within_the_memory_of_a_core(load):
-    text = describe(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", 8)))
+    text = as_text(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", 8)))
     size, _ = suggestion(text)
     assert "as far as the runs of one shape and memory go" in text
-    assert "warning" not in describe(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", size)))
+    assert "warning" not in as_text(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", size)))
 
 
 def test_a_replica_beyond_the_memory_of_a_core_is_warned_of(load):
-    text = describe(load(ONE % ("mnist", 2, "encoder_width: 20000, decoder_width: 20000", 1)))
+    text = as_text(load(ONE % ("mnist", 2, "encoder_width: 20000, decoder_width: 20000", 1)))
     assert "so does a single replica of some of them" in text

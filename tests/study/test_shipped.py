@@ -13,7 +13,7 @@ import yaml
 
 from entropy_sums.study import pictures
 from entropy_sums.study.grid import Grid, digest
-from entropy_sums.study.plan import cost, describe
+from entropy_sums.study.plan import as_text, cost
 from entropy_sums.study.schema import Study, read
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ SIZES = [(path, size) for path in FILES for size in (None, *yaml.safe_load(path.
 @pytest.mark.parametrize(("path", "size"), SIZES, ids=[f"{path.stem}-{size}" for path, size in SIZES])
 def test_every_size_has_a_plan(path, size):
     grid = Grid(read(path, size), path)
-    assert f"{len(grid.runs)} runs in {len(grid.jobs)} jobs" in describe(grid)
+    assert f"{len(grid.runs)} runs in {len(grid.jobs)} jobs" in as_text(grid)
 
 
 @pytest.mark.parametrize(("path", "size"), SIZES, ids=[f"{path.stem}-{size}" for path, size in SIZES])

@@ -8,7 +8,7 @@ import pytest
 from entropy_sums.cli import main
 from entropy_sums.data import places
 from entropy_sums.study.errors import StudyError
-from entropy_sums.study.plan import describe
+from entropy_sums.study.plan import as_text
 from workspace import Workspace
 
 STUDY = """\
@@ -133,7 +133,7 @@ def test_an_axis_that_only_a_missing_dataset_has(load):
     text = SKIPPING.replace("digits", "pca").replace("seed: {", "binarise: [none, threshold], seed: {")
     grid = load(text.replace("set: {binarise: threshold}", "set: {train: 100}"))
     assert len(grid.runs) == 2 * 2
-    assert "axis binarise does not apply to: vae1" in describe(grid)
+    assert "axis binarise does not apply to: vae1" in as_text(grid)
 
 
 def test_the_plan_says_so_on_standard_error_alone(tmp_path, capsys):

@@ -75,11 +75,11 @@ def readable(name: str) -> str:
     return label or re.sub(r"^vae(\d+)$", r"VAE-\1", name).replace("_", " ").replace(".", " ")
 
 
-def describe(cell: Mapping[str, Any], between: str = ", ") -> str:
+def in_words(cell: Mapping[str, Any], between: str = ", ") -> str:
     """A cell of a study in words; the dataset is stated without its axis, every other axis is named.
 
     Example:
-        >>> describe({"dataset": "pca_ring", "latent_dim": 2, "learning_rate": 0.001})
+        >>> in_words({"dataset": "pca_ring", "latent_dim": 2, "learning_rate": 0.001})
         'PCA-ring, latent size 2, learning rate 0.001'
     """
     return between.join(
@@ -102,7 +102,7 @@ def apart(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     differ = [axis for axis in dict.fromkeys(axes) if len({cell.get(axis) for _, cell in panels}) > 1]
     named = len(models) > 1 or not differ
     return [
-        "\n".join([*([readable(model)] if named else []), *(describe({a: cell[a]}) for a in differ if a in cell)])
+        "\n".join([*([readable(model)] if named else []), *(in_words({a: cell[a]}) for a in differ if a in cell)])
         for model, cell in panels
     ]
 
@@ -118,7 +118,7 @@ def rows(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     axes = cells[0] if cells else ()
     differ = [axis for axis in axes if len(cells) == 1 or len({cell[axis] for cell in cells}) > 1]
-    return [describe({axis: cell[axis] for axis in differ}, "\n") for cell in cells]
+    return [in_words({axis: cell[axis] for axis in differ}, "\n") for cell in cells]
 
 
 def settings(value: Any) -> str:

@@ -34,7 +34,7 @@ RAW = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
-class Stream:
+class Segmented:
     """A stream of minibatches in segments, each from another true model.
 
     Attributes:
@@ -58,12 +58,12 @@ class Stream:
         return max(1, min(WINDOW, self.segment // 10))
 
 
-def stream(ds: xr.Dataset) -> Stream | None:
-    """Stream of the single dataset of a group; None if it has no segments, or no record of its batches.
+def stream(ds: xr.Dataset) -> Segmented | None:
+    """Segments of the single dataset of a group; None if it has no segments, or no record of its batches.
 
     Example:
         >>> stream(streamed["linearvae"].to_dataset())
-        Stream(batch_size=10, segment=400, segments=3)
+        Segmented(batch_size=10, segment=400, segments=3)
     """
     dataset = ds["dataset"].item()
     data = json.loads(ds.attrs.get("data", "{}")).get(dataset, {})
@@ -78,10 +78,10 @@ def stream(ds: xr.Dataset) -> Stream | None:
     # The largest value on an axis: a shorter stream has no batches after its end
     on_axis = [ds[axis].max().item() for axis in ds.indexes if str(axis).split(".")[-1] == "segments"]
     whole = min(*(on_axis or [data["segments"]]), ds.sizes["batch"] // (segment // size))
-    return Stream(size, segment // size, whole) if whole else None
+    return Segmented(size, segment // size, whole) if whole else None
 
 
-def walk(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset, Stream]]:
+def walk(tree: xr.DataTree) -> Iterator[tuple[str, cells.Cell, xr.Dataset, Segmented]]:
     """Model, cell without the latent size, usable runs and stream, for every model and cell with a stream.
 
     A stream needs whole segments of one batch size, and the bound of every minibatch.
@@ -115,12 +115,12 @@ def criterion(ds: xr.Dataset, estimate: str, batch_size: int) -> xr.DataArray:
     return parameters * math.log(batch_size) - 2 * batch_size * ds[f"batch_{estimate}"]
 
 
-def moving(values: xr.DataArray, found: Stream) -> xr.Dataset:
+def moving(values: xr.DataArray, found: Segmented) -> xr.Dataset:
     """Mean and quantiles `RAW` (`low`, `high`) of each window of batches, at the last batch of the window.
 
     Example:
         >>> values = xr.DataArray(np.arange(20.0), dims="batch")
-        >>> means = moving(values, Stream(10, 20, 1))["mean"]
+        >>> means = moving(values, Segmented(10, 20, 1))["mean"]
         >>> means["batch"].values[:3], means.values[:3]
         (array([1, 2, 3]), array([0.5, 1.5, 2.5]))
     """
@@ -149,7 +149,7 @@ def lowest(found: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({name: found[f"bic_{name}"].median("seed").idxmin("latent_dim") for name in ESTIMATES})
 
 
-def segments(ds: xr.Dataset, found: Stream) -> xr.Dataset:
+def segments(ds: xr.Dataset, found: Segmented) -> xr.Dataset:
     """Mean and standard deviation over the last batches of every whole segment, over `segment` (from 1) and the axes.
 
     `elbo`, `entropy_sum` in nats per data point and `bic_elbo`, `bic_entropy_sum`, each with `…_std`; `relative_gap`,

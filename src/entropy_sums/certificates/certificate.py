@@ -119,7 +119,7 @@ class Certificate:
         constant = np.abs(self.coefficients - middle[:, None]).max(axis=1) < CONSTANT
         return np.where(constant, rationals(middle), np.nan)
 
-    def describe(self, factor: str = TOTAL) -> str:
+    def direction_of(self, factor: str = TOTAL) -> str:
         """The direction in words, with c(Θ) for coefficients that depend on the parameters, or why there is none."""
         position = self.factors.index(factor)
         if math.isnan(self.residual(factor)):
@@ -189,7 +189,7 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5) -> Certi
     Example:
         >>> from entropy_sums.models import MODELS, build
         >>> model = build([MODELS["linear_vae"]()], 3, [torch.Generator().manual_seed(0)])
-        >>> certify(model, torch.randn(50, 3, generator=torch.Generator().manual_seed(1))).describe("observation")
+        >>> certify(model, torch.randn(50, 3, generator=torch.Generator().manual_seed(1))).direction_of("observation")
         '-1 · shift of decoder.spread'
     """
     generator = torch.Generator().manual_seed(seed)

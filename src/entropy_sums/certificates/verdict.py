@@ -37,11 +37,11 @@ class Verdict:
     equations: int
 
 
-def describe(verdict: Verdict) -> str:
+def as_text(verdict: Verdict) -> str:
     """A verdict as a line of text.
 
     Example:
-        >>> describe(Verdict("vae0", "pca", "", "observation", False, "no direction", 0.2, 0.1, 8, 28, 168))
+        >>> as_text(Verdict("vae0", "pca", "", "observation", False, "no direction", 0.2, 0.1, 8, 28, 168))
         'vae0 pca, observation: does not hold, relative residual 1.0e-01 to 2.0e-01: no direction'
     """
     cell = " ".join(part for part in (verdict.model, verdict.dataset, verdict.settings) if part)

@@ -41,7 +41,7 @@ def runs(tree: xr.DataTree) -> str:
         for entries, number in zip(lost.values(), (diverged, missing), strict=True):
             if number:
                 what = f"{number} run" + "s" * (number > 1)
-                entries.append(f"{what} of {names.readable(model)} on {names.describe(cell)}")
+                entries.append(f"{what} of {names.readable(model)} on {names.in_words(cell)}")
     used = sorted({number for number in counted if number})
     sentences = [_range(used)]
     for reason, entries in lost.items():

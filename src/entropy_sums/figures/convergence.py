@@ -148,7 +148,7 @@ def _steps(ax: Axes, ds: xr.Dataset, last: int) -> dict[str, str]:
         ax.axvline(start, color="0.8", linewidth=0.8, zorder=0)
     labels = {}
     for changed in sweeps.series(ds):
-        label = names.describe(changed)
+        label = names.in_words(changed)
         color = style.SERIES.get(next(iter(changed.values()), ""), style.ERROR)
         runs = cells.select(ds, sweeps.base(ds) | changed)
         style.draw_band(ax, statistics.band(abs(runs["gap"])), color)

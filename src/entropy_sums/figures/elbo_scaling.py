@@ -31,7 +31,7 @@ MARKERS = {
 """Quantity → marker, in the order of the legend."""
 
 
-class Panel(NamedTuple):
+class Facet(NamedTuple):
     """The cells of a model that differ from its base cell in one setting; quantity → values, shape (seed, axis)."""
 
     model: str
@@ -87,7 +87,7 @@ def caption(tree: xr.DataTree) -> str:
     )
 
 
-def panels(tree: xr.DataTree) -> list[Panel]:
+def panels(tree: xr.DataTree) -> list[Facet]:
     """The varied settings of each model, with the final values.
 
     Example:
@@ -95,7 +95,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
         >>> panel.model, panel.axis, list(panel.values)
         ('linearvae', 'latent_dim', ['elbo', 'heldout_elbo', 'entropy_sum', 'log_likelihood'])
     """
-    return [Panel(model, axis, _values(sweeps.along(ds, axis))) for model, axis, ds in sweeps.numbers(tree)]
+    return [Facet(model, axis, _values(sweeps.along(ds, axis))) for model, axis, ds in sweeps.numbers(tree)]
 
 
 def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -103,7 +103,7 @@ def _values(runs: xr.Dataset) -> dict[str, xr.DataArray]:
     return {name: value for name, value in values.items() if value.notnull().any()}
 
 
-def _draw(ax: Axes, panel: Panel) -> None:
+def _draw(ax: Axes, panel: Facet) -> None:
     sweep.name(
         ax, panel.model, panel.axis, [x for each in panel.values.values() for x in each[panel.axis].values.tolist()]
     )

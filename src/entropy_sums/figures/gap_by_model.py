@@ -40,7 +40,7 @@ def draw(tree: xr.DataTree) -> Figure:
     figure, grid, used = layout.tiles(len(combinations), beside, width, height, sharex="all", sharey="all")
     for ax, combination in zip(used, combinations, strict=True):
         _map(ax, tree, combination)
-        ax.set_title(names.describe(combination, "\n"))
+        ax.set_title(names.in_words(combination, "\n"))
     for ax in grid.flat:
         labels = [names.readable(name) for name in datasets]
         ax.set_xticks(range(len(datasets)), labels, rotation=30, ha="right", rotation_mode="anchor")

@@ -36,7 +36,7 @@ class Curve(NamedTuple):
     law: xr.Dataset
 
 
-class Panel(NamedTuple):
+class Facet(NamedTuple):
     """The cells of a model that differ from its base cell in one setting, whose value there is `base`."""
 
     model: str
@@ -98,7 +98,7 @@ def caption(tree: xr.DataTree) -> str:
     )
 
 
-def panels(tree: xr.DataTree) -> list[Panel]:
+def panels(tree: xr.DataTree) -> list[Facet]:
     """The varied settings of each model, with their effect on the gap.
 
     Example:
@@ -106,7 +106,7 @@ def panels(tree: xr.DataTree) -> list[Panel]:
         >>> panel.model, panel.axis, panel.base, [curve.moment for curve in panel.curves]
         ('vae1', 'latent_dim', 2, ['at the end'])
     """
-    return [Panel(model, axis, sweeps.base(ds)[axis], _curves(ds, axis)) for model, axis, ds in sweeps.numbers(tree)]
+    return [Facet(model, axis, sweeps.base(ds)[axis], _curves(ds, axis)) for model, axis, ds in sweeps.numbers(tree)]
 
 
 def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
@@ -126,7 +126,7 @@ def _curves(ds: xr.Dataset, axis: str) -> list[Curve]:
     return found
 
 
-def _draw(ax: Axes, panel: Panel) -> None:
+def _draw(ax: Axes, panel: Facet) -> None:
     values = [value for curve in panel.curves for value in curve.gap.values[panel.axis].values.tolist()]
     sweep.name(ax, panel.model, panel.axis, values)
     ax.set_yscale("log")
@@ -141,7 +141,7 @@ def _draw(ax: Axes, panel: Panel) -> None:
             style.say(ax, exponent(curve.law), 0.97, 0.99 - 0.1 * len(ax.texts), ha="right", va="top", color=color)
 
 
-def _in_words(panel: Panel) -> str:
+def _in_words(panel: Facet) -> str:
     said = [
         f"{exponent(curve.law)} "
         f"({' '.join(filter(None, [names.readable(curve.line), curve.moment]))}, {curve.law['points'].item()} points)"

@@ -77,10 +77,10 @@ def caption(tree: xr.DataTree) -> str:
 
 
 def _label(model: str, cell: cells.Cell) -> str:
-    return "\n".join(filter(None, [names.readable(model), names.describe(cell, "\n")]))
+    return "\n".join(filter(None, [names.readable(model), names.in_words(cell, "\n")]))
 
 
-def _lines(ax: Axes, values: xr.DataArray, found: streams.Stream, colors: dict[int, str]) -> None:
+def _lines(ax: Axes, values: xr.DataArray, found: streams.Segmented, colors: dict[int, str]) -> None:
     over = streams.moving(values, found)
     medians = over.median("seed")
     for size in values["latent_dim"].values.tolist():
@@ -94,7 +94,7 @@ def _lines(ax: Axes, values: xr.DataArray, found: streams.Stream, colors: dict[i
     ax.set_xlim(0, values.sizes["batch"])
 
 
-def _segments(ax: Axes, lowest: xr.DataArray, found: streams.Stream) -> None:
+def _segments(ax: Axes, lowest: xr.DataArray, found: streams.Segmented) -> None:
     for number, size in enumerate(lowest.values.tolist()):
         start = number * found.segment
         if number:

@@ -91,7 +91,7 @@ def title(ds: xr.Dataset, varied: Collection[str] = ()) -> str:
     """
     letter = f"{ds.attrs['panel']}  " if len(ds.attrs["panel"]) == 1 else ""
     cell = json.loads(ds.attrs["cell"])
-    own = names.describe({axis: cell[axis] for axis in varied if axis in cell})
+    own = names.in_words({axis: cell[axis] for axis in varied if axis in cell})
     what = f"{letter}{names.readable(ds.attrs['model'])}, {names.readable(cell['dataset'])}"
     return f"{what}\n{own}" if own else what
 
@@ -138,7 +138,7 @@ def _told(ds: xr.Dataset) -> str:
     cell = {axis: value for axis, value in json.loads(ds.attrs["cell"]).items() if axis != "dataset"}
     used = int(statistics.final(statistics.usable(ds), "elbo").notnull().sum()) if ds.sizes["step"] else 0
     lost = int(statistics.diverged(ds).sum())
-    return f"{names.describe(cell)}, {used} runs" + (f", {lost} diverged and left out" if lost else "")
+    return f"{names.in_words(cell)}, {used} runs" + (f", {lost} diverged and left out" if lost else "")
 
 
 def _settings(ds: xr.Dataset) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def rows(tree: xr.DataTree) -> list[Row]:
     """
     found = list(_finished(tree))
     return [
-        _row(", ".join(filter(None, [names.readable(model), names.describe(own)])), runs)
+        _row(", ".join(filter(None, [names.readable(model), names.in_words(own)])), runs)
         for (model, _, runs), own in zip(found, _distinct([(m, c) for m, c, _ in found]), strict=True)
     ]
 

@@ -105,7 +105,7 @@ class ModelSettings(Settings):
         fields = type(self).model_fields
         return self.model_copy(update={name: value for name, value in CLOSING.items() if name in fields})
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         """Approximate number of multiplications per point in encoder and decoder, for a forecast: one per weight."""
         return 2 * observed_dim * self.latent_dim
 
@@ -118,4 +118,4 @@ class ModelSettings(Settings):
 
     def parameters(self, observed_dim: int) -> int:
         """Approximate number of parameters of one run, for a forecast: `weights`, unless weights are shared."""
-        return self.weights(observed_dim)
+        return self.multiplications(observed_dim)

@@ -65,7 +65,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Combination:
     """Settings of a run with the known facts about its data and its model, which have to fit together."""
 
     model: ModelSettings
@@ -84,11 +84,11 @@ class Cell:
         return [ability for ability in needed if self.abilities is not None and ability not in self.abilities]
 
 
-Rule = Callable[[Cell], Iterator[str]]
+Rule = Callable[[Combination], Iterator[str]]
 """Function that yields the reasons why a cell does not fit together, each with its key and the fix."""
 
 
-def _support(cell: Cell) -> Iterator[str]:
+def _support(cell: Combination) -> Iterator[str]:
     wanted, found = cell.model.support, cell.data.supports
     if found is None or wanted in found:
         return
@@ -104,17 +104,17 @@ def _support(cell: Cell) -> Iterator[str]:
     )
 
 
-def _dimension(cell: Cell) -> Iterator[str]:
+def _dimension(cell: Combination) -> Iterator[str]:
     if cell.data.dim is not None and (reason := cell.model.dimension_misfit(cell.data.dim)):
         yield reason
 
 
-def _truth(cell: Cell) -> Iterator[str]:
+def _truth(cell: Combination) -> Iterator[str]:
     if reason := cell.model.truth_misfit(cell.data.true_weights):
         yield reason
 
 
-def _optimizer(cell: Cell) -> Iterator[str]:
+def _optimizer(cell: Combination) -> Iterator[str]:
     for where, phase in cell.phases:
         for ability in cell.lacks(phase.kind.needs):
             able = [name for name, kind in OPTIMIZERS.items() if not cell.lacks(kind.needs)]
@@ -125,7 +125,7 @@ def _optimizer(cell: Cell) -> Iterator[str]:
             )
 
 
-def _prior_weight(cell: Cell) -> Iterator[str]:
+def _prior_weight(cell: Combination) -> Iterator[str]:
     for where, phase in cell.phases:
         if phase.prior_weight != 1:
             for ability in cell.lacks([Ability.PRIOR_WEIGHT]):
@@ -135,7 +135,7 @@ def _prior_weight(cell: Cell) -> Iterator[str]:
                 )
 
 
-def _samples(cell: Cell) -> Iterator[str]:
+def _samples(cell: Combination) -> Iterator[str]:
     least = cell.model.least_samples
     for where, phase in cell.phases:
         if phase.samples < least:
@@ -147,7 +147,7 @@ def _samples(cell: Cell) -> Iterator[str]:
             )
 
 
-def _pretraining(cell: Cell) -> Iterator[str]:
+def _pretraining(cell: Combination) -> Iterator[str]:
     pretraining, steps = cell.model.pretraining, cell.training.steps
     if pretraining and pretraining >= steps:
         yield (
@@ -156,7 +156,7 @@ def _pretraining(cell: Cell) -> Iterator[str]:
         )
 
 
-def _minibatches(cell: Cell) -> Iterator[str]:
+def _minibatches(cell: Combination) -> Iterator[str]:
     if not cell.training.evaluation.batches:
         return
     key, fix = "training.evaluation.batches", "write batches: false"
@@ -173,7 +173,7 @@ def _minibatches(cell: Cell) -> Iterator[str]:
             )
 
 
-def _batch_size(cell: Cell) -> Iterator[str]:
+def _batch_size(cell: Combination) -> Iterator[str]:
     points = cell.data.points
     for where, phase in cell.phases:
         if points is not None and phase.batch_size != "full" and phase.batch_size > points:
@@ -183,7 +183,7 @@ def _batch_size(cell: Cell) -> Iterator[str]:
             )
 
 
-def _subset_sizes(cell: Cell) -> Iterator[str]:
+def _subset_sizes(cell: Combination) -> Iterator[str]:
     held_out = cell.data.held_out
     if held_out is None:
         return
@@ -232,7 +232,7 @@ def misfits(
         ['training.phases.0.batch_size: 100 is more than the 50 training points; lower it or write full']
     """
     known, able = data or Data.declared(dataset), model.abilities if abilities is None else abilities
-    cell = Cell(model, dataset, training, known, able)
+    cell = Combination(model, dataset, training, known, able)
     return [reason for rule in rules for reason in rule(cell)]
 
 

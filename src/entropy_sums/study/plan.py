@@ -163,7 +163,7 @@ class Cost:
         """Seconds for a point with `dim` dimensions to pass through encoder and decoder."""
         settings = self.run.model_settings
         activations = dim + settings.latent_dim + self._units
-        return SECONDS_PER_MULTIPLICATION * settings.weights(dim) + SECONDS_PER_ACTIVATION * activations
+        return SECONDS_PER_MULTIPLICATION * settings.multiplications(dim) + SECONDS_PER_ACTIVATION * activations
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -193,7 +193,7 @@ class Cost:
 
     @cached_property
     def _weights(self) -> int:
-        return self.run.model_settings.weights(self._shape[1])
+        return self.run.model_settings.multiplications(self._shape[1])
 
     @cached_property
     def _parameters(self) -> int:
@@ -207,8 +207,8 @@ class Cost:
         of the decoder. All further weights lie between hidden layers, w per unit.
         """
         settings = self.run.model_settings
-        inner = settings.weights(0)
-        growth = settings.weights(1) - inner
+        inner = settings.multiplications(0)
+        growth = settings.multiplications(1) - inner
         width = growth / 3
         return 2 * width + max(0.0, inner - settings.latent_dim * growth) / width
 
@@ -231,7 +231,7 @@ def request_minutes(job: Job, attempt: int = 1) -> int:
     return max(MINUTES_AT_LEAST, ceil(TIME_MARGIN * cost(job).seconds / 60)) * min(attempt, GROWTH_AT_MOST)
 
 
-def describe(grid: Grid, cells: bool = False) -> str:
+def as_text(grid: Grid, cells: bool = False) -> str:
     """The plan of a study as text; with `cells` also every job."""
     costs = {name: cost(job) for name, job in grid.jobs.items()}
     seconds = [forecast.seconds for forecast in costs.values()]

@@ -46,7 +46,7 @@ class Place(NamedTuple):
     def reader(self) -> TypeAdapter:
         return _reader(self.schema, self.field)
 
-    def value(self, cell: Cell) -> Any:
+    def value(self, cell: CellSettings) -> Any:
         """Value of the setting in a cell, in the form of values on an axis."""
         value = getattr(_follow(cell._asdict(), self.block), self.field)
         return self.reader.dump_python(value, mode="json")
@@ -60,7 +60,7 @@ def _reader(schema: type[Settings], field: str) -> TypeAdapter:
     return TypeAdapter(form, config=ConfigDict(allow_inf_nan=False))
 
 
-class Cell(NamedTuple):
+class CellSettings(NamedTuple):
     """The full settings of a cell, without its seed."""
 
     model: ModelSettings
@@ -204,7 +204,7 @@ class Resolver:
         for section, axis, values in self._unchecked:
             self._check_on_axis(section, axis, values, axes[axis])
 
-    def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar], own: Mapping[str, Any]) -> Cell:
+    def resolve(self, model: str, dataset: str, chosen: Mapping[str, Scalar], own: Mapping[str, Any]) -> CellSettings:
         """Full settings of the cell with the values `chosen` on its axes and the settings `own` of its parts.
 
         Raises:
@@ -219,7 +219,7 @@ class Resolver:
             place = self._place(name, model, dataset)
             if place is not None:
                 assigned[place] = value
-        return Cell(
+        return CellSettings(
             self._validate(self._models[model], f"settings of model {model}", "model", assigned),
             self._validate(self._datasets[dataset], f"settings of dataset {dataset}", "dataset", assigned),
             self._validate(TrainingSettings, "training", "training", assigned),

@@ -210,7 +210,7 @@ def test_certificate(float64, monkeypatch, depth, centred, annealed):
     certificate = certify(machine, binary(6), trials=2)
     assert certificate.residual() < 1e-8
     weights = {f"1 · hidden.weights.{layer}" for layer in range(depth)}
-    assert set(certificate.describe("joint").split(", ")) == {"1 · visible.bias", "1 · hidden.bias", *weights}
+    assert set(certificate.direction_of("joint").split(", ")) == {"1 · visible.bias", "1 · hidden.bias", *weights}
 
 
 @pytest.mark.parametrize("fixed", ["visible.bias", "hidden.bias", "hidden.weights.0", "hidden.weights.1"])
@@ -325,7 +325,7 @@ def test_a_forecast_counts_the_couplings_of_both_sides():
         settings = MODELS["dbm"](depth=depth, latent_dim=5)
         machine = build([settings], 30, [torch.Generator()])
         assert machine.hidden.weight.shape[1:] == sides_of
-        assert settings.weights(30) - settings.weights(0) == 2 * 30 * sides_of[1]
+        assert settings.multiplications(30) - settings.multiplications(0) == 2 * 30 * sides_of[1]
 
 
 DATA = (np.random.default_rng(0).random((60, 6)) < 0.4).astype(np.float32)

@@ -176,8 +176,8 @@ JOINT = {"visible.bias", "hidden.weight", "hidden.bias"}
 def test_every_factor_has_the_direction_of_the_theorem(settings):
     certificate = certified(settings)
     assert certificate.residual() < 1e-9
-    assert set(certificate.describe("joint").split(", ")) == {f"1 · prior.machine.{name}" for name in JOINT}
-    assert [certificate.describe(name) for name in ("layer_1", "observation")] == [LAST.format(1), LAST.format(0)]
+    assert set(certificate.direction_of("joint").split(", ")) == {f"1 · prior.machine.{name}" for name in JOINT}
+    assert [certificate.direction_of(name) for name in ("layer_1", "observation")] == [LAST.format(1), LAST.format(0)]
 
 
 @pytest.mark.parametrize("frozen", sorted(JOINT))
@@ -399,8 +399,8 @@ def test_weights_are_those_that_the_model_has():
     settings = MODELS["dbn"](latent_dim=LATENTS, depth=3)
     model = build([settings], DIM, [torch.Generator()])
     networks = sum(p.numel() for name, p in model.named_parameters() if "network" in name and name.endswith("weight"))
-    machine = MODELS["rbm"](latent_dim=LATENTS).weights(LATENTS)
-    assert settings.weights(DIM) == networks + machine
+    machine = MODELS["rbm"](latent_dim=LATENTS).multiplications(LATENTS)
+    assert settings.multiplications(DIM) == networks + machine
 
 
 def test_which_objectives_have_the_stationary_points_of_the_elbo():

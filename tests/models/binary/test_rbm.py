@@ -162,7 +162,7 @@ def test_certificate(float64, monkeypatch, name, centred, annealed):
     data = (x > 0).to(x) if name == "rbm" else x
     certificate = certify(machine, data, trials=2)
     assert certificate.residual() < 1e-8
-    assert set(certificate.describe("joint").split(", ")) == DIRECTIONS[name]
+    assert set(certificate.direction_of("joint").split(", ")) == DIRECTIONS[name]
 
 
 @pytest.mark.parametrize(("name", "fixed"), [("rbm", "visible"), ("gaussian_rbm", "hidden")])
@@ -445,7 +445,7 @@ def test_exact_gradients_of_large_machines_are_refused():
 
 def test_a_forecast_knows_what_gradients_take():
     costs = [
-        MODELS["rbm"](latent_dim=12, **settings).weights(784)
+        MODELS["rbm"](latent_dim=12, **settings).multiplications(784)
         for settings in ({}, {"gibbs_steps": 5}, {"gradient": "exact"})
     ]
     assert costs == [2 * 12 * 784, 6 * 12 * 784, 41 * 12 * 784]

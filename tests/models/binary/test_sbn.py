@@ -152,7 +152,7 @@ def test_certificates(prior, words, estimator):
     certificate = certify(model, data(60, dim=8), trials=2)
     last = "1 · decoders.{0}.network.1.weight, 1 · decoders.{0}.network.1.bias"
     expected = {"prior": words or "no direction", "layer_1": last.format(1), "observation": last.format(0)}
-    assert {factor: certificate.describe(factor) for factor in expected} == expected
+    assert {factor: certificate.direction_of(factor) for factor in expected} == expected
     assert certificate.holds() == (words is not None)
 
 
@@ -276,7 +276,7 @@ def test_weights_are_those_that_the_model_has():
     settings = MODELS["sbn"](latent_dim=LATENTS, depth=2, **DEEP)
     model = build([settings], DIM, [torch.Generator()])
     matrices = sum(p.numel() for name, p in model.named_parameters() if name.endswith("weight"))
-    assert settings.weights(DIM) == matrices
+    assert settings.multiplications(DIM) == matrices
 
 
 @cache

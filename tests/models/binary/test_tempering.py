@@ -153,4 +153,4 @@ def test_all_levels_are_kept():
 
 def test_a_forecast_knows_what_levels_take():
     settings = MODELS["rbm"](latent_dim=3, gradient="parallel_tempering", ladder=5, gibbs_steps=2)
-    assert settings.weights(10) == 11 * 30
+    assert settings.multiplications(10) == 11 * 30

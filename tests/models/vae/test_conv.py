@@ -94,7 +94,7 @@ def test_forecast_counts_the_multiplications_of_a_pass():
             layer.register_forward_hook(count)
     model.bound(images(1).flatten(1), torch.zeros(1, 1, 5))
     heads = 3 * 5 * 8 * 2 * 2
-    assert MODELS["conv_vae"](channels=3, width=4, latent_dim=5).weights(SIDE**2 * 3) == sum(counted) + heads
+    assert MODELS["conv_vae"](channels=3, width=4, latent_dim=5).multiplications(SIDE**2 * 3) == sum(counted) + heads
 
 
 def test_forecast_counts_the_parameters():

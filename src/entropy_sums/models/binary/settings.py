@@ -67,7 +67,7 @@ class BeliefNetworkSettings(ModelSettings):
         """Smallest number of samples in every phase; a leave-one-out baseline needs two."""
         return 2 if self.estimator in ("reinforce", "vimco") else 1
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         sizes = [observed_dim, *[self.latent_dim] * self.directed]
         encoder, decoder = [self.encoder_width] * self.encoder_depth, [self.decoder_width] * self.decoder_depth
         networks = [network for a, b in pairwise(sizes) for network in ([a, *encoder, b], [b, *decoder, a])]
@@ -135,7 +135,7 @@ class BoltzmannSettings(ModelSettings):
         """Number of temperatures with persistent chains."""
         return self.ladder if self.gradient == "parallel_tempering" else 1
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         visible, hidden = self._sides(observed_dim)
         # The states of a layer cost as much as this number of batches of 100 points
         states = 2 ** min(visible, hidden) // 100
@@ -215,8 +215,10 @@ class DBNSettings(BeliefNetworkSettings, BoltzmannSettings):
     def pretraining(self) -> int:
         return self.depth * self.pretraining_steps
 
-    def weights(self, observed_dim: int) -> int:
-        return BeliefNetworkSettings.weights(self, observed_dim) + BoltzmannSettings.weights(self, self.latent_dim)
+    def multiplications(self, observed_dim: int) -> int:
+        return BeliefNetworkSettings.multiplications(self, observed_dim) + BoltzmannSettings.multiplications(
+            self, self.latent_dim
+        )
 
 
 MEAN_FIELD_STEPS = 10
@@ -250,9 +252,9 @@ class DBMSettings(BoltzmannSettings):
     def pretraining(self) -> int:
         return self.depth * self.pretraining_steps
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         between, hidden = self._sides(0)
-        return super().weights(observed_dim) + 2 * MEAN_FIELD_STEPS * between * hidden
+        return super().multiplications(observed_dim) + 2 * MEAN_FIELD_STEPS * between * hidden
 
     def _sides(self, observed_dim: int) -> tuple[int, int]:
         return observed_dim + self.depth // 2 * self.latent_dim, (self.depth + 1) // 2 * self.latent_dim

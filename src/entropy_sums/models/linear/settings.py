@@ -92,7 +92,7 @@ class SparseCodingSettings(ModelSettings):
             "dictionary: learned"
         )
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
         # The search takes about 20 steps, each with a factorisation and an inverse for every point
         search = 20 * (self.latent_dim**3 + self.latent_dim**2)

@@ -20,7 +20,7 @@ class MixtureSettings(ModelSettings):
     def abilities(self) -> frozenset[Ability]:
         return frozenset({Ability.MAXIMISE})
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         return observed_dim * self.latent_dim
 
 
@@ -37,7 +37,7 @@ class GaussianMixtureSettings(MixtureSettings):
     initial_std: Packed[PositiveFloat] = 1.0
     """Standard deviation of every component at the start."""
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         return self.latent_dim * observed_dim * (observed_dim + 1 if self.covariance == "full" else 2)
 
 
@@ -84,5 +84,5 @@ class GammaMixtureSettings(MixtureSettings):
     look = Look("#009E73", "*")
     support = "positive"
 
-    def weights(self, observed_dim: int) -> int:
-        return 2 * super().weights(observed_dim)
+    def multiplications(self, observed_dim: int) -> int:
+        return 2 * super().multiplications(observed_dim)

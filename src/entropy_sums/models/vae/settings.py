@@ -71,7 +71,7 @@ class NetworkSettings(VAESettings):
     def ascends_elbo(self) -> bool:
         return self.dropout == 0
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
         decoder = [self.latent_dim, *[self.decoder_width] * self.decoder_depth, 2 * observed_dim]
         return sum(a * b for sizes in (encoder, decoder) for a, b in pairwise(sizes))
@@ -191,7 +191,7 @@ class ConvVAESettings(VAESettings):
             "another model"
         )
 
-    def weights(self, observed_dim: int) -> int:
+    def multiplications(self, observed_dim: int) -> int:
         """Approximate number of multiplications per point: kernel weights count once per pixel of the smaller image."""
         pixels = [observed_dim / self.channels / 4**layer for layer in range(1, self.depth + 1)]
         convolutions = sum(size * after for size, after in zip(self._kernels, pixels, strict=True))
