@@ -13,7 +13,7 @@ from entropy_sums.study.schema import Study
 STUDY = """\
 study: verdicts
 axes: {model: [vae0, linear_vae], dataset: [pca], latent_dim: [1, 2], learning_rate: [0.1, 0.2], seed: [0, 1]}
-settings: {encoder_depth: 0, decoder_depth: 0, train: 60, test: 20, dim: 4, true_latent_dim: 2}
+settings: {encoder_depth: 0, decoder_depth: 0, train: 60, test: 20, dim: 4, true_latent_dim: 2, batch_size: 20}
 """
 
 

@@ -60,7 +60,7 @@ def test_an_edit_draws_anew_and_trains_nothing(walked):
     options = {"cwd": walked, "env": Workspace.environment(), "capture_output": True, "text": True, "check": True}
     wanted = subprocess.run(command, **options).stdout
     assert "rule figure:" in wanted
-    assert "rule tables:" in wanted
+    assert "rule table:" in wanted
     assert not {"train", "collect", "certify", "data"} & {
         line.split()[1].rstrip(":") for line in wanted.splitlines() if line.startswith(("rule ", "localrule "))
     }
