@@ -144,7 +144,7 @@ STYLE, TRACES, PANELS = (Path("figures") / f"{name}.py" for name in ("style", "t
         (Path("training/pack.py"), set()),
         (Path("models/vae/vae.py"), set()),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Path) else "",
 )
 def test_an_edit_makes_the_figures_old_that_it_may_change(monkeypatch, tmp_path, edited, changed):
     root = tmp_path / "entropy_sums"
