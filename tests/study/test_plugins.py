@@ -433,7 +433,7 @@ MISTAKES = {
     ),
     "our mapping": (
         {"mine.py": "from entropy_sums.models.catalogue import MODELS\n"},
-        "'linear_vae': 'linear_vae' is a model already; choose another name",
+        "is a model already; choose another name",
     ),
     "bad name": ({"mine.py": entry("my vae")}, "'my vae': a name is a letter, then letters, digits and underscores"),
     "no name": ({"mine.py": entry(1)}, "MODELS: 1: a name is a letter, then letters"),

@@ -370,6 +370,9 @@ def read(path: Path, size: str | None = None) -> Study:
 
     def validated(where: str, content: Mapping[str, Any]) -> Study:
         named = content.get("plugins", [])
+        if isinstance(named, Mapping) and all(re.fullmatch("[0-9a-f]{16}", str(digest)) for digest in named.values()):
+            # As a study that was read has it: name → digest
+            content, named = {**content, "plugins": [*named]}, [*named]
         try:
             catalogue = BUILT_IN.with_plugins(library.load(named) if _are_plugins(named) else {})
         except StudyError as error:
