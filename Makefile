@@ -1,4 +1,4 @@
-# make study: install and run the default study.  make test: check everything.  make quick: most of it, in two minutes.
+# make study: install and run the default study.  make test: check everything.  make quick: what does not take long.
 # make study STUDY=config/studies/conditions.yaml SIZE=full: another study, in one of the sizes of its file.
 PYTHON ?= python3.11
 VENV := .venv
