@@ -309,7 +309,7 @@ def certify(parser: argparse.ArgumentParser) -> Run:
 
 @command("say what a study file may name, and what each setting means", "rbm digits")
 def settings(parser: argparse.ArgumentParser) -> Run:
-    parser.add_argument("names", nargs="*", help="models, datasets, training, phases, evaluation (default: list them)")
+    parser.add_argument("names", nargs="*", help="of models, datasets, training or optimisers (default: list them)")
     _plugins(parser)
 
     def run(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models.catalogue import MODELS
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.explain import TRAINING, describe, overview
+from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 
 KNOWN = {**MODELS, **DATASETS, **TRAINING}
 
@@ -35,7 +36,12 @@ def test_values_and_defaults():
 
 def test_all_names_are_listed():
     listed = {line.split()[0] for line in overview().splitlines() if line.startswith("  ")}
-    assert listed == KNOWN.keys()
+    assert listed == KNOWN.keys() | OPTIMIZERS.keys()
+
+
+def test_an_optimiser():
+    assert describe("em").startswith("`em`: Expectation maximisation")
+    assert "Takes full batches" in describe("em")
 
 
 def test_a_misspelt_name():

@@ -1,4 +1,4 @@
-"""Explanation of the models and datasets that a study file may name: their settings, values, defaults and meaning."""
+"""Explanation of what a study file may name: models, datasets, blocks of training and optimisers."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ LIMITS = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "b
 
 
 def overview(catalogue: Catalogue = BUILT_IN) -> str:
-    """Names of all models, datasets and blocks of training, each with a summary.
+    """Names of all models, datasets, blocks of training and optimisers, each with a summary.
 
     Example:
         >>> print(overview().splitlines()[1])
           bernoulli_mixture           Bernoulli components for binary data.
     """
-    groups: dict[str, Mapping[str, type[BaseModel]]] = {
+    groups: dict[str, Mapping[str, type]] = {
         "models": catalogue.models,
         "datasets": catalogue.datasets,
         "training": TRAINING,
+        "optimizers": catalogue.optimizers,
     }
     lines = []
     for group, members in groups.items():
@@ -54,7 +55,7 @@ def overview(catalogue: Catalogue = BUILT_IN) -> str:
 
 
 def describe(name: str, catalogue: Catalogue = BUILT_IN) -> str:
-    """Every setting of a model, a dataset or a block of training: values, default, meaning.
+    """Every setting of a model, a dataset or a block of training: values, default, meaning; what an optimiser takes.
 
     Raises:
         StudyError: the name is unknown.
@@ -64,11 +65,14 @@ def describe(name: str, catalogue: Catalogue = BUILT_IN) -> str:
           gradient: exact | cd | pcd | parallel_tempering (default pcd)
         >>> describe("rmb")
         Traceback (most recent call last):
-        entropy_sums.study.errors.StudyError: 'rmb' is no model, dataset or block of training; did you mean 'rbm'?
+        entropy_sums.study.errors.StudyError: 'rmb' is no model, dataset, block of training or optimiser; did you ...
     """
+    if name in catalogue.optimizers:
+        return catalogue.optimizers[name].description()
     known: dict[str, type[BaseModel]] = {**catalogue.models, **catalogue.datasets, **TRAINING}
     if name not in known:
-        raise StudyError(f"{name!r} is no model, dataset or block of training; {nearest(name, known)}")
+        suggestion = nearest(name, {**known, **catalogue.optimizers})
+        raise StudyError(f"{name!r} is no model, dataset, block of training or optimiser; {suggestion}")
     settings = known[name]
     schema = settings.model_json_schema()
     lines = [f"{name}: {_summary(settings)}"]
@@ -77,8 +81,8 @@ def describe(name: str, catalogue: Catalogue = BUILT_IN) -> str:
     return "\n".join(lines)
 
 
-def _summary(settings: type[BaseModel]) -> str:
-    return (inspect.getdoc(settings) or "").split("\n\n")[0].replace("\n", " ")
+def _summary(named: type) -> str:
+    return (inspect.getdoc(named) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def _values(field: Mapping[str, Any]) -> str:

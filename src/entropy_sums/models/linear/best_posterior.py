@@ -54,8 +54,8 @@ class Covariances(ABC):
         """Posterior of an iterate."""
 
     @abstractmethod
-    def spread(self, posterior: Family, weight: Tensor) -> Tensor:
-        """Spread as in `SparseCoding`, from weights with rows of norm one, `(replica, H, D)`."""
+    def output_variance(self, posterior: Family, weight: Tensor) -> Tensor:
+        """Output variance as in `SparseCoding`, from weights with rows of norm one, `(replica, H, D)`."""
 
 
 class Diagonal(Covariances):
@@ -68,8 +68,8 @@ class Diagonal(Covariances):
     def family(self, at: Iterate) -> Normal:
         return Normal(at.mean, 0.5 * at.covariance.diagonal(dim1=-2, dim2=-1).log())
 
-    def spread(self, posterior: Family, weight: Tensor) -> Tensor:
-        return spread_apart(posterior)
+    def output_variance(self, posterior: Family, weight: Tensor) -> Tensor:
+        return independent_variance(posterior)
 
 
 class Full(Covariances):
@@ -82,13 +82,13 @@ class Full(Covariances):
     def family(self, at: Iterate) -> FullNormal:
         return FullNormal(at.mean, cholesky(at.covariance))
 
-    def spread(self, posterior: Family, weight: Tensor) -> Tensor:
+    def output_variance(self, posterior: Family, weight: Tensor) -> Tensor:
         assert isinstance(posterior, FullNormal)
         return (posterior.covariance * (weight @ weight.mT).unsqueeze(1)).sum((-2, -1))
 
 
-def spread_apart(posterior: Family) -> Tensor:
-    """Spread of independent latents, whose rows of W have norm one."""
+def independent_variance(posterior: Family) -> Tensor:
+    """Output variance of independent latents, whose rows of W have norm one."""
     return posterior.variance.sum(-1)
 
 

@@ -77,8 +77,8 @@ class FactorAnalysis(Model):
         assert isinstance(q, FullNormal)
         prior, observation = self.prior(), self.observation(q.mean)
         # The posterior covariance adds to the squared error along every dimension of the data
-        spread = (q.scale_tril.squeeze(1).mT @ self.linear.weight).square().sum(1, keepdim=True)
-        log_prob = observation.log_prob(x) - 0.5 * (spread * self._precision).sum(-1)
+        output_variance = (q.scale_tril.squeeze(1).mT @ self.linear.weight).square().sum(1, keepdim=True)
+        log_prob = observation.log_prob(x) - 0.5 * (output_variance * self._precision).sum(-1)
         return Bound(
             posterior_entropy=self.mean(q.entropy()),
             factors={

@@ -18,7 +18,7 @@ from entropy_sums.distributions.closed_forms import mean_distance
 from entropy_sums.layers import Trunk, constant, per_replica
 from entropy_sums.models.blueprint import Blueprint
 from entropy_sums.models.components import NormalHeads
-from entropy_sums.models.linear.best_posterior import Covariances, Diagonal, Full, Iterate, Search, spread_apart
+from entropy_sums.models.linear.best_posterior import Covariances, Diagonal, Full, Iterate, Search, independent_variance
 from entropy_sums.models.model import DirectedModel, weighted
 
 Points = Float[Tensor, "*replica points dim"]
@@ -104,13 +104,13 @@ class SparseCoding(DirectedModel):
     def posterior(self, x: Points) -> Normal | FullNormal: ...
 
     @abstractmethod
-    def spread(self, posterior: Family) -> Float[Tensor, "replica points"]:
-        r"""$\mathbb E\lVert(z - \mathbb E z) W\rVert^2$, the squared error due to the posterior covariance."""
+    def output_variance(self, posterior: Family) -> Float[Tensor, "replica points"]:
+        r"""Variance of the output $\mathbb E\lVert(z - \mathbb E z) W\rVert^2$ due to the posterior covariance."""
 
     def bound(self, x: Tensor, noise: Tensor, posterior: Family | None = None) -> Bound:
         q = posterior or self.posterior(x)
         prior, observation = self.prior(), self.observation(q.mean)
-        log_prob = observation.log_prob(x) - 0.5 * self.spread(q) * (-2 * self.log_std.squeeze(-1)).exp()
+        log_prob = observation.log_prob(x) - 0.5 * self.output_variance(q) * (-2 * self.log_std.squeeze(-1)).exp()
         return Bound(
             posterior_entropy=self.mean(q.entropy()),
             factors={
@@ -137,7 +137,7 @@ class SparseCoding(DirectedModel):
 
         In float64, `(replica, 1, H)` and `(replica, 1, 1)`.
         """
-        error = (x - posterior.mean @ self.unit_weight).square().sum(-1) + self.spread(posterior)
+        error = (x - posterior.mean @ self.unit_weight).square().sum(-1) + self.output_variance(posterior)
         scale = mean_distance(marginals(posterior)).mean(1, keepdim=True, dtype=torch.float64)
         return scale, error.mean(1, dtype=torch.float64)[:, None, None] / x.shape[-1]
 
@@ -176,8 +176,8 @@ class Amortised(SparseCoding):
     def ascending(self, x: Points, prior_weight: Tensor) -> Callable[[], Normal]:
         return lambda: self.posterior(x)
 
-    def spread(self, posterior: Family) -> Tensor:
-        return spread_apart(posterior)
+    def output_variance(self, posterior: Family) -> Tensor:
+        return independent_variance(posterior)
 
 
 class Best(SparseCoding):
@@ -207,8 +207,8 @@ class Best(SparseCoding):
 
         return find
 
-    def spread(self, posterior: Family) -> Tensor:
-        return self.covariances.spread(posterior, self.unit_weight)
+    def output_variance(self, posterior: Family) -> Tensor:
+        return self.covariances.output_variance(posterior, self.unit_weight)
 
     def _search(self, x: Points, scale: Tensor) -> Search:
         weight, precision = self.unit_weight, (-2 * self.log_std).exp()
