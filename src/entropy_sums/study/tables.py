@@ -22,6 +22,15 @@ BRACKETS = {"nats per data point": "nats", "nats per batch": "nats", "nats": "na
 ENDS = ("_low", "_high", "_std")
 """Suffixes of a column's name for the limits of its 95 % interval, and for its standard deviation."""
 
+MINIMUM_RUNS = 5
+"""Least number of runs for an interval: the range of four covers their median with a probability of 88 % only."""
+
+MEDIANS = (
+    f"medians over runs with 95 % intervals between order statistics (_low, _high), empty for fewer than "
+    f"{MINIMUM_RUNS} runs"
+)
+"""Meaning of a number with limits, for the captions of tables."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from entropy_sums.quantities import NATS, SHOWN
-from entropy_sums.study.tables import DATASET, MODEL, RUNS, Column, Table, number, of_quantity
+from entropy_sums.study.tables import DATASET, MEDIANS, MODEL, RUNS, Column, Table, number, of_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +24,7 @@ AT_END = tuple(
     if quantity.shown.at_end
     for column in (of_quantity(quantity.name), *(AFTER_GAP if quantity.name == "gap" else ()))
 )
-"""Numbers with an interval: the median over runs, and `…_low`, `…_high`, its 95 % bootstrap interval."""
+"""Numbers with an interval: the median over runs, and `…_low`, `…_high`, its 95 % interval."""
 
 LIKELIHOODS = (
     number("log_likelihood", "log-likelihood of the training set", NATS, "log-likelihood"),
@@ -37,8 +37,7 @@ for annealing it is the medians over runs of the lower limit of reverse and the 
 def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
     """A row per model, dataset and combination of the other axes but the seed.
 
-    Diverged runs are counted and left out. Medians of no run and intervals of fewer than
-    `statistics.MINIMUM_RUNS` runs are NaN.
+    Diverged runs are counted and left out. Medians of no run and intervals of fewer than `MINIMUM_RUNS` runs are NaN.
     """
     from entropy_sums.analysis import cells
 
@@ -94,9 +93,9 @@ def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
 TABLE = Table(
     rows=f"{__name__}:rows",
     title="The end of training",
-    caption="The end of training, a row per model, dataset and combination of the other axes: medians over runs with "
-    "95 % bootstrap intervals (_low, _high). Diverged and missing runs are counted and left out of every statistic; no "
-    "interval is given for fewer than 3 runs.",
+    caption=f"The end of training, a row per model, dataset and combination of the other axes: {MEDIANS}. Limits of a "
+    "log-likelihood by annealing are medians of the limits of each run. Diverged and missing runs are counted and left "
+    "out of every statistic.",
     columns=(
         MODEL,
         DATASET,

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -42,7 +41,7 @@ def display(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> from entropy_sums.tables.final import TABLE
         >>> display(TABLE, TABLE.frame(tree)).loc[0, "ELBO (nats)"]
-        '-7.02 [-7.20, -6.88]'
+        '-7.02 [-7.22, -6.88]'
     """
     headings = {column.name: column.heading for column in table.columns}
     text = {}
@@ -119,8 +118,8 @@ def numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
 
 
 def with_interval(name: str, values: xr.DataArray) -> dict[str, float]:
-    """The median over runs as `name`, and its 95 % bootstrap interval as `…_low` and `…_high`."""
-    result = statistics.interval(values, np.median)
+    """The median over runs as `name`, and its 95 % interval as `…_low` and `…_high`."""
+    result = statistics.interval(values)
     return {f"{name}{end}": result[key].item() for end, key in (("", "estimate"), ("_low", "low"), ("_high", "high"))}
 
 
