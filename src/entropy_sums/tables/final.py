@@ -47,7 +47,6 @@ def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
 
 def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
     from entropy_sums.analysis import statistics
-    from entropy_sums.tables.words import with_interval
 
     kept = statistics.usable(runs)
     kept = kept.assign(gap_per_dimension=kept["gap"] / kept["observed_dim"], relative_gap=statistics.relative_gap(kept))
@@ -57,7 +56,7 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
     row["missing"] = int(statistics.missing(runs).sum())
     for column in AT_END:
         if column.name in kept:
-            row |= with_interval(column.name, statistics.final(kept, column.name))
+            row[column.name] = statistics.final(kept, column.name)
     row |= _likelihoods(kept)
     if "true_log_likelihood" in runs and row["runs"]:
         row["true_log_likelihood"] = kept["true_log_likelihood"].median("seed").item()
@@ -72,7 +71,6 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
 def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
     """Log-likelihoods of these runs: exact if available, or else the bound, or else the estimate by annealing."""
     from entropy_sums.analysis import names, statistics
-    from entropy_sums.tables.words import with_interval
 
     row: dict[str, Any] = {}
     there = [name for name in runs if runs[name].notnull().any()]
@@ -80,11 +78,12 @@ def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
         prefix = name.removesuffix("log_likelihood")
         bound, forward, reverse = (f"{prefix}{e}" for e in ("importance_weighted_bound", "forward_ais", "reverse_ais"))
         if name in there:
-            row |= with_interval(name, statistics.final(runs, name)) | {"likelihood_by": "exact"}
+            row |= {name: statistics.final(runs, name), "likelihood_by": "exact"}
         elif bound in there:
-            row |= with_interval(name, runs[bound]) | {"likelihood_by": names.readable("importance_weighted_bound")}
+            row |= {name: runs[bound], "likelihood_by": names.readable("importance_weighted_bound")}
         elif forward in there:
-            ends = {"": forward, "_low": f"{reverse}_low", "_high": f"{forward}_high"}
+            ends = {"_low": f"{reverse}_low", "_high": f"{forward}_high"}
+            row[name] = runs[forward]
             row |= {f"{name}{end}": runs[each].median("seed").item() for end, each in ends.items()}
             row["likelihood_by"] = names.readable("forward_ais")
     return row

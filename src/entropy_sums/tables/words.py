@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -106,12 +106,25 @@ def rounded(value: float, low: float, high: float) -> str:
     )
 
 
-def numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
-    """Values and intervals of those columns that the runs have, each followed by its standard deviation if recorded."""
-    found: dict[str, float] = {}
+def summary(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with a median and an interval in place of each number of every run.
+
+    Example:
+        >>> summary({"model": "vae1", "elbo": xr.DataArray([1.0, 2.0, 4.0], dims="seed")})
+        {'model': 'vae1', 'elbo': 2.0, 'elbo_low': nan, 'elbo_high': nan}
+    """
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        found |= with_interval(name, value) if isinstance(value, xr.DataArray) else {name: value}
+    return found
+
+
+def numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, xr.DataArray | float]:
+    """Values of those columns that the runs have, each followed by its median standard deviation if recorded."""
+    found: dict[str, xr.DataArray | float] = {}
     for column in columns:
         if column in runs.data_vars:
-            found |= with_interval(column, runs[column])
+            found[column] = runs[column]
         if f"{column}_std" in runs.data_vars:
             found[f"{column}_std"] = runs[f"{column}_std"].median("seed").item()
     return found
