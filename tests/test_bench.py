@@ -1,4 +1,4 @@
-"""A benchmark that writes files of the package itself, which may change: that it still runs."""
+"""Benchmarks that use the package itself, which may change: that they still run."""
 
 import subprocess
 import sys
@@ -11,3 +11,12 @@ def test_synthetic_traces_can_be_collected():
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "| `collect` | 100 files, 8 runs × 29 steps each |" in done.stdout
+
+
+def test_coverage_is_simulated():
+    command = [sys.executable, ROOT / "bench" / "coverage.py", "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    kept = (ROOT / "bench" / "coverage.md").read_text(encoding="utf-8")
+    headings = [line for line in done.stdout.splitlines() if line.startswith(("#", "| runs", "| interval"))]
+    assert headings == [line for line in kept.splitlines() if line.startswith(("#", "| runs", "| interval"))]

@@ -74,7 +74,7 @@ def other_seeds(frame, by=100):
 
 def test_the_same_runs_agree(tree, table, found, kept):
     read, source = kept
-    rows, tests = reference.compare(FINAL, found, read)
+    rows, tests, _ = reference.compare(FINAL, found, read)
     assert len(rows) == len(FINAL.compared) * len(table)
     finished = (table["runs"] > 0).to_numpy().repeat(len(FINAL.compared))
     assert (rows["verdict"] == np.where(finished, "agrees", "missing")).all()
@@ -263,7 +263,9 @@ def test_command(folder, capsys, found):
     path = folder / reference.FOLDER / "a.csv"
     reference.keep(found.assign(gap=found["gap"] + 1e3), {}, path)
     assert main(["compare", "a.yaml"]) == 1
-    assert "14 rows are tested: if nothing has changed, the probability of a false alarm" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "14 rows are tested: if nothing has changed, the probability of a false alarm (any row that differs)" in out
+    assert "fewer than 5 runs" not in out
     (folder / "results" / "a" / "traces.nc").unlink()
     assert main(["compare", "a.yaml"]) == 2
     assert "entropy-sums collect" in capsys.readouterr().err
@@ -277,7 +279,9 @@ def test_three_runs_of_the_same_distribution_are_too_few_to_tell(folder, capsys,
     few = few.assign(**{name: few[name] + scatter[:, place] for place, name in enumerate(FINAL.compared)})
     reference.keep(few, {}, folder / reference.FOLDER / "a.csv")
     assert main(["compare", "a.yaml"]) == 0
-    assert " 0 differ, " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert " 0 differ, " in out
+    assert "Of fewer than 5 runs this holds where they scatter normally" in out
 
 
 def test_margins_of_the_command(folder, capsys, found):

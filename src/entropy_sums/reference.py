@@ -21,7 +21,7 @@ from entropy_sums.analysis.comparison import Margins
 from entropy_sums.files import atomic
 from entropy_sums.study.errors import StudyError, explained, nearest
 from entropy_sums.study.schema import Study
-from entropy_sums.study.tables import Table
+from entropy_sums.study.tables import MINIMUM_RUNS, Table
 from entropy_sums.tables import TABLES
 from entropy_sums.tables.words import rounded
 
@@ -209,10 +209,11 @@ def read(path: Path, table: Table) -> tuple[pd.DataFrame, dict[str, str]]:
 
 
 class Compared(NamedTuple):
-    """Rows of a comparison, and the number of those that were tested."""
+    """Rows of a comparison, the number of those that were tested, and the least number of runs of one (0 of none)."""
 
     rows: pd.DataFrame
     tests: int
+    fewest: int
 
 
 def compare(
@@ -269,7 +270,8 @@ def compare(
             found.append(row)
     for place, verdict in zip(differences, comparison.verdicts(list(differences.values())), strict=True):
         found[place]["verdict"] = verdict
-    return Compared(pd.DataFrame(found), comparison.count_tests(list(differences.values())))
+    counts = [each.count for each in comparison.with_test(list(differences.values()))]
+    return Compared(pd.DataFrame(found), len(counts), min(counts, default=0))
 
 
 def _places(table: Table, frame: pd.DataFrame) -> list[str]:
@@ -450,7 +452,13 @@ def _conclusion(compared: Compared) -> str:
     if not compared.tests:
         return f"{summed}. No row is tested: without a test nothing is said to differ."
     rows = "1 row is" if compared.tests == 1 else f"{compared.tests} rows are"
+    caution = (
+        f" Of fewer than {MINIMUM_RUNS} runs this holds where they scatter normally; if runs may end in two modes, "
+        "false alarms are more frequent (bench/coverage.md)."
+        if compared.fewest < MINIMUM_RUNS
+        else ""
+    )
     return (
         f"{summed}. {rows} tested: if nothing has changed, the probability of a false alarm (any row that differs) is "
-        f"at most {1 - statistics.LEVEL:.0%}."
+        f"at most {1 - statistics.LEVEL:.0%}.{caution}"
     )
