@@ -1,6 +1,6 @@
 """Coverage of the intervals over runs, and false alarms and power of `entropy-sums compare`, by simulation.
 
-`python bench/coverage.py --write` writes coverage.md; `--quick` is a smoke run with few trials.
+`python bench/coverage.py --write` writes coverage.md, in about two minutes; `--quick` is a smoke run.
 """
 
 from __future__ import annotations
