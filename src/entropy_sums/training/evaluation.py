@@ -51,8 +51,18 @@ class Evaluation:
         self.data, self.seeds, self.samples, self.purpose = data, seeds, samples, purpose
         self.certificate, self.closing, self.chosen = certificate, closing, chosen
 
-    def __call__(self, model: Model, step: int, gradient: bool = False, penalties: np.ndarray | None = None) -> Record:
+    def __call__(
+        self,
+        model: Model,
+        step: int,
+        gradient: bool = False,
+        penalties: np.ndarray | None = None,
+        samples: int | None = None,
+    ) -> Record:
         """Record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
+
+        The bound is estimated `samples` times instead of S times where given. The gradient always has S samples, so
+        that its norm can be compared along a trace.
 
         `penalties` holds the λ of the penalty (λ/2)‖θ‖² of each replica; NaN marks an objective other than the ELBO.
         With it, the record has the gap that a stationary point of the objective would have. This gap is λ v·θ, plus
@@ -63,7 +73,7 @@ class Evaluation:
         for parameter in model.parameters():
             parameter.grad = None
         with torch.set_grad_enabled(gradient):
-            estimates = self.estimates(model, step, gradient=gradient)
+            estimates = self.estimates(model, step, gradient=gradient, number=samples)
         with torch.no_grad():
             record = _summarise(estimates, self.partition_errors(model, step))
             record["latent_entropy"] = as_numpy(self.mean(model.replicas, lambda c: model.latent_entropy(self.data[c])))
@@ -110,18 +120,32 @@ class Evaluation:
         points, size = self.points, self.at_once(replicas)
         return [slice(start, min(start + size, points)) for start in range(0, points, size)]
 
-    def estimates(self, model: Model, *position: int, gradient: bool = False) -> list[dict[str, Tensor]]:
+    def estimates(
+        self, model: Model, *position: int, gradient: bool = False, number: int | None = None
+    ) -> list[dict[str, Tensor]]:
         """Estimates of the bound, one per posterior sample.
 
-        All estimates share one posterior, which costs as much as an observation. Without noise all estimates are
-        equal, and one of them is computed. With `gradient`, the gradient of the mean ELBO is added to the gradients of
-        the parameters.
+        S estimates share one posterior, which costs as much as an observation. Without noise all estimates are equal,
+        and one of them is computed. With `gradient`, the gradient of the mean of the first S is added to the gradients
+        of the parameters.
 
         Args:
             position: position of the noise within its purpose, such as the step of the record.
+            number: number of estimates, by default S.
         """
-        samples = self.samples if model.noise_dim else 1
-        noises = [self.noise(model, *position, sample) for sample in range(samples)]
+        wanted = self.samples if number is None else number
+        if not model.noise_dim:
+            return self._some(model, position, range(1), gradient) * wanted
+        estimates: list[dict[str, Tensor]] = []
+        for first in range(0, wanted, self.samples):
+            chosen = range(first, min(first + self.samples, wanted))
+            with torch.set_grad_enabled(gradient and first == 0):
+                estimates += self._some(model, position, chosen, gradient and first == 0)
+        return estimates
+
+    def _some(self, model: Model, position: Sequence[int], samples: range, gradient: bool) -> list[dict[str, Tensor]]:
+        """Estimates with the noise of these samples, which are in memory at the same time."""
+        noises = [self.noise(model, *position, sample) for sample in samples]
         totals: list[dict[str, Tensor]] = [{} for _ in noises]
         for chunk in self.chunks(model.replicas):
             share = (chunk.stop - chunk.start) / self.points
@@ -130,12 +154,12 @@ class Evaluation:
             bounds = [model.bound(x, noise[:, chunk], posterior) for noise in noises]
             if gradient:
                 elbo = torch.stack([bound.elbo for bound in bounds]).sum()
-                (elbo * (share / samples)).backward()
+                (elbo * (share / len(noises))).backward()
             for total, bound in zip(totals, bounds, strict=True):
                 for name, value in _values(bound).items():
                     term = value.detach() * share
                     total[name] = total[name] + term if name in total else term
-        return totals * (self.samples // samples)
+        return totals
 
     def noise(self, model: Model, *position: int) -> Tensor:
         """Standard normal numbers for a posterior sample of every point, `(replica, points, noise_dim)`.

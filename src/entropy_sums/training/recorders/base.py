@@ -46,6 +46,11 @@ class Subject:
         """Settings of the evaluation."""
         return self.replicas[0].training.evaluation
 
+    def samples(self, step: int) -> int:
+        """Number of posterior samples per point in the record of a step."""
+        last = step == self.replicas[0].training.steps
+        return self.settings.last_samples if last else self.settings.samples
+
     @property
     def data(self) -> Tensor:
         """Training data `(N, D)`."""

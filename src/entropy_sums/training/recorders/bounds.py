@@ -34,7 +34,9 @@ class TrainingBound(Recorder):
         return True
 
     def at_step(self, step: int) -> Record:
-        return self._evaluate(self.model, step, gradient=True, penalties=self.penalties(step))
+        return self._evaluate(
+            self.model, step, gradient=True, penalties=self.penalties(step), samples=self.subject.samples(step)
+        )
 
     def penalties(self, step: int) -> np.ndarray:
         """Penalty λ of each replica in the phase that ends or continues at a step; NaN without a penalised ELBO."""
@@ -66,6 +68,6 @@ class HeldoutBound(Recorder):
         return True
 
     def at_step(self, step: int) -> Record:
-        record = self.subject.evaluations[HELDOUT](self.model, step)
+        record = self.subject.evaluations[HELDOUT](self.model, step, samples=self.subject.samples(step))
         del record["latent_entropy"]
         return {f"{HELDOUT}{name}": value for name, value in record.items()}
