@@ -64,6 +64,7 @@ class Pack:
         self.data, heldout = (torch.as_tensor(x, dtype=dtype, device=device) for x in (train, test))
         generators = [generator(replica.seed, Purpose.PARAMETERS) for replica in replicas]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
+        self.model.start(self.data, [generator(replica.seed, Purpose.START) for replica in replicas])
         if isinstance(self.model, Informed):
             self.model.inform(truth or {})
         subject = Subject.on(self.model, replicas, self.data, heldout)
