@@ -45,6 +45,7 @@ class Pack:
         trace: recording until now.
         step: number of completed steps.
         seconds: seconds of training until now.
+        warnings: lines about what is wrong with the runs at the end of training.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Pack:
         self.recorders = [recorder(subject) for recorder in RECORDERS if recorder.applies(subject)]
         self.trace = Recording(diverged_at=np.full(len(replicas), np.nan))
         self.step, self.seconds = 0, 0.0
+        self.warnings: list[str] = []
         self._ends = list(accumulate(phase.steps for phase in self.training.phases))
         self._phase: Phase | None = None
         self._resumed: Standing | None = None
@@ -116,7 +118,9 @@ class Pack:
             observe(self)
             seen = time.monotonic()
         for recorder in self.recorders:
-            self.trace.at_end |= recorder.at_end(self.step)
+            record = recorder.at_end(self.step)
+            self.trace.at_end |= record
+            self.warnings += recorder.warnings(record)
         return self.trace
 
     def _enter(self, step: int) -> tuple[Phase, Tensors]:

@@ -45,7 +45,7 @@ def responsibilities(
 
 
 def centres(points: Rows, number: int, generators: Sequence[torch.Generator]) -> Int[Tensor, "replica component"]:
-    """Indices of the points that k-means++ takes as centres, `(replica, K)`; replica r draws from `generators[r]` alone.
+    """Indices of the points that k-means++ takes as centres, `(replica, K)`; each replica has its own generator.
 
     Args:
         points, number, generators: as for `responsibilities`.
