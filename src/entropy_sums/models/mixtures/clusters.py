@@ -101,14 +101,6 @@ def standardised(x: Rows) -> Rows:
     return y / torch.where(constant(x), 1, y.std(0, correction=0))
 
 
-def roots(x: Rows) -> Rows:
-    r"""Coordinates $2\sqrt{x + 3/8}$ for counts: a Poisson of any rate has a variance of about 1 in them.
-
-    Source: Anscombe (Biometrika 1948).
-    """
-    return centred(2 * (x + 3 / 8).sqrt())
-
-
 def logarithms(x: Rows) -> Rows:
     r"""Coordinates $\log(x_d + g_d / 10)$ with the geometric mean $g_d$ of what is positive, for any scale.
 

@@ -20,8 +20,10 @@ from torch import Tensor, nn
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import Bernoulli, Categorical, Exponential, Family, FullNormal, Gamma, Normal, Poisson
 from entropy_sums.distributions.normal import cholesky
+from entropy_sums.distributions.poisson import roots
 from entropy_sums.layers import per_replica
 from entropy_sums.models.blueprint import Blueprint
+from entropy_sums.models.components import rarest
 from entropy_sums.models.mixtures import clusters
 from entropy_sums.models.model import Model
 
@@ -197,11 +199,6 @@ class Kind:
     entropy: Callable[[Family, Points], Tensor] = lambda components, x: components.entropy().unsqueeze(1)
 
 
-def rarest(points: int) -> float:
-    """Smallest mean of counts or bits that N points without a single one speak for: half a one in all of them."""
-    return 0.5 / points
-
-
 def _identity(parameter: Tensor) -> Tensor:
     return parameter
 
@@ -235,7 +232,7 @@ POISSON = Kind(
     _identity,
     lambda mean: mean.clamp(min=SMALLEST).log(),
     lambda mean, points: mean.clamp(min=rarest(points)),
-    clusters.roots,
+    lambda x: clusters.centred(roots(x)),
     Poisson.base_measure,
 )
 
