@@ -22,8 +22,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 """Nonlinearities of hidden layers; they may overwrite their input, as nothing else reads it."""
 
 
-OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {"linear": lambda x: x, "sigmoid": torch.sigmoid}
-"""Name of an output → the function that maps the last layer to the mean of an observation."""
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda x: x,
+    "sigmoid": torch.sigmoid,
+    "leaky_relu": functional.leaky_relu,
+}
+"""Name of an output → the function on the last layer; the slope of `leaky_relu` below zero is 0.01, torch's default."""
 
 
 def per_replica(values: Sequence[float]) -> Tensor:

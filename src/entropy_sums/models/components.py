@@ -15,24 +15,36 @@ from torch import Tensor, nn
 from entropy_sums.distributions import Family, FullNormal, Normal
 from entropy_sums.distributions.normal import cholesky
 from entropy_sums.distributions.poisson import roots
-from entropy_sums.layers import OUTPUTS, Linear, head_of_std, log_std, side_by_side
+from entropy_sums.layers import OUTPUTS, Linear, head_of_std, log_std, per_replica, side_by_side
 from entropy_sums.models.blueprint import Blueprint
 
 
 class NormalHeads(nn.Module):
-    """A normal; the mean and standard deviation of each coordinate are linear heads on the last hidden layer."""
+    """A normal; the mean and standard deviation of each coordinate are linear heads on the last hidden layer.
+
+    Args:
+        output: name of the function that maps the first head to the mean.
+        variance_output: name of the function on the second head, before it is read as a standard deviation.
+    """
 
     def __init__(
-        self, blueprint: Blueprint, trunk: nn.Module, inputs: int, outputs: int, output: str = "linear"
+        self,
+        blueprint: Blueprint,
+        trunk: nn.Module,
+        inputs: int,
+        outputs: int,
+        output: str = "linear",
+        variance_output: str = "linear",
     ) -> None:
         super().__init__()
         self.trunk, self.kind, self.output = trunk, blueprint.shared.variance_head, OUTPUTS[output]
+        self.variance_output = OUTPUTS[variance_output]
         self.mean = blueprint.linear(inputs, outputs)
         self.spread = blueprint.linear(inputs, outputs)
 
     def forward(self, x: Tensor) -> Normal:
         mean, spread = side_by_side(self.trunk(x), self.mean, self.spread)
-        return Normal(self.output(mean), log_std(spread, self.kind))
+        return Normal(self.output(mean), log_std(self.variance_output(spread), self.kind))
 
 
 class NormalMean(nn.Module):
@@ -42,6 +54,8 @@ class NormalMean(nn.Module):
         std: initial value of each replica.
         size: 1 for one standard deviation shared by all coordinates, else their number.
     """
+
+    variance_parameters = ("spread",)
 
     def __init__(
         self,
@@ -151,14 +165,19 @@ class StandardNormal(nn.Module):
 
 
 class ScaledNormal(nn.Module):
-    """N(0, diag α²) with learned α, 1 at the start."""
+    """N(0, diag α²) with learned α.
+
+    Args:
+        std: initial value of all α of each replica.
+    """
 
     zero: Tensor
+    variance_parameters = ("log_std",)
 
-    def __init__(self, replicas: int, latent_dim: int) -> None:
+    def __init__(self, std: Sequence[float], latent_dim: int) -> None:
         super().__init__()
         self.register_buffer("zero", torch.zeros(1, 1, latent_dim))
-        self.log_std = nn.Parameter(torch.zeros(replicas, 1, latent_dim))
+        self.log_std = nn.Parameter(per_replica(std).log().repeat(1, 1, latent_dim))
 
     def forward(self) -> Normal:
         return Normal(self.zero, self.log_std)

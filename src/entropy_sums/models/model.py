@@ -42,6 +42,15 @@ class Model(nn.Module, ABC):
         """Parameters that training changes, by name."""
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
 
+    @property
+    def variances(self) -> set[str]:
+        """Names of the parameters that are free variances, as the modules declare them in `variance_parameters`."""
+        return {
+            f"{path}.{name}" if path else name
+            for path, module in self.named_modules()
+            for name in getattr(type(module), "variance_parameters", ())
+        }
+
     def directions(self) -> list[Direction]:
         """Candidate directions of a certificate; a model with a known direction may declare fewer.
 

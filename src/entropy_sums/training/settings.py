@@ -48,6 +48,8 @@ class PhaseSettings(Settings):
     """Number of optimiser steps."""
     learning_rate: Packed[PositiveFloat] = 1e-3
     """Learning rate at the start of the phase."""
+    variance_rate: Packed[PositiveFloat] = 1.0
+    """Factor on the learning rate of free variance parameters, such as log σ² of VAE-1 and log α of VAE-2."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     """Course of the learning rate: `constant`, or to zero as a `cosine` or `linear` function."""
     batch_size: PositiveInt | Literal["full"] = 100

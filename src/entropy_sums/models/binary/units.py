@@ -88,6 +88,7 @@ class NormalVisible(Visible):
 
     countable = False
     middle = 0.0
+    variance_parameters = ("log_variance",)
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint)

@@ -25,15 +25,21 @@ def network_encoder(blueprint: Blueprint, inputs: nn.Module | None = None) -> No
         inputs: module that maps points to the inputs of the network; None for the points themselves.
     """
     s = blueprint.shared
-    sizes = [blueprint.observed_dim] + [s.encoder_width] * s.encoder_depth
+    sizes = [blueprint.observed_dim, *s.encoder_layers]
     trunk = blueprint.trunk(blueprint.layers(sizes))
-    return NormalHeads(blueprint, nn.Sequential(inputs, trunk) if inputs else trunk, sizes[-1], s.latent_dim)
+    network = nn.Sequential(inputs, trunk) if inputs else trunk
+    encoder = NormalHeads(blueprint, network, sizes[-1], s.latent_dim, s.encoder_output, s.encoder_output)
+    with torch.no_grad():
+        for bias, initial in zip(encoder.spread.bias, blueprint.packed("encoder_variance_bias"), strict=True):
+            if initial is not None:
+                bias.fill_(initial)
+    return encoder
 
 
 def network_decoder(blueprint: Blueprint, first: Callable[..., Linear] = Linear) -> nn.Sequential:
     """Decoder network up to its linear output."""
     s = blueprint.shared
-    sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth + [blueprint.observed_dim]
+    sizes = [s.latent_dim, *s.decoder_layers, blueprint.observed_dim]
     *hidden, last = blueprint.layers(sizes, first)
     return nn.Sequential(blueprint.trunk(hidden), last)
 
@@ -56,7 +62,7 @@ def normal_decoder(
 def network_decoder_heads(blueprint: Blueprint) -> NormalHeads:
     """Observation whose means and variances are outputs of one network."""
     s = blueprint.shared
-    sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth
+    sizes = [s.latent_dim, *s.decoder_layers]
     return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], blueprint.observed_dim, s.output)
 
 
