@@ -60,6 +60,7 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
     import torch
 
     from entropy_sums.certificates import certificate
+    from entropy_sums.training.randomness import Purpose, generator
 
     torch.set_num_threads(1)
     for (model, dataset, settings, *_), run in structures(grid).items():
@@ -69,6 +70,7 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
             raise ValueError("\n".join(f"{model} on {dataset}: {reason}" for reason in reasons))
         points = torch.as_tensor(read.train, dtype=torch.float64)
         built = build([run.model_settings], points.shape[1], [torch.Generator().manual_seed(run.seed)])
+        built.double().start(points, [generator(run.seed, Purpose.START)])
         found = certificate.certify(built, points, seed=run.seed, trials=trials)
         for factor in found.factors:
             yield _verdict(model, dataset, settings, factor, found)

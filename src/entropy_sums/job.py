@@ -86,6 +86,8 @@ def train(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())
     trace = pack.run(observe)
+    for warning in pack.warnings:
+        print(f"{job.name}: warning: {warning}", file=sys.stderr)
     arrays = trace.arrays()
     size = dataset.train.shape[1]
     write(

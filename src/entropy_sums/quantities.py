@@ -158,6 +158,7 @@ DIMENSIONS = {
         Dimension("step", "optimiser steps", "1"),
         Dimension("subset", "number of held-out points of an estimate", "1", label="held-out points"),
         Dimension("latent", counted=True),
+        Dimension("component", counted=True),
         Dimension("pixel", counted=True),
         Dimension("estimate", counted=True),
         Dimension("batch", counted=True),
@@ -438,6 +439,33 @@ GINI = Quantity(
     note="of models with a dictionary, at the end of training: 0 all alike, $1 - 1/H$ all but one zero",
 )
 
+ALIKE = 1.01
+"""Number of components in use below which all components of a mixture count as alike."""
+
+COMPONENTS = (
+    Quantity(
+        "component_share",
+        "mean responsibility of each component for the training points at the end of training",
+        "1",
+        ("component",),
+        note="of mixtures; NaN beyond the number of components of the run",
+    ),
+    Quantity(
+        "empty_components",
+        "number of components with less than half a training point at the end of training",
+        "1",
+        note="of mixtures: less than 1/2 in the sum of responsibilities",
+    ),
+    Quantity(
+        "used_components",
+        "number of components in use at the end of training",
+        "1",
+        note="of mixtures: $\\exp(\\mathcal H[\\bar r] - \\tfrac1N \\sum_n \\mathcal H[r_n])$ with the "
+        "responsibilities $r_n$ and their mean $\\bar r$; 1 if one component has all points or all are alike, K if "
+        "each has as many points as every other and no point is shared",
+    ),
+)
+
 OF_RUNS = (
     Quantity(
         "weights",
@@ -481,7 +509,7 @@ def with_limits(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
             )
 
 
-DECLARED = (*BOUND, *OF_TRAINING, *ESTIMATES, TRUTH, *LATENTS, GINI, *OF_RUNS)
+DECLARED = (*BOUND, *OF_TRAINING, *ESTIMATES, TRUTH, *LATENTS, GINI, *COMPONENTS, *OF_RUNS)
 """Every quantity, without derived ones: twins on held-out data, limits, estimates from subsets."""
 
 QUANTITIES: dict[str, Quantity] = {
@@ -499,6 +527,7 @@ QUANTITIES: dict[str, Quantity] = {
         *BATCHES,
         GINI,
         *twins([GINI]),
+        *COMPONENTS,
         *OF_RUNS,
     )
 }

@@ -227,8 +227,9 @@ def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator)
         with suppress(FloatingPointError):
             return [solve(scattered, replica, points, generator) for replica in range(model.replicas)]
     raise ValueError(
-        "the ELBO of these data is not finite, even near the parameters of the model; scale the data, or do "
-        "without with evaluation: {certificate: false}"
+        "the ELBO of these data is not finite, even near the parameters at the start, so that no training could begin: "
+        f"the largest absolute value is {points.abs().max().item():.3g}; bring the points to a scale of one before, as "
+        "scale: standardise of the dataset array does for real numbers"
     )
 
 

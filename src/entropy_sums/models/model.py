@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
 import torch
@@ -108,6 +108,14 @@ class Model(nn.Module, ABC):
         Args:
             x: as for `bound`.
             prior_weight: weight of the prior in the objective, of each replica; by default 1.
+        """
+
+    def start(self, x: Float[Tensor, "points dim"], generators: Sequence[torch.Generator]) -> None:
+        """Set the initial values that depend on the training points, once before training; most models have none.
+
+        Args:
+            x: all training points.
+            generators: one per replica, on the CPU.
         """
 
     def log_likelihood(self, x: Tensor) -> Tensor | None:

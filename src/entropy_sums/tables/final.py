@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from entropy_sums.quantities import NATS, SHOWN
+from entropy_sums.quantities import ALIKE, NATS, SHOWN
 from entropy_sums.study.tables import DATASET, MODEL, RUNS, Column, Table, number, of_quantity
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
     row["runs"] = int(statistics.final(kept, "elbo").notnull().sum())
     row["diverged"] = int(statistics.diverged(runs).sum())
     row["missing"] = int(statistics.missing(runs).sum())
+    if "used_components" in kept:
+        unused = (kept["empty_components"] > 0) | (kept["used_components"] < ALIKE)
+        row["unused"] = int(unused.sum()) if kept["used_components"].notnull().any() else math.nan
     for column in AT_END:
         if column.name in kept:
             row |= with_interval(column.name, statistics.final(kept, column.name))
@@ -103,6 +107,7 @@ TABLE = Table(
         RUNS,
         Column("diverged", "number of runs left out because they diverged"),
         Column("missing", "number of runs that failed or are not there"),
+        Column("unused", "number of runs of a mixture that end with an empty component or with all components alike"),
         *AT_END,
         *LIKELIHOODS,
         Column(

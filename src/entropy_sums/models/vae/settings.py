@@ -263,7 +263,7 @@ class BernoulliVAESettings(NetworkSettings):
 
 
 class PoissonVAESettings(NetworkSettings):
-    """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
+    """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer, at the means at first."""
 
     name = "poisson_vae"
     implementation = "entropy_sums.models.vae.poisson:poisson_vae"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -84,6 +84,14 @@ class Recorder(ABC):
     def at_end(self, step: int) -> Record:
         """Quantities that are recorded once, after the last step."""
         return {}
+
+    def warnings(self, record: Record) -> Iterable[str]:
+        """Lines for the log about what is wrong with these runs at the end.
+
+        Args:
+            record: quantities of `at_end`.
+        """
+        return ()
 
     def restore(self, saved: Mapping[str, Tensor]) -> None:
         """Restore the tensors from a checkpoint."""

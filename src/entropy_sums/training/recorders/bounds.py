@@ -57,6 +57,7 @@ class TrainingBound(Recorder):
             return None
         generators = [generator(replica.seed, Purpose.PARAMETERS) for replica in replicas]
         model = build(settings, data.shape[1], generators).to(data)
+        model.load_state_dict(self.model.state_dict())
         return model, certify(model, data, trials=CERTIFICATE_TRIALS)
 
 
