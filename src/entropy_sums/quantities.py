@@ -308,8 +308,8 @@ OF_TRAINING = (
         note="0 where the objective is the ELBO, $\\lambda\\, v_i \\cdot \\theta$ with the penalty "
         "$\\frac\\lambda2 \\lVert\\theta\\rVert^2$; where the entropy sum has other entropies than those that close "
         "the gap (unweighted ones with another β than 1, true Poisson ones), their difference is added; NaN where "
-        "there is no prediction (no certificate, `directional_derivative` and gap further apart than rounding explains, "
-        "AdamW with weight decay, dropout, a prior weighted in training)",
+        "there is no prediction (no certificate, `directional_derivative` and gap further apart than rounding, AdamW "
+        "with weight decay, dropout, a prior weighted in training)",
     ),
     Quantity("wall_time", "time of training of the pack", "s", STEP, note="evaluation included"),
     Quantity("epoch", "passes through the training points", "1", STEP, note="until this step"),

@@ -214,9 +214,8 @@ def equations(many: Model, data: Tensor, points: int, generator: torch.Generator
     control = (RIPPLES * x @ ripples + 1).sin().mean(1, keepdim=True)
     directions, gradients = many.directions(), dict(zip(learned, found, strict=True))
     left = projections(directions, many, gradients)
-    addends = projections(
-        directions, many, {name: gradient.abs() for name, gradient in gradients.items()}, absolute=True
-    )
+    sizes = {name: gradient.abs() for name, gradient in gradients.items()}
+    addends = projections(directions, many, sizes, absolute=True)
     values = left, gaps, terms, control, addends
     return Equations(*(value.detach().cpu().numpy() for value in values))
 
