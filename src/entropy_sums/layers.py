@@ -60,16 +60,11 @@ class Linear(nn.Module):
 
     Shapes: `(N, in)` or `(replica, N, in)` → `(replica, N, out)`.
 
-    Attributes:
-        whole: names of its vectors that certificates move as one tensor, not entry by entry.
-
     Example:
         >>> layer = Linear(3, 2, [torch.Generator().manual_seed(seed) for seed in range(4)])
         >>> layer(torch.zeros(5, 3)).shape
         torch.Size([4, 5, 2])
     """
-
-    whole = ("bias",)
 
     def __init__(
         self, inputs: int, outputs: int, generators: Sequence[torch.Generator], scale: Tensor | float = 1.0

@@ -299,7 +299,7 @@ OF_TRAINING = (
         NATS,
         FACTORS,
         note="$v_i \\cdot \\nabla F$ with the direction $v_i$, which the gap of the factor must equal; NaN for factors "
-        "without a certificate",
+        "without a certificate, and where coefficients of $v_i$ that depend on the parameters have no value",
     ),
     Quantity(
         "stationary_gap",
@@ -309,7 +309,8 @@ OF_TRAINING = (
         note="0 where the objective is the ELBO, $\\lambda\\, v_i \\cdot \\theta$ with the penalty "
         "$\\frac\\lambda2 \\lVert\\theta\\rVert^2$; where the entropy sum has other entropies than those that close "
         "the gap (unweighted ones with another β than 1, true Poisson ones), their difference is added; NaN where "
-        "there is no prediction (no certificate, AdamW with weight decay, dropout, a prior weighted in training)",
+        "there is no prediction (no certificate, `directional_derivative` and gap further apart than rounding, AdamW "
+        "with weight decay, dropout, a prior weighted in training)",
     ),
     Quantity("wall_time", "time of training of the pack", "s", STEP, note="evaluation included"),
     Quantity("epoch", "passes through the training points", "1", STEP, note="until this step"),
@@ -466,6 +467,16 @@ COMPONENTS = (
     ),
 )
 
+CERTIFICATE_RESIDUAL = Quantity(
+    "certificate_residual",
+    "relative residual of each factor's certificate at the parameters that training ended at",
+    "1",
+    ("factor",),
+    note="$|v_i \\cdot \\nabla F - \\mathrm{gap}_i|$ in float64 on fresh minibatches, relative to the gap; $10^{-6}$ "
+    "or more says that the identity does not hold there, as below a floor of a standard deviation; NaN for factors "
+    "without a certificate, and where the ELBO is not finite",
+)
+
 OF_RUNS = (
     Quantity(
         "weights",
@@ -509,7 +520,17 @@ def with_limits(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
             )
 
 
-DECLARED = (*BOUND, *OF_TRAINING, *ESTIMATES, TRUTH, *LATENTS, GINI, *COMPONENTS, *OF_RUNS)
+DECLARED = (
+    *BOUND,
+    *OF_TRAINING,
+    *ESTIMATES,
+    TRUTH,
+    *LATENTS,
+    GINI,
+    *COMPONENTS,
+    CERTIFICATE_RESIDUAL,
+    *OF_RUNS,
+)
 """Every quantity, without derived ones: twins on held-out data, limits, estimates from subsets."""
 
 QUANTITIES: dict[str, Quantity] = {
@@ -528,6 +549,7 @@ QUANTITIES: dict[str, Quantity] = {
         GINI,
         *twins([GINI]),
         *COMPONENTS,
+        CERTIFICATE_RESIDUAL,
         *OF_RUNS,
     )
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,12 +13,35 @@ from torch import Tensor
 from entropy_sums.bound import Bound
 from entropy_sums.certificates.certificate import Certificate
 from entropy_sums.models.abilities import Annealed
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import Model, factors_of
 from entropy_sums.training.randomness import Purpose, generator
 
 Record = dict[str, np.ndarray]
 
 ENTRIES_PER_CHUNK = 2**20
+
+
+class _Side(NamedTuple):
+    """Both sides of the identity of a certificate at some parameters, `(replica, factor)`.
+
+    Attributes:
+        along: derivative of the ELBO along the direction; NaN without a certificate.
+        gaps: gap of each factor.
+        terms: sum of the absolute terms that cancel in the gap.
+    """
+
+    along: np.ndarray
+    gaps: np.ndarray
+    terms: np.ndarray
+
+    def agrees(self, rounding: float) -> np.ndarray:
+        """Whether the sides differ by no more than rounding may amount to in training, `(replica, factor)`.
+
+        Args:
+            rounding: precision of training. Half of its digits may be lost, as derivatives of all factors cancel.
+        """
+        scale = 1 + np.abs(self.gaps).sum(1, keepdims=True) + self.terms.sum(1, keepdims=True)
+        return np.abs(self.along - self.gaps) <= math.sqrt(rounding) * scale
 
 
 class Evaluation:
@@ -84,9 +108,11 @@ class Evaluation:
             squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
             record["gradient_norm"] = as_numpy(torch.stack(squares).sum(0).sqrt())
             if self.certificate is not None:
-                record["directional_derivative"] = self.certificate.along(model, self.data)
+                along = record["directional_derivative"] = self.certificate.along(model, self.data)
                 if penalties is not None:
-                    record["stationary_gap"] = self._stationary_gap(model, self.certificate, step, penalties)
+                    gaps = record["entropy"] - record["cross_entropy"]
+                    terms = np.abs(record["entropy"]) + np.abs(record["cross_entropy"])
+                    record["stationary_gap"] = self._stationary_gap(model, step, penalties, _Side(along, gaps, terms))
             for parameter in model.parameters():
                 parameter.grad = None
         return record
@@ -95,16 +121,25 @@ class Evaluation:
         """Standard errors that an annealed partition function adds at a step, `(replica,)`; empty without one."""
         return model.partition_errors(self.noise(model, step, 0)) if isinstance(model, Annealed) else {}
 
-    def _stationary_gap(self, model: Model, certificate: Certificate, step: int, penalties: np.ndarray) -> np.ndarray:
+    def _stationary_gap(self, model: Model, step: int, penalties: np.ndarray, own: _Side) -> np.ndarray:
+        """Gap of each factor that a stationary point would have; NaN where the identity fails at these parameters."""
+        certificate, side = self.certificate, own
+        assert certificate is not None
         difference: np.ndarray | float = 0.0
         if self.closing is not None:
             closing, certificate = self.closing
             closing.load_state_dict(model.state_dict())
-            own, closed = (_factor_gaps(self.estimates(m, step)) for m in (model, closing))
-            difference = own - closed
+            # Both models have the same objective, hence the same gradient
+            estimates, closed = (self.estimates(m, step) for m in (model, closing))
+            gaps = _factor_means(closed, "entropy") - _factor_means(closed, "cross_entropy")
+            terms = np.abs(_factor_means(closed, "entropy")) + np.abs(_factor_means(closed, "cross_entropy"))
+            side = _Side(certificate.along(model, self.data), gaps, terms)
+            difference = _factor_means(estimates, "entropy") - _factor_means(estimates, "cross_entropy") - gaps
         if (penalties == 0).all():
-            return np.where(certificate.held, np.zeros((model.replicas, 1)), np.nan) + difference
-        return penalties[:, None] * certificate.along_parameters(model, self.data) + difference
+            predicted = np.zeros((model.replicas, 1)) + difference
+        else:
+            predicted = penalties[:, None] * certificate.along_parameters(model, self.data) + difference
+        return np.where(side.agrees(torch.finfo(self.data.dtype).eps), predicted, np.nan)
 
     @property
     def points(self) -> int:
@@ -156,7 +191,7 @@ class Evaluation:
                 elbo = torch.stack([bound.elbo for bound in bounds]).sum()
                 (elbo * (share / len(noises))).backward()
             for total, bound in zip(totals, bounds, strict=True):
-                for name, value in _values(bound).items():
+                for name, value in _values(model, bound).items():
                     term = value.detach() * share
                     total[name] = total[name] + term if name in total else term
         return totals
@@ -179,8 +214,8 @@ class Evaluation:
         return torch.stack([s * function(c) for c, s in zip(chunks, shares, strict=True)]).sum(0)
 
 
-def _values(bound: Bound) -> dict[str, Tensor]:
-    factors = bound.factors.values()
+def _values(model: Model, bound: Bound) -> dict[str, Tensor]:
+    factors = factors_of(model, bound)
     return {
         "elbo": bound.elbo,
         "entropy_sum": bound.entropy_sum,
@@ -191,9 +226,9 @@ def _values(bound: Bound) -> dict[str, Tensor]:
     }
 
 
-def _factor_gaps(estimates: list[dict[str, Tensor]]) -> np.ndarray:
-    """Gap of each factor, mean over estimates, `(replica, factor)`."""
-    return as_numpy(torch.stack([e["entropy"] - e["cross_entropy"] for e in estimates]).mean(0))
+def _factor_means(estimates: list[dict[str, Tensor]], name: str) -> np.ndarray:
+    """A quantity of each factor, mean over estimates, `(replica, factor)`."""
+    return as_numpy(torch.stack([estimate[name] for estimate in estimates]).mean(0))
 
 
 def _summarise(estimates: list[dict[str, Tensor]], shared_errors: Mapping[str, Tensor]) -> Record:

@@ -32,7 +32,6 @@ class Visible(nn.Module, ABC):
         middle: initial offset of a centred machine.
     """
 
-    whole = ("bias",)
     countable: ClassVar[bool]
     middle: ClassVar[float]
 
