@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -266,16 +267,31 @@ def report(parser: argparse.ArgumentParser) -> Run:
 
 
 @command(
-    "compare the final numbers of a study with a reference; exit status 1 if some disagree, 2 if one is missing",
+    "compare the final numbers of a study with a reference; exit status 1 if some differ, 2 if one is missing",
     "config/studies/zoo.yaml",
 )
 def compare(parser: argparse.ArgumentParser) -> Run:
     _study(parser)
     parser.add_argument("--references", type=Path, help="folder of the references (default: results/reference)")
     parser.add_argument("--keep", action="store_true", help="write the present numbers as the reference instead")
+    parser.add_argument(
+        "--relative-margin",
+        type=_share,
+        metavar="SHARE",
+        default=0.01,
+        help="difference that counts as agreement, as a share of the absolute value (default: 0.01)",
+    )
+    parser.add_argument(
+        "--margin-per-dimension",
+        type=_share,
+        metavar="NATS",
+        default=0.001,
+        help="the same in nats per data dimension, and times 100 in percentage points; the larger counts (default: 0.001)",
+    )
 
     def run(options: argparse.Namespace) -> int:
         from entropy_sums import reference
+        from entropy_sums.analysis.comparison import Margins
         from entropy_sums.collect import open_tree
 
         study = _grid(options).study
@@ -284,7 +300,8 @@ def compare(parser: argparse.ArgumentParser) -> Run:
             for line in reference.keep_all(study, tree, folder):
                 print(line, file=sys.stderr)
             return 0
-        return int(not reference.agrees(study, tree, folder))
+        margins = Margins(options.relative_margin, options.margin_per_dimension)
+        return int(not reference.agrees(study, tree, folder, margins))
 
     return run
 
@@ -336,6 +353,13 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
     return number
 
 

@@ -1,21 +1,23 @@
-"""Reference tables for comparison with later runs: a CSV per table, with its provenance in its first lines."""
+"""References for comparison with later runs: the numbers of every run, a CSV per table, behind its provenance."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from pydantic import BaseModel, Field, FiniteFloat, field_validator
 
-from entropy_sums.analysis import names
+from entropy_sums.analysis import cells, comparison, names, statistics
+from entropy_sums.analysis.comparison import Margins
 from entropy_sums.files import atomic
 from entropy_sums.study.errors import StudyError, explained, nearest
 from entropy_sums.study.schema import Study
@@ -29,11 +31,26 @@ FOLDER = Path("results/reference")
 PUBLISHED = FOLDER / "published.csv"
 """Numbers of papers, each with its source."""
 
-VERDICTS = {"yes": "agree", "no": "do not agree", "?": "without intervals", "missing": "missing"}
-"""Verdict of `compare` → its meaning in words."""
+MISSING = "missing"
+"""Verdict where one side has no run."""
 
-ENDS = ("", "_low", "_high")
-"""Suffixes of a quantity and of the limits of its interval."""
+VERDICTS = {
+    comparison.AGREES: "agree",
+    comparison.DIFFERS: "differ",
+    comparison.TOO_FEW: comparison.TOO_FEW,
+    MISSING: "missing",
+}
+"""Verdict of `compare` → its form after a number of rows."""
+
+SIZE = "observed_dim"
+"""Column of a reference with the number of data dimensions, from which margins follow."""
+
+KINDS = {
+    "paper": "printed in the text, a table or a figure of the paper",
+    "log": "computed from a log file that comes with the official code",
+    "one run": "printed output of one run, kept in a notebook or a tutorial",
+}
+"""Kind of a published number → its meaning."""
 
 
 class Entry(BaseModel):
@@ -41,7 +58,7 @@ class Entry(BaseModel):
 
     Example:
         >>> said = {"study": "a", "table": "final", "quantity": "elbo", "value": "-1.5", "source": "somebody (2020)"}
-        >>> Entry(**said, where='{"latent_dim": 2}', std="").where
+        >>> Entry(**said, where='{"latent_dim": 2}', std="", kind="paper").where
         {'latent_dim': 2}
     """
 
@@ -51,6 +68,7 @@ class Entry(BaseModel):
     quantity: str
     value: FiniteFloat
     std: FiniteFloat | Literal[""]
+    kind: str
     source: str = Field(min_length=1)
 
     @field_validator("table")
@@ -58,6 +76,13 @@ class Entry(BaseModel):
     def _known_table(cls, name: str) -> str:
         if name not in TABLES:
             raise ValueError(f"no table {name!r}; {nearest(name, TABLES)}")
+        return name
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, name: str) -> str:
+        if name not in KINDS:
+            raise ValueError(f"no kind {name!r}; known are: {', '.join(KINDS)}")
         return name
 
     @field_validator("where", mode="before")
@@ -99,24 +124,50 @@ def provenance(tree: xr.DataTree) -> dict[str, str]:
     return {**said, "seeds": json.dumps(seeds)}
 
 
-def keep(table: pd.DataFrame, source: Mapping[str, str], path: Path) -> None:
-    """Write a table with its provenance as lines that begin with `#`.
+def runs(name: str, table: Table, tree: xr.DataTree) -> pd.DataFrame:
+    """The numbers of every run behind a table, with the number of data dimensions; empty without rows.
+
+    Raises:
+        StudyError: the table has a compared column that is no number of every run.
+
+    Example:
+        >>> list(runs("final", TABLES["final"], tree).columns[:5])
+        ['model', 'dataset', 'latent_dim', 'seed', 'elbo']
+    """
+    frame = table.runs(tree)
+    if frame.empty:
+        return frame
+    if lacking := [column for column in table.compared if column not in frame]:
+        raise StudyError(
+            f"table {name}: {lacking[0]} is to be compared, but `{table.rows}` gives no number of every run; "
+            "let it give a DataArray over seed, of which the table shows the median"
+        )
+    groups = {model: node.to_dataset()[[SIZE]] for model, node in tree.children.items()}
+    places = [name for name in table.axes(frame.columns) if name != "seed"]
+    for _, rows in frame.groupby(places, dropna=False, sort=False):
+        place = rows.iloc[0][places].to_dict()
+        frame.loc[rows.index, SIZE] = cells.select(groups[place["model"]], place)[SIZE].max().item()
+    return frame
+
+
+def keep(frame: pd.DataFrame, source: Mapping[str, str], path: Path) -> None:
+    """Write numbers of runs with their provenance as lines that begin with `#`.
 
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
-        ...     keep(pd.DataFrame({"model": ["vae1"], "elbo": [-1.5]}), {"study": "a"}, Path(folder, "a.csv"))
+        ...     keep(pd.DataFrame({"seed": ["0"], "elbo": [-1.5]}), {"study": "a"}, Path(folder, "a.csv"))
         ...     Path(folder, "a.csv").read_text().splitlines()
-        ['# study: a', 'model,elbo', 'vae1,-1.5']
+        ['# study: a', 'seed,elbo', '0,-1.5']
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"# {name}: {value}\n" for name, value in source.items())
     with atomic(path) as temporary:
-        temporary.write_text(lines + table.to_csv(index=False), encoding="utf-8")
+        temporary.write_text(lines + frame.to_csv(index=False), encoding="utf-8")
 
 
 def read(path: Path, table: Table) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read a table that `keep` wrote: a frame with all compared quantities and their limits, and its provenance.
+    """Read a reference that `keep` wrote: a frame with all compared quantities of every run, and its provenance.
 
     Raises:
         StudyError: there is no such file, or `keep` did not write it.
@@ -125,65 +176,119 @@ def read(path: Path, table: Table) -> tuple[pd.DataFrame, dict[str, str]]:
         raise StudyError(f"{path}: no reference; `entropy-sums compare STUDY --keep` writes one of the present results")
     try:
         text = path.read_text(encoding="utf-8")
-        frame = pd.read_csv(StringIO(text), comment="#")
+        frame = pd.read_csv(StringIO(text), comment="#", dtype={"seed": str})
     except ValueError as error:
         raise StudyError(f"{path}: no table of `entropy-sums compare --keep` ({error}); write it anew") from error
     lines = text.splitlines()
-    lacking = [name for name in ("model", "dataset", *_columns(table.compared)) if name not in frame.columns]
+    measured = [*table.compared, SIZE]
+    lacking = [name for name in ("model", "dataset", "seed", *measured) if name not in frame.columns]
+    if "seed" in lacking and {f"{name}_low" for name in table.compared} <= set(frame.columns):
+        raise StudyError(
+            f"{path}: holds medians, as earlier versions wrote them; a comparison needs the numbers of every run. Keep "
+            "the file for its numbers under another name, or write it anew with `entropy-sums compare STUDY --keep`"
+        )
     if lacking:
         raise StudyError(f"{path}: no table of `entropy-sums compare --keep`: {lacking[0]} is missing; write it anew")
     if frame.empty:
         raise StudyError(f"{path}: has no rows; write it anew with `entropy-sums compare STUDY --keep`")
-    cells = frame.loc[:, _columns(table.compared)]
-    wrong = np.argwhere(cells.notna().to_numpy() & cells.apply(pd.to_numeric, errors="coerce").isna().to_numpy())
+    cells_ = frame.loc[:, measured]
+    numbers = cells_.apply(pd.to_numeric, errors="coerce")
+    # The first line has the names of the columns
+    filled = [number for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
+    wrong = np.argwhere(cells_.notna().to_numpy() & numbers.isna().to_numpy())
     if len(wrong):
         row, column = wrong[0]
-        # The first line has the names of the columns
-        filled = [number for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
         raise StudyError(
-            f"{path}: line {filled[row + 1]}: {cells.columns[column]}: {cells.iat[row, column]!r} is no number; "
+            f"{path}: line {filled[row + 1]}: {cells_.columns[column]}: {cells_.iat[row, column]!r} is no number; "
             "mend it, or write the file anew with `entropy-sums compare STUDY --keep`"
         )
+    places = table.axes(frame.columns)
+    if (twice := frame.duplicated([name for name in places if name != SIZE])).any():
+        raise StudyError(f"{path}: line {filled[int(twice.to_numpy().argmax()) + 1]}: the same run twice; delete one")
     return frame, dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
 
 
-def compare(
-    table: Table, frame: pd.DataFrame, reference: pd.DataFrame, named: Path | str = "the reference"
-) -> pd.DataFrame:
-    """A row per cell of the reference and quantity: medians over runs with 95 % intervals, and whether they agree.
+class Compared(NamedTuple):
+    """Rows of a comparison, and the number of those that were tested."""
 
-    They agree (`yes`) where the intervals overlap, or the medians are equal. Without both intervals the verdict is
-    unknown (`?`). A cell that the frame lacks, or has no run of, is `missing`. Further cells of the frame are left out.
+    rows: pd.DataFrame
+    tests: int
+
+
+def compare(
+    table: Table,
+    frame: pd.DataFrame,
+    reference: pd.DataFrame,
+    named: Path | str = "the reference",
+    margins: Margins | None = None,
+) -> Compared:
+    """Compare runs with those of a reference: a row per cell of the reference and quantity.
+
+    A row has the medians of both with their intervals, the mean difference (found minus reference) with its interval,
+    the margin, the number of runs or pairs, and the verdict of `comparison.verdicts`. A cell without a finite number on
+    one side is `missing`. Further cells of the frame are left out.
 
     Args:
         table: table of frame and reference; its columns say what is compared.
+        frame: present runs, as `runs` gives them.
         named: name of the reference in errors.
+        margins: largest differences that count as agreement.
 
     Raises:
         StudyError: the tables have other axes.
 
     Example:
-        >>> frame = TABLES["final"].frame(tree)
-        >>> compare(TABLES["final"], frame, frame).loc[0, ["quantity", "reference", "found", "agrees"]].tolist()
-        ['elbo', '-7.02 [-7.20, -6.88]', '-7.02 [-7.20, -6.88]', 'yes']
+        >>> found = runs("final", TABLES["final"], tree)
+        >>> rows = compare(TABLES["final"], found, found).rows
+        >>> rows.loc[0, ["quantity", "reference", "difference", "runs", "verdict"]].tolist()
+        ['elbo', '-7.02 [-7.22, -6.88]', '0', '7 pairs', 'agrees']
     """
-    keys = table.axes(reference.columns)
+    margins = margins or Margins()
     if frame.empty:
         frame = frame.reindex(columns=reference.columns)
-    own = table.axes(frame.columns)
+    keys, own = (_places(table, side) for side in (reference, frame))
     if set(keys) != set(own):
         raise StudyError(
             f"{named}: has the axes {', '.join(keys)}, the study {', '.join(own)}; "
             "name the study that it was written of, or write it anew with `entropy-sums compare STUDY --keep`"
         )
-    both = _labelled(reference, keys).merge(_labelled(frame, keys), on=keys, how="left", suffixes=("_reference", ""))
-    rows = []
-    for row in both.to_dict("records"):
-        for name in table.compared:
-            kept, found = (tuple(row[f"{c}{suffix}"] for c in _columns([name])) for suffix in ("_reference", ""))
-            texts = {"reference": rounded(*kept), "found": rounded(*found)}
-            rows.append({**{key: row[key] for key in keys}, "quantity": name, **texts, "agrees": _agree(kept, found)})
-    return pd.DataFrame(rows)
+    present = _by_cell(frame, keys)
+    found, differences = [], {}
+    for place, rows in _by_cell(reference, keys).items():
+        for column in (table.numbers[name] for name in table.compared):
+            kept, new = (_finite(side, column.name) for side in (rows, present.get(place)))
+            row = {**dict(zip(keys, place, strict=True)), "quantity": column.name}
+            row |= {"reference": _median(kept), "found": _median(new)}
+            row |= {"difference": "–", "margin": "–", "runs": "–", "verdict": MISSING}
+            if kept and new:
+                value = float(np.median(list(kept.values())))
+                margin = margins.of(column.unit, value, float(rows[SIZE].iloc[0]))
+                differences[len(found)] = each = comparison.difference(kept, new, margin)
+                row |= {"difference": rounded(each.mean, each.low, each.high), "margin": f"{margin:.2g}"}
+                row |= {"runs": each.runs}
+            found.append(row)
+    for place, verdict in zip(differences, comparison.verdicts(list(differences.values())), strict=True):
+        found[place]["verdict"] = verdict
+    return Compared(pd.DataFrame(found), comparison.count_tests(list(differences.values())))
+
+
+def _places(table: Table, frame: pd.DataFrame) -> list[str]:
+    """Columns that identify a cell."""
+    return [name for name in table.axes(frame.columns) if name not in ("seed", SIZE)]
+
+
+def _finite(rows: pd.DataFrame | None, name: str) -> dict[str, float]:
+    """Seed → finite number; none without rows."""
+    if rows is None:
+        return {}
+    values = zip(rows["seed"].astype(str), rows[name].astype(float), strict=True)
+    return {seed: value for seed, value in values if math.isfinite(value)}
+
+
+def _median(runs: Mapping[str, float]) -> str:
+    """Median of runs, with its interval."""
+    found = statistics.interval(xr.DataArray(list(runs.values()), dims="seed"))
+    return rounded(*(found[name].item() for name in ("estimate", "low", "high")))
 
 
 def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLISHED) -> pd.DataFrame:
@@ -191,7 +296,7 @@ def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLI
 
     A row of the file has a `study`, one of its `table`s, and the place of the number in it, `where` (JSON: column →
     value). It also has the `quantity`, which is a column of that table, its published `value`, its standard deviation
-    (`std`) where there is one, and the `source`. Without the file there are no rows.
+    (`std`) where there is one, its `kind` (one of `KINDS`) and the `source`. Without the file there are no rows.
 
     Args:
         study: name without a size.
@@ -203,7 +308,7 @@ def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLI
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> tables = {"final": pd.DataFrame({"model": ["vae1"], "elbo": [-1.4375]})}
-        >>> line = 'a,final,"{""model"": ""vae1""}",elbo,-1.5,,somebody (2020)'
+        >>> line = 'a,final,"{""model"": ""vae1""}",elbo,-1.5,,paper,somebody (2020)'
         >>> with TemporaryDirectory() as folder:
         ...     _ = Path(folder, "published.csv").write_text(",".join(Entry.model_fields) + "\\n" + line)
         ...     published("a", tables, Path(folder, "published.csv")).loc[0, ["published", "found"]].tolist()
@@ -222,11 +327,12 @@ def published(study: str, tables: Mapping[str, pd.DataFrame], path: Path = PUBLI
                     "cell": ", ".join(f"{axis} {value}" for axis, value in entry.where.items()),
                     "quantity": entry.quantity,
                     "published": row["value"] + (f" ± {row['std']}" if row["std"] else ""),
-                    "found": VERDICTS["missing"] if ours is None else _text(ours, entry.quantity),
+                    "found": MISSING if ours is None else _text(ours, entry.quantity),
+                    "kind": entry.kind,
                     "source": entry.source,
                 }
             )
-    return pd.DataFrame(found, columns=["table", "cell", "quantity", "published", "found", "source"])
+    return pd.DataFrame(found, columns=["table", "cell", "quantity", "published", "found", "kind", "source"])
 
 
 def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -280,66 +386,54 @@ def _text(row: Mapping[str, Any], quantity: str) -> str:
     return rounded(row[quantity], *(row.get(f"{quantity}{end}", math.nan) for end in ("_low", "_high")))
 
 
-def _columns(quantities: Sequence[str]) -> list[str]:
-    return [f"{name}{end}" for name in quantities for end in ENDS]
+def _by_cell(frame: pd.DataFrame, keys: list[str]) -> dict[tuple[str, ...], pd.DataFrame]:
+    """Values on axes, as text → runs. In a file, one axis may have numbers and words."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    for line, values in enumerate(frame[keys].itertuples(index=False)):
+        places.setdefault(tuple(map(names.settings, values)), []).append(line)
+    return {place: frame.iloc[lines] for place, lines in places.items()}
 
 
-def _labelled(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Frame with the values on axes as text: in a file, one axis may have numbers and words."""
-    return frame.assign(**{key: [names.settings(value) for value in frame[key].tolist()] for key in keys})
-
-
-def _agree(kept: tuple[float, ...], found: tuple[float, ...]) -> str:
-    (a, low_a, high_a), (b, low_b, high_b) = kept, found
-    if math.isnan(b):
-        return "missing"
-    if a == b:
-        return "yes"
-    if math.isnan(low_a + high_a + low_b + high_b):
-        return "?"
-    return "yes" if low_a <= high_b and low_b <= high_a else "no"
-
-
-def _asked(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[tuple[str, Table, pd.DataFrame, Path]]:
-    """Tables of a study with compared quantities: the present frame of each, and the path of its reference."""
+def _asked(study: Study, folder: Path) -> Iterator[tuple[str, Table, Path]]:
+    """Tables of a study with compared quantities, and the path of the reference of each."""
     for name in study.tables:
         table = study.catalogue.tables[name]
         if table.compared:
-            yield name, table, table.frame(tree), folder / file(study.name, name)
+            yield name, table, folder / file(study.name, name)
 
 
 def keep_all(study: Study, tree: xr.DataTree, folder: Path) -> Iterator[str]:
-    """Write the present tables of a study as its references; yield a line for each unchanged reference."""
-    for _, _, frame, path in _asked(study, tree, folder):
+    """Write the numbers of the present runs of a study as its references; yield a line for each unchanged reference."""
+    for name, table, path in _asked(study, folder):
+        frame = runs(name, table, tree)
         if len(frame):
             keep(frame, provenance(tree), path)
         elif path.exists():
             yield f"{path}: stays as it is, the study has no rows of this table now"
 
 
-def agrees(study: Study, tree: xr.DataTree, folder: Path) -> bool:
-    """Print the tables of a study beside references and published numbers; return whether no number disagrees.
+def agrees(study: Study, tree: xr.DataTree, folder: Path, margins: Margins | None = None) -> bool:
+    """Print the runs of a study beside references and published numbers; return whether no number differs.
 
     Raises:
         StudyError: a reference is missing or of another form; raised after all others are printed.
     """
     agreeing, mistakes, frames = True, [], {}
-    for name, table, frame, path in _asked(study, tree, folder):
-        frames[name] = frame
+    for name, table, path in _asked(study, folder):
+        frames[name] = table.frame(tree)
         # Without rows, as where the datasets of a table are not available, nothing is missing
-        if not len(frame) and not path.exists():
+        if not len(frames[name]) and not path.exists():
             continue
         try:
             kept, source = read(path, table)
-            rows = compare(table, frame, kept, path)
+            compared = compare(table, runs(name, table, tree), kept, path, margins)
         except StudyError as error:
             mistakes.append(str(error))
             continue
         print("\n".join([str(path), *(f"{key}: {value}" for key, value in source.items())]))
-        print(rows.to_string(index=False))
-        counts = rows["agrees"].value_counts()
-        print(", ".join(f"{counts.get(verdict, 0)} {meaning}" for verdict, meaning in VERDICTS.items()), "\n")
-        agreeing &= "no" not in rows["agrees"].tolist()
+        print(compared.rows.to_string(index=False))
+        print(_conclusion(compared), "\n")
+        agreeing &= comparison.DIFFERS not in compared.rows["verdict"].tolist()
     try:
         if len(in_print := published(study.study, frames)):
             print(f"Published numbers ({PUBLISHED}):\n{in_print.to_string(index=False)}")
@@ -348,3 +442,15 @@ def agrees(study: Study, tree: xr.DataTree, folder: Path) -> bool:
     if mistakes:
         raise StudyError("\n".join(mistakes))
     return agreeing
+
+
+def _conclusion(compared: Compared) -> str:
+    counts = Counter(compared.rows["verdict"])
+    summed = ", ".join(f"{counts[verdict]} {meaning}" for verdict, meaning in VERDICTS.items())
+    if not compared.tests:
+        return f"{summed}. No row is tested: without a test nothing is said to differ."
+    rows = "1 row is" if compared.tests == 1 else f"{compared.tests} rows are"
+    return (
+        f"{summed}. {rows} tested: if nothing has changed, the probability of a false alarm (any row that differs) is "
+        f"at most {1 - statistics.LEVEL:.0%}."
+    )

@@ -32,6 +32,16 @@ def test_medians_are_drawn_in_the_colours_of_their_quantities(swept):
         assert line.get_color() == style.QUANTITIES[name]
 
 
+def test_few_runs_are_drawn_one_by_one(swept):
+    few = type(swept).from_dict({"/": swept.to_dataset(), "rbm": swept["rbm"].to_dataset().isel(seed=slice(3))})
+    (ax,) = elbo_scaling.draw(few).axes
+    (panel,) = elbo_scaling.panels(few)
+    drawn = [line.get_ydata() for line in ax.lines if line.get_marker() == "."]
+    np.testing.assert_allclose(drawn[:3], panel.values["elbo"].transpose("seed", "latent_dim"))
+    assert len(drawn) == 3 * len(panel.values)
+    assert "95 % intervals between order statistics; of fewer than 5 runs" in elbo_scaling.caption(few)
+
+
 def test_the_caption_says_how_to_read_annealing(swept):
     assert "both may lie on one side" in elbo_scaling.caption(swept)
     without = type(swept).from_dict(

@@ -36,6 +36,13 @@ def test_parts_are_stacked_by_sign(single):
     assert (down.get_y(), down.get_height()) == pytest.approx((0, -3))
 
 
+def test_few_runs_are_drawn_one_by_one(single):
+    ax = gap_decomposition.draw(single).axes[0]
+    drawn = [line.get_ydata().tolist() for line in ax.lines if line.get_marker() == "_"]
+    assert drawn == [single["vae1"]["gap"].isel(dataset=0, latent_dim=0, step=-1).values.tolist()]
+    assert "of fewer than 5 runs, dashes for the runs themselves" in gap_decomposition.caption(single)
+
+
 def test_labels(pca):
     assert [ax.get_title() for ax in pca.axes] == ["linear VAE", "VAE-0", "VAE-1", "VAE-3"]
     assert pca.axes[0].get_ylabel() == "final gap (nats)"

@@ -47,5 +47,14 @@ def test_every_row_is_drawn(pca):
     assert measured == pytest.approx([row.gap for row in predicted_gap.rows(pca)])
 
 
+def test_few_runs_are_drawn_one_by_one():
+    tree = cells.narrow(example_tree({"dataset": ["pca"], "latent_dim": [2], "seed": range(4)}, flaws=False), "pca")
+    (ax,) = predicted_gap.draw(tree).axes
+    drawn = [sorted(line.get_xdata()) for line in ax.lines if line.get_marker() == "|"]
+    gaps = tree["linearvae"]["gap"].isel(dataset=0, latent_dim=0, step=-1)
+    assert drawn[0] == pytest.approx(sorted(gaps.values))
+    assert np.isnan([row.low for row in predicted_gap.rows(tree)]).all()
+
+
 def test_the_caption_says_how_well_they_agree(pca):
     assert "Of 8 conditions 6 have a prediction; the largest distance to it is" in predicted_gap.caption(pca)

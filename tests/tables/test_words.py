@@ -37,7 +37,7 @@ def test_latex(frame):
     assert len(body) == 16
     assert all(line.count(" & ") == len(words.display(FINAL, frame).columns) - 1 for line in body)
     assert all(line.count("$") % 2 == 0 for line in body)
-    assert "$-$50.30 [$-$50.44, $-$50.08]" in body[2]
+    assert "$-$50.30 [$-$50.49, $-$50.07]" in body[2]
     assert body[3].startswith("linear VAE & digits & 4 & 0 & 0 & 8 & -- & --")
 
 

@@ -47,8 +47,8 @@ MOST_POINTS = 64
 """Largest number of points that decide whether a bound is finite."""
 
 NOT_FINITE = (
-    "the ELBO of these data is not finite, even near the parameters at the start, so that no training could begin; bring "
-    "the points to a scale of one before, as scale: standardise of the dataset array does for real numbers"
+    "the ELBO of these data is not finite, even near the parameters at the start, so that no training could begin; "
+    "bring the points to a scale of one before, as scale: standardise of the dataset array does for real numbers"
 )
 
 

@@ -13,6 +13,11 @@ import xarray as xr
 
 from entropy_sums.analysis import cells, names, statistics
 
+INTERVALS = (
+    f"95 % intervals between order statistics; of fewer than {statistics.MINIMUM_RUNS} runs, the runs themselves"
+)
+"""Meaning of the intervals of medians over seeds."""
+
 LISTED = 6
 """Largest number of left-out cells that a caption lists; more are counted."""
 

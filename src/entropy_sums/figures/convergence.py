@@ -101,8 +101,8 @@ def caption(tree: xr.DataTree) -> str:
         f"their distance above {powers.DISTANCE_NOISE} standard errors. The final value is the last ELBO of the run, "
         "so smaller distances would be underestimated.",
         *(_in_words(model, ds) for model, ds in groups.items()),
-        "Intervals: 95 %, from resampling the seeds. Near a stationary point that is approached along one direction, "
-        "the exponents are 1, 2 and 1/2.",
+        f"Intervals: 95 %, from resampling the seeds, for at least {statistics.MINIMUM_RUNS} runs. Near a stationary "
+        "point that is approached along one direction, the exponents are 1, 2 and 1/2.",
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -41,7 +40,7 @@ class Facet(NamedTuple):
 
 @style.styled
 def draw(tree: xr.DataTree) -> Figure:
-    """A panel per model and varied setting with numbers: a line per quantity, with intervals over seeds.
+    """A panel per model and varied setting with numbers: a line per quantity, with intervals over seeds, or few runs.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -78,8 +77,7 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         f"ELBO, entropy sum and log-likelihood at the end of training on {names.readable(dataset)} (nats per data "
-        "point). One setting of the base cell is varied at a time. Medians over seeds with 95 % intervals from "
-        "resampling the seeds.",
+        f"point). One setting of the base cell is varied at a time. Medians over seeds with {captions.INTERVALS}.",
         "On average, forward annealing overestimates the log-likelihood or ELBO, and reverse annealing from exact "
         "samples of the model underestimates it. From chains that miss a mode, both may lie on one side of the truth."
         if estimated
@@ -108,7 +106,9 @@ def _draw(ax: Axes, panel: Facet) -> None:
         ax, panel.model, panel.axis, [x for each in panel.values.values() for x in each[panel.axis].values.tolist()]
     )
     for name, value in panel.values.items():
-        ends = statistics.interval(value, np.median)
+        ends, few = statistics.interval(value), statistics.single(value)
         x, color = value[panel.axis].values, style.QUANTITIES[name]
         ax.plot(x, ends["estimate"], color=color, marker=MARKERS[name], markersize=2.5, linewidth=0.8)
         ax.fill_between(x, ends["low"], ends["high"], color=color, alpha=0.2, linewidth=0)
+        if few.notnull().any():
+            ax.plot(x, few.transpose(panel.axis, "seed"), ".", color=color, markersize=2, alpha=0.4)

@@ -17,7 +17,8 @@ def draw(tree: xr.DataTree) -> Figure:
     """A column per model with its own scale; bars along the first facet axis, a row per combination of the others.
 
     Bars are means over seeds, which add up to the total as medians would not: positive parts are stacked
-    upwards from zero, negative ones downwards. The black mark is the total with its 95 % bootstrap interval.
+    upwards from zero, negative ones downwards. The black mark is the total with its 95 % interval, or with
+    the totals of few runs.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -60,8 +61,8 @@ def caption(tree: xr.DataTree) -> str:
         tree,
         f"Gap (ELBO minus entropy sum) at the end of training on {names.readable(dataset)}, split by factor of the "
         "model: entropy minus cross-entropy of each factor (nats per data point).",
-        "Bars: mean over seeds, stacked with their signs. Black: total with 95 % bootstrap interval, for at least "
-        f"{statistics.MINIMUM_RUNS} runs. Every panel has its own scale.",
+        "Bars: mean over seeds, stacked with their signs. Black: mean total with its 95 % interval by Student's t; of "
+        f"fewer than {statistics.MINIMUM_RUNS} runs, dashes for the runs themselves. Every panel has its own scale.",
         captions.facets(tree, "Bars and rows"),
     )
 
@@ -73,7 +74,8 @@ def _stacks(ax: Axes, ds: xr.Dataset, bars: list[cells.Cell], colors: dict[str, 
     for x, bar in enumerate(bars):
         runs = statistics.usable(cells.select(ds, bar))
         runs = runs.assign(part=runs["entropy"] - runs["cross_entropy"])
-        total = statistics.interval(statistics.final(runs, "gap"), np.mean)
+        gaps = statistics.final(runs, "gap")
+        total, few = statistics.interval_of_mean(gaps), statistics.single(gaps)
         if total["runs"].item() == 0:
             ax.annotate("no finished run", (x, 0), (0, 2), textcoords="offset points", rotation=90, ha="center")
             continue
@@ -85,3 +87,4 @@ def _stacks(ax: Axes, ds: xr.Dataset, bars: list[cells.Cell], colors: dict[str, 
                 ends[part > 0] += part
         ax.plot(x, total["estimate"], "o", color="black", markersize=3)
         ax.vlines(x, total["low"], total["high"], color="black", linewidth=1)
+        ax.plot(np.full(few.size, x), few, "_", color="black", markersize=7, markeredgewidth=0.6)

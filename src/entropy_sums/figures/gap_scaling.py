@@ -94,7 +94,7 @@ def caption(tree: xr.DataTree) -> str:
         f"Dotted: {powers.GAP_NOISE} Monte Carlo standard errors of the gap; smaller medians cannot be distinguished "
         "from zero and are not fitted. Numbers: exponents of power laws, before the polish if there is one.",
         *(_in_words(panel) for panel in panels(tree)),
-        "Intervals: 95 %, from resampling the seeds.",
+        f"Intervals: 95 %, from resampling the seeds, for at least {statistics.MINIMUM_RUNS} runs.",
     )
 
 

@@ -21,19 +21,20 @@ PREDICTED = "black"
 
 
 class Row(NamedTuple):
-    """A cell: its name, total gap and interval, and prediction, NaN if there is none."""
+    """A cell: its name, median gap with its interval or with the gaps of few runs; prediction, NaN if there is none."""
 
     label: str
     gap: float
     low: float
     high: float
+    few: list[float]
     predicted: float
     certified: bool
 
 
 @style.styled
 def draw(tree: xr.DataTree) -> Figure:
-    """A line per cell with finished runs: measured median with 95 % interval, and the prediction.
+    """A line per cell with finished runs: measured median with 95 % interval, or with few runs, and the prediction.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -51,6 +52,7 @@ def draw(tree: xr.DataTree) -> Figure:
     for y, row in enumerate(found):
         color = style.CERTIFIED if row.certified else style.UNCERTIFIED
         ax.hlines(y, row.low, row.high, color=color, linewidth=1.2)
+        ax.plot(row.few, [y] * len(row.few), "|", color=color, markersize=7, markeredgewidth=0.8)
         ax.plot(row.gap, y, "o", color=color, markersize=3.5)
         ax.plot(row.predicted, y, "D", color=PREDICTED, markersize=5, markerfacecolor="none", markeredgewidth=0.8)
     if not found:
@@ -89,7 +91,7 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         f"Gap at the end of training on {names.readable(dataset)}, condition by condition (nats per data point): "
-        f"median over seeds with 95 % bootstrap interval, for at least {statistics.MINIMUM_RUNS} runs.",
+        f"medians over seeds with {captions.INTERVALS} (dashes).",
         "Blue: every factor of the model has a certificate. Diamonds: the gap that theory predicts for a stationary "
         "point, zero unless a penalty or other entropies leave one. There is no prediction if training follows the "
         "gradient of another objective. Labels name the settings that differ from most other cells of the model.",
@@ -137,10 +139,11 @@ def _distinct(found: list[tuple[str, cells.Cell]]) -> list[cells.Cell]:
 
 
 def _row(label: str, runs: xr.Dataset) -> Row:
-    total = statistics.interval(statistics.final(runs, "gap"), np.median)
+    gaps = statistics.final(runs, "gap")
+    total, few = statistics.interval(gaps), statistics.single(gaps).dropna("seed").values.tolist()
     predicted, certified = np.nan, False
     if "stationary_gap" in runs:
         predicted = statistics.predicted_gap(runs).median("seed").item()
         certified = statistics.certified(runs)
     values = (total[name].item() for name in ("estimate", "low", "high"))
-    return Row(label, *values, predicted=predicted, certified=certified)
+    return Row(label, *values, few=few, predicted=predicted, certified=certified)

@@ -22,6 +22,15 @@ BRACKETS = {"nats per data point": "nats", "nats per batch": "nats", "nats": "na
 ENDS = ("_low", "_high", "_std")
 """Suffixes of a column's name for the limits of its 95 % interval, and for its standard deviation."""
 
+MINIMUM_RUNS = 5
+"""Least number of runs for an interval: the range of four covers their median with a probability of 88 % only."""
+
+MEDIANS = (
+    f"medians over runs with 95 % intervals between order statistics (_low, _high), empty for fewer than "
+    f"{MINIMUM_RUNS} runs"
+)
+"""Meaning of a number with limits, for the captions of tables."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -113,7 +122,8 @@ class Table:
     """Declaration of a table of a study. Its code is named as text, so that planning does not import it.
 
     Attributes:
-        rows: `module:function` that gives the rows of a collected tree, each a mapping of column → value.
+        rows: `module:function` that gives the rows of a collected tree, each a mapping of column → value. A number of
+            every run is a `DataArray` over `seed`; the table shows its median and interval.
         title: its heading in the report.
         columns: columns that it always has or may have; other columns are axes of the study.
         caption: meaning of its rows and numbers, in plain text that is also valid reStructuredText.
@@ -151,8 +161,34 @@ class Table:
         """
         import pandas as pd
 
-        rows = list(self.code()(tree.load()))
+        summary = load("entropy_sums.tables.words:summary")
+        rows = [summary(row) for row in self.code()(tree.load())]
         return pd.DataFrame(rows, columns=None if rows else [column.name for column in self.columns])
+
+    def runs(self, tree: Any) -> pd.DataFrame:
+        """The numbers of every run behind the table: a row per row of the table and seed.
+
+        It has the columns that identify a row, `seed` (as text), and the numbers that `rows` gives of every run.
+
+        Example:
+            >>> from entropy_sums.tables.final import TABLE
+            >>> TABLE.runs(tree).loc[:1, ["model", "dataset", "latent_dim", "seed", "elbo"]].round(2)
+                   model dataset  latent_dim seed  elbo
+            0  linearvae     pca           2    0 -6.98
+            1  linearvae     pca           2    1   NaN
+        """
+        import pandas as pd
+        import xarray as xr
+
+        found = []
+        for row in self.code()(tree.load()):
+            numbers = {name: value for name, value in row.items() if isinstance(value, xr.DataArray)}
+            place = {name: row[name] for name in self.axes(row)}
+            seeds = [value["seed"].values.tolist() for value in numbers.values()][:1]
+            values = [value.values.tolist() for value in numbers.values()]
+            for seed, *own in zip(*seeds, *values, strict=True):
+                found.append(place | {"seed": str(seed)} | dict(zip(numbers, own, strict=True)))
+        return pd.DataFrame(found)
 
     @cached_property
     def numbers(self) -> dict[str, Column]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from entropy_sums.quantities import ALIKE, NATS, SHOWN
-from entropy_sums.study.tables import DATASET, MODEL, RUNS, Column, Table, number, of_quantity
+from entropy_sums.study.tables import DATASET, MEDIANS, MODEL, RUNS, Column, Table, number, of_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +25,7 @@ AT_END = tuple(
     if quantity.shown.at_end
     for column in (of_quantity(quantity.name), *(AFTER_GAP if quantity.name == "gap" else ()))
 )
-"""Numbers with an interval: the median over runs, and `…_low`, `…_high`, its 95 % bootstrap interval."""
+"""Numbers with an interval: the median over runs, and `…_low`, `…_high`, its 95 % interval."""
 
 LIKELIHOODS = (
     number("log_likelihood", "log-likelihood of the training set", NATS, "log-likelihood"),
@@ -38,8 +38,7 @@ for annealing it is the medians over runs of the lower limit of reverse and the 
 def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
     """A row per model, dataset and combination of the other axes but the seed.
 
-    Diverged runs are counted and left out. Medians of no run and intervals of fewer than
-    `statistics.MINIMUM_RUNS` runs are NaN.
+    Diverged runs are counted and left out. Medians of no run and intervals of fewer than `MINIMUM_RUNS` runs are NaN.
     """
     from entropy_sums.analysis import cells
 
@@ -49,7 +48,6 @@ def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
 
 def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
     from entropy_sums.analysis import statistics
-    from entropy_sums.tables.words import with_interval
 
     kept = statistics.usable(runs)
     kept = kept.assign(gap_per_dimension=kept["gap"] / kept["observed_dim"], relative_gap=statistics.relative_gap(kept))
@@ -62,7 +60,7 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
         row["unused"] = int(unused.sum()) if kept["used_components"].notnull().any() else math.nan
     for column in AT_END:
         if column.name in kept:
-            row |= with_interval(column.name, statistics.final(kept, column.name))
+            row[column.name] = statistics.final(kept, column.name)
     row |= _likelihoods(kept)
     if "true_log_likelihood" in runs and row["runs"]:
         row["true_log_likelihood"] = kept["true_log_likelihood"].median("seed").item()
@@ -79,7 +77,6 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
 def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
     """Log-likelihoods of these runs: exact if available, or else the bound, or else the estimate by annealing."""
     from entropy_sums.analysis import names, statistics
-    from entropy_sums.tables.words import with_interval
 
     row: dict[str, Any] = {}
     there = [name for name in runs if runs[name].notnull().any()]
@@ -87,11 +84,12 @@ def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
         prefix = name.removesuffix("log_likelihood")
         bound, forward, reverse = (f"{prefix}{e}" for e in ("importance_weighted_bound", "forward_ais", "reverse_ais"))
         if name in there:
-            row |= with_interval(name, statistics.final(runs, name)) | {"likelihood_by": "exact"}
+            row |= {name: statistics.final(runs, name), "likelihood_by": "exact"}
         elif bound in there:
-            row |= with_interval(name, runs[bound]) | {"likelihood_by": names.readable("importance_weighted_bound")}
+            row |= {name: runs[bound], "likelihood_by": names.readable("importance_weighted_bound")}
         elif forward in there:
-            ends = {"": forward, "_low": f"{reverse}_low", "_high": f"{forward}_high"}
+            ends = {"_low": f"{reverse}_low", "_high": f"{forward}_high"}
+            row[name] = runs[forward]
             row |= {f"{name}{end}": runs[each].median("seed").item() for end, each in ends.items()}
             row["likelihood_by"] = names.readable("forward_ais")
     return row
@@ -100,9 +98,9 @@ def _likelihoods(runs: xr.Dataset) -> dict[str, Any]:
 TABLE = Table(
     rows=f"{__name__}:rows",
     title="The end of training",
-    caption="The end of training, a row per model, dataset and combination of the other axes: medians over runs with "
-    "95 % bootstrap intervals (_low, _high). Diverged and missing runs are counted and left out of every statistic; no "
-    "interval is given for fewer than 3 runs.",
+    caption=f"The end of training, a row per model, dataset and combination of the other axes: {MEDIANS}. Limits of a "
+    "log-likelihood by annealing are medians of the limits of each run. Diverged and missing runs are counted and left "
+    "out of every statistic.",
     columns=(
         MODEL,
         DATASET,

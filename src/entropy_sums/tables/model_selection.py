@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from entropy_sums.study.tables import DATASET, MODEL, RUNS, Column, Table, number, of_quantity
+from entropy_sums.study.tables import DATASET, MEDIANS, MODEL, RUNS, Column, Table, number, of_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,8 +46,8 @@ TABLE = Table(
     rows=f"{__name__}:rows",
     title="Model selection in a stream of data",
     caption="Model selection in a stream of data, a row per cell, segment and latent size: mean over the last 2,000 "
-    "minibatches of the segment (half of a shorter one), with the standard deviation over them (_std), medians over "
-    "runs with 95 % bootstrap intervals (_low, _high). Diverged and missing runs are left out.",
+    f"minibatches of the segment (half of a shorter one), with the standard deviation over them (_std), {MEDIANS}. "
+    "Diverged and missing runs are left out.",
     columns=(
         MODEL,
         DATASET,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from entropy_sums.quantities import NATS
-from entropy_sums.study.tables import DATASET, MODEL, RUNS, SUBSET, Table, number, of_quantity
+from entropy_sums.study.tables import DATASET, MEDIANS, MODEL, RUNS, SUBSET, Table, number, of_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,9 +43,8 @@ TABLE = Table(
     rows=f"{__name__}:rows",
     title="Estimates from few held-out points",
     caption="ELBO and entropy sum estimated from few held-out points at the end of training, and the terms of each: "
-    "mean over the estimates of a run, with the standard deviation over them (_std), medians over runs with 95 % "
-    "bootstrap intervals (_low, _high). All factors but the prior count as observation. Diverged and missing runs are "
-    "left out.",
+    f"mean over the estimates of a run, with the standard deviation over them (_std), {MEDIANS}. All factors but the "
+    "prior count as observation. Diverged and missing runs are left out.",
     columns=(
         MODEL,
         DATASET,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -45,7 +44,7 @@ def display(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> from entropy_sums.tables.final import TABLE
         >>> display(TABLE, TABLE.frame(tree)).loc[0, "ELBO (nats)"]
-        '-7.02 [-7.20, -6.88]'
+        '-7.02 [-7.22, -6.88]'
     """
     headings = {column.name: column.heading for column in table.columns}
     text = {}
@@ -112,20 +111,33 @@ def rounded(value: float, low: float, high: float) -> str:
     )
 
 
-def numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, float]:
-    """Values and intervals of those columns that the runs have, each followed by its standard deviation if recorded."""
-    found: dict[str, float] = {}
+def summary(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with a median and an interval in place of each number of every run.
+
+    Example:
+        >>> summary({"model": "vae1", "elbo": xr.DataArray([1.0, 2.0, 4.0], dims="seed")})
+        {'model': 'vae1', 'elbo': 2.0, 'elbo_low': nan, 'elbo_high': nan}
+    """
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        found |= with_interval(name, value) if isinstance(value, xr.DataArray) else {name: value}
+    return found
+
+
+def numbers(runs: xr.Dataset, columns: Iterable[str]) -> dict[str, xr.DataArray | float]:
+    """Values of those columns that the runs have, each followed by its median standard deviation if recorded."""
+    found: dict[str, xr.DataArray | float] = {}
     for column in columns:
         if column in runs.data_vars:
-            found |= with_interval(column, runs[column])
+            found[column] = runs[column]
         if f"{column}_std" in runs.data_vars:
             found[f"{column}_std"] = runs[f"{column}_std"].median("seed").item()
     return found
 
 
 def with_interval(name: str, values: xr.DataArray) -> dict[str, float]:
-    """The median over runs as `name`, and its 95 % bootstrap interval as `…_low` and `…_high`."""
-    result = statistics.interval(values, np.median)
+    """The median over runs as `name`, and its 95 % interval as `…_low` and `…_high`."""
+    result = statistics.interval(values)
     return {f"{name}{end}": result[key].item() for end, key in (("", "estimate"), ("_low", "low"), ("_high", "high"))}
 
 
