@@ -68,7 +68,7 @@ def narrowest(points: np.ndarray) -> np.ndarray:
         (dtype('float32'), dtype('float64'))
     """
     with np.errstate(over="ignore"):
-        single = points.astype(np.float32)
+        single = points.astype(np.float32, copy=False)
     return single if np.array_equal(single, points) else points
 
 
@@ -157,9 +157,10 @@ def rounded_to(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
         array([0.5, 0. ], dtype=float32)
     """
     with np.errstate(over="ignore", under="ignore"):
-        rounded = values.astype(dtype)
-    rounded[np.abs(rounded) < np.finfo(dtype).tiny] = 0
-    return rounded
+        rounded = values.astype(dtype, copy=False)
+    tiny = np.finfo(dtype).tiny
+    small = (rounded > -tiny) & (rounded < tiny) & (rounded != 0)
+    return np.where(small, 0, rounded) if small.any() else rounded
 
 
 def _shortened(values: np.ndarray) -> np.ndarray:
