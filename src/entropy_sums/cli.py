@@ -125,7 +125,10 @@ def data(parser: argparse.ArgumentParser) -> Run:
 
         grid = _grid(options)
         output = options.output or grid.data_path(options.name)
-        load(grid.dataset(options.name), grid.study.data_dir).write(output)
+        dataset = load(grid.dataset(options.name), grid.study.data_dir)
+        for caution in grid.check_data(options.name, dataset):
+            print(f"warning: {caution}", file=sys.stderr)
+        dataset.write(output)
 
     return run
 
@@ -286,7 +289,7 @@ def compare(parser: argparse.ArgumentParser) -> Run:
         type=_share,
         metavar="NATS",
         default=0.001,
-        help="the same in nats per data dimension, and times 100 in percentage points; the larger counts (default: 0.001)",
+        help="the same in nats per data dimension, or times 100 in percentage points; the larger counts (0.001)",
     )
 
     def run(options: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from entropy_sums.draws import uniform
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu_,
     "leaky_relu": functional.leaky_relu_,
@@ -160,7 +162,7 @@ class Dropout(nn.Module):
             return x
         draws = torch.empty_like(x)
         for draw, generator in zip(draws, self.generators, strict=True):
-            draw.uniform_(generator=generator)
+            uniform(draw, generator)
         return x * torch.where(draws < self.rate, 0, 1 / (1 - self.rate))
 
 

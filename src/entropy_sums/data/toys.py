@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt
 
 from entropy_sums.data.base import GeneratedSettings
 from entropy_sums.data.draw import noisy
+from entropy_sums.data.scaling import Scaling
 
 
 class ToySettings(GeneratedSettings):
@@ -33,10 +34,8 @@ class ToySettings(GeneratedSettings):
             ([0.0, 0.0], [1.0, 1.0])
         """
         drawn = noisy(self, generator, self.draw)
-        if self.scale == "none":
-            return drawn
-        low, high = drawn["train"].min(axis=0), drawn["train"].max(axis=0)
-        return {part: (points - low) / (high - low) for part, points in drawn.items()}
+        scaling = Scaling.fitted(self.scale, drawn["train"])
+        return {**{part: scaling(points) for part, points in drawn.items()}, "scaling": scaling}
 
 
 class RingOfGaussians(ToySettings):

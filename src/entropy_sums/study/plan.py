@@ -134,7 +134,7 @@ class Cost:
     def data_bytes(self) -> float:
         """Bytes of the data file, which jobs share."""
         points, dim = self._shape
-        return 4 * (1 + HELDOUT) * points * dim
+        return self.run.dataset_settings.number_bytes * (1 + HELDOUT) * points * dim
 
     @property
     def _estimates(self) -> int:

@@ -47,7 +47,7 @@ def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
 
 
 def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
-    from entropy_sums.analysis import statistics
+    from entropy_sums.analysis import closure, statistics
 
     kept = statistics.usable(runs)
     kept = kept.assign(gap_per_dimension=kept["gap"] / kept["observed_dim"], relative_gap=statistics.relative_gap(kept))
@@ -64,6 +64,8 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
     row |= _likelihoods(kept)
     if "true_log_likelihood" in runs and row["runs"]:
         row["true_log_likelihood"] = kept["true_log_likelihood"].median("seed").item()
+    if row["runs"]:
+        row |= {"verdict": str(closure.of(runs)), "noise_floor": closure.floor(runs).dropna("step")[-1].item()}
     errors = statistics.final(kept, "gap_standard_error")
     row["gap_standard_error"] = statistics.band(errors)["median"].item()
     if "stationary_gap" in runs and row["runs"]:
@@ -120,6 +122,12 @@ TABLE = Table(
             "gap_standard_error",
             "median Monte Carlo standard error of the gap of one run",
             "standard error of the gap",
+        ),
+        number("noise_floor", "relative gap that a gap of exactly zero shows, by its Monte Carlo noise", "percent"),
+        Column(
+            "verdict",
+            "whether the mean gap is closed within two Monte Carlo standard errors, not yet, or stays, as a certificate "
+            "is missing or predicts a gap",
         ),
         Column(
             "certified",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from entropy_sums.bound import Bound
 from entropy_sums.certificates.certificate import Certificate
+from entropy_sums.draws import normal
 from entropy_sums.models.abilities import Annealed
 from entropy_sums.models.model import Model, factors_of
 from entropy_sums.training.randomness import Purpose, generator
@@ -204,7 +205,7 @@ class Evaluation:
         """
         noise = self.data.new_empty(model.replicas, self.points, model.noise_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
-            row.normal_(generator=generator(seed, self.purpose, *position, device=row.device))
+            normal(row, generator(seed, self.purpose, *position, device=row.device))
         return noise
 
     def mean(self, replicas: int, function: Callable[[slice], Tensor]) -> Tensor:

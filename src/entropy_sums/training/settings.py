@@ -156,7 +156,7 @@ class TrainingSettings(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     """Times and accuracy of the recorded quantities, for all phases."""
     precision: Literal["float32", "float64"] = "float32"
-    """Floating point type of parameters and data."""
+    """Floating point type of parameters and data; random numbers are the same in both."""
 
     @property
     def steps(self) -> NonNegativeInt:
