@@ -128,7 +128,7 @@ def known_at(known: Known, model: Model, data: Tensor, generator: torch.Generato
     every = Equations(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     shape = (places, *known.constants.shape)
     coefficients, residuals = np.broadcast_to(np.nan_to_num(known.constants), shape).copy(), np.full(shape[:2], np.nan)
-    for place, sound in enumerate(every.finite.reshape(places, each).all(1)):
+    for place, sound in enumerate(every.finite.reshape(places, each).min(1)):
         if sound:
             own = slice(place * each, (place + 1) * each)
             own_equations = Equations(*(array[own] for array in every))

@@ -58,7 +58,7 @@ class System(NamedTuple):
     def residual(self, factor: int, direction: np.ndarray) -> float:
         """Relative residual of a direction, on minibatches that were not fitted."""
         distance = self.a[self.fitted :] @ direction - self.b[self.fitted :, factor]
-        return float(relative(np.linalg.norm(distance), self.sizes[factor]))
+        return float(relative(float(np.linalg.norm(distance)), self.sizes[factor]))
 
     def fits(self, gap: np.ndarray) -> bool:
         """Whether another function of the minibatches, `(batch,)`, has a direction."""
@@ -114,7 +114,7 @@ class Equations(NamedTuple):
         """Whether gaps and gradients are finite, and so are the squares of the latter, `(replica,)`."""
         with np.errstate(over="ignore", invalid="ignore"):
             norms = np.linalg.norm(self.left, axis=1, keepdims=True)
-        return np.isfinite(np.hstack([norms, self.right, self.terms])).all(axis=1)
+        return np.asarray(np.isfinite(np.hstack([norms, self.right, self.terms])).all(axis=1))
 
 
 def solve(model: Model, replica: int, data: Tensor, generator: torch.Generator) -> Solution:

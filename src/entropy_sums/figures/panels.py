@@ -120,8 +120,8 @@ def caption(tree: xr.DataTree) -> str:
     smoothed = max((_settings(ds)["smooth"] for ds in panels), default=0)
     explained = {
         "error": "Error: distance between ELBO and entropy sum in percent of the final ELBO of a run, median and "
-        "quartiles; dotted: what a gap of exactly zero shows by Monte Carlo noise; ≤ marks a final gap within two standard "
-        "errors of zero.",
+        "quartiles; dotted: what a gap of exactly zero shows by Monte Carlo noise; ≤ marks a final gap within two "
+        "standard errors of zero.",
         "deviation": "Signed: the same with its sign (ELBO minus entropy sum), mean and standard deviation over "
         "runs" + (f", moving average over {smoothed:g} epochs." if smoothed else "."),
     }

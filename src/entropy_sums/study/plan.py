@@ -137,7 +137,7 @@ class Cost:
         return self.run.dataset_settings.number_bytes * (1 + HELDOUT) * points * dim
 
     @property
-    def _estimates(self) -> int:
+    def _estimates(self) -> float:
         """Number of estimates of the bound in all records, on the training data."""
         evaluation = self.run.training.evaluation
         return (self._records - 1) * evaluation.samples + evaluation.last_samples

@@ -126,8 +126,8 @@ TABLE = Table(
         number("noise_floor", "relative gap that a gap of exactly zero shows, by its Monte Carlo noise", "percent"),
         Column(
             "verdict",
-            "whether the mean gap is closed within two Monte Carlo standard errors, not yet, or stays, as a certificate "
-            "is missing or predicts a gap",
+            "whether the mean gap is closed within two Monte Carlo standard errors, not yet, or stays, as a "
+            "certificate is missing or predicts a gap",
         ),
         Column(
             "certified",
