@@ -54,6 +54,31 @@ def test_gradient_norm_by_hand():
     assert all(p.grad is None for p in fixed.parameters())
 
 
+def test_more_estimates_are_added_to_the_first_ones():
+    """The gradient stays that of the first S; the standard error falls with the square root of their number."""
+    evaluate, fixed = Evaluation(DATA, [0, 1], 4, Purpose.EVALUATION), model()
+    few, many = evaluate(fixed, 3, gradient=True), evaluate(fixed, 3, gradient=True, samples=402)
+    np.testing.assert_array_equal(few["gradient_norm"], many["gradient_norm"])
+    first = evaluate.estimates(fixed, 3)
+    for alone, among in zip(first, evaluate.estimates(fixed, 3, number=402), strict=False):
+        torch.testing.assert_close(alone["gap"], among["gap"])
+    assert len(evaluate.estimates(fixed, 3, number=402)) == 402
+    assert (many["gap_standard_error"] < 0.3 * few["gap_standard_error"] + 1e-12).all()
+
+
+def test_only_the_last_record_has_more_samples():
+    def trained(**settings):
+        training = TrainingSettings.model_validate({"phases": [{"steps": 4, "batch_size": 10}], "evaluation": settings})
+        pack = Pack([Replica(0, MODELS["vae1"](), training)], DATA.numpy(), DATA.numpy())
+        return pack.run().records
+
+    few, many = trained(samples=4, final_samples=4), trained(samples=4, final_samples=400)
+    for record, more in zip(few[:-1], many[:-1], strict=True):
+        np.testing.assert_array_equal(record["gap"], more["gap"])
+    for name in ("gap_standard_error", "heldout_gap_standard_error"):
+        assert many[-1][name] < 0.4 * few[-1][name]
+
+
 def test_streams_differ():
     a = Evaluation(DATA, [0, 1], 2, Purpose.EVALUATION)(model(), 0)
     b = Evaluation(DATA, [0, 1], 2, Purpose.HELDOUT)(model(), 0)

@@ -284,7 +284,7 @@ def _reaching(near: Certificate, model: Model, points: Tensor, generator: torch.
     judged = ~np.isnan(found.residuals).all(1)
     exceptions: dict[str, str] = {}
     further: list[np.ndarray] = []
-    for place in np.argsort(-np.nan_to_num(found.residuals).max(1), kind="stable").tolist():
+    for place in map(int, np.argsort(-np.nan_to_num(found.residuals).max(1), kind="stable")):
         failing = near.known.held & (found.residuals[place] >= THRESHOLD)
         unsaid = [f for f in np.flatnonzero(failing) if near.factors[f] not in exceptions]
         if not unsaid:

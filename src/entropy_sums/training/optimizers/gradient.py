@@ -42,9 +42,9 @@ class Gradient(Optimizer):
         self.moments = {name: [torch.zeros_like(p) for p in self.parameters] for name in self.remembers}
         self._factor = SCHEDULES[self.phase.schedule]
         # Variances are a group of their own only where their rate differs, since a kernel call per group costs time
-        variances = [name in model.variances for name, p in model.named_parameters() if p.requires_grad]
-        apart = any(phase.variance_rate != 1 for phase in phases)
-        kinds = {fast: [i for i, kind in enumerate(variances) if (kind and apart) == fast] for fast in (False, True)}
+        variances = model.variances if any(phase.variance_rate != 1 for phase in phases) else set()
+        learned = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        kinds = {fast: [i for i, name in enumerate(learned) if (name in variances) == fast] for fast in (False, True)}
         self._groups = [
             Group(self, members, chosen, rate, decay)
             for fast, chosen in kinds.items()
