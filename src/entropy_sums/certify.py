@@ -91,7 +91,7 @@ def _packed_with(run: Run, grid: Grid) -> list[ModelSettings]:
 
 
 def _verdict(model: str, dataset: str, settings: str, factor: str, certificate: Certificate) -> Verdict:
-    smallest, largest = map(float, certificate.norm(factor))
+    smallest, largest = certificate.norm(factor)
     return Verdict(
         model,
         dataset,

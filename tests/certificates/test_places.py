@@ -84,7 +84,6 @@ FLOORS = {
     "max of σ": lambda s: s.exp().clamp(min=1e-3).log(),
     "where": lambda s: torch.where(s > -3, s, torch.full_like(s, -3)),
     "hard tanh": lambda s: 4 * nn.functional.hardtanh(s / 4),
-    "added": lambda s: (s.exp() + 1e-3).log(),
     "bounded": lambda s: 5 * torch.tanh(s / 5),
 }
 
@@ -177,6 +176,14 @@ def test_few_points_hold_on_these_data_only():
     assert few.verdict() == "holds on these data"
     assert certify(model, points(6).repeat(20, 1)).verdict() == "holds on these data"
     assert certify(model, points()).verdict() == "holds"
+
+
+def test_a_floor_that_is_added_makes_v_long():
+    """σ = exp(s) + 1e-3: v = −σ/exp(s) is finite, and 1e6 and more where σ has reached the floor."""
+    found = certify(with_spread(lambda s: (s.exp() + 1e-3).log()), points(), reach=True)
+    assert found.verdict("observation") == "holds where v is finite"
+    shortest, longest = found.norm("observation")
+    assert shortest < 1 < 1e6 < longest
 
 
 def test_the_length_of_v():

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from entropy_sums.distributions import Normal
+from entropy_sums.layers import per_replica
 from entropy_sums.models import MODELS, build
+from entropy_sums.models.components import StandardNormal
+from entropy_sums.models.vae.vae import VAE, network_decoder, network_encoder
 from entropy_sums.training import evaluation
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.pack import Pack
@@ -149,3 +153,34 @@ def test_nothing_is_predicted_for_objectives_that_are_not_penalised_elbos():
     ):
         record = Pack([Replica(0, settings, training)], points, points).run().records[-1]
         np.testing.assert_array_equal(record["stationary_gap"], expected)
+
+
+def floored(blueprint):
+    """VAE-1 with log σ = max(s, −2), of which s starts at the logarithm of `initial_std`."""
+
+    class Floored(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean = network_decoder(blueprint)
+            self.s = torch.nn.Parameter(per_replica(blueprint.packed("initial_std")).log())
+
+        def forward(self, z):
+            return Normal(self.mean(z), self.s.clamp(min=-2.0))
+
+    return VAE(blueprint, network_encoder(blueprint), StandardNormal(2), Floored())
+
+
+def test_where_the_identity_fails_at_the_parameters_reached_no_gap_is_predicted(monkeypatch):
+    """Below the floor the derivative is zero and the gap is not: no silent prediction of a gap that closes."""
+    monkeypatch.setattr("entropy_sums.models.vae.gaussian.vae1", floored)
+    training = TrainingSettings(phases=[{"steps": 1, "learning_rate": 1e-6}], evaluation={"every": 1, "samples": 2})
+    settings = [MODELS["vae1"](encoder_width=5, decoder_width=5, initial_std=std) for std in (1.0, 0.05)]
+    points = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    trace = Pack([Replica(seed, own, training) for seed, own in enumerate(settings)], points, points).run()
+    last, residual = trace.records[-1], trace.at_end["certificate_residual"]
+    gap = last["entropy"] - last["cross_entropy"]
+    assert last["directional_derivative"][1, 1] == 0
+    assert abs(gap[1, 1]) > 1
+    np.testing.assert_array_equal(last["stationary_gap"], [[0, 0], [0, np.nan]])
+    assert (residual[[0, 0, 1], [0, 1, 0]] < 1e-10).all()
+    assert residual[1, 1] == pytest.approx(1)

@@ -22,13 +22,15 @@ import torch
 from torch import Tensor
 
 from entropy_sums.certificates import packing
-from entropy_sums.certificates.places import Known, far, found_at, known_at
+from entropy_sums.certificates.places import Found, Known, far, found_at, known_at
 from entropy_sums.certificates.system import (
     CONSTANT,
     LARGEST_DENOMINATOR,
     RANK,
     Solution,
     System,
+    inner_products,
+    norms_of,
     nullspace,
     projections,
     rational,
@@ -88,7 +90,8 @@ class Certificate:
             far from the start that need other directions.
         residuals: `(factor, trial)`: relative residuals on minibatches that were not fitted.
         equations: minibatches that are fitted per trial.
-        norms: `(factor, trial)`: ‖v‖ in units of the parameters.
+        norms: `(factor, trial)`: ‖v‖ in units of the parameters. Columns after those of the trials are from places far
+            from the start, of the part of v that depends on the parameters; NaN where there is no such part.
         distinct: number of distinct data points, counted no further than the number of directions.
         places: number of parameter values far from the start at which the ELBO was finite.
         exceptions: factor → such a place where its gap is no derivative of the ELBO.
@@ -135,9 +138,14 @@ class Certificate:
         return f"holds{few}{varying}"
 
     def norm(self, factor: str = TOTAL) -> tuple[float, float]:
-        """Smallest and largest ‖v‖ over the trials, in units of the parameters; NaN where there is no v."""
+        """Smallest and largest ‖v‖, in units of the parameters; NaN where there is no v.
+
+        Over all trials, and over the places far from the start where v depends on the parameters: it may become long.
+        """
+        if not self.residual(factor) < THRESHOLD:
+            return math.nan, math.nan
         norms = self.norms[self.factors.index(factor)]
-        return (norms.min(), norms.max()) if self.residual(factor) < THRESHOLD else (math.nan, math.nan)
+        return float(norms[: self.trials].min()), float(np.nanmax(norms))
 
     @property
     def held(self) -> np.ndarray:
@@ -265,7 +273,9 @@ def certify(model: Model, data: Tensor, seed: int = 0, trials: int = 5, reach: b
         if (residuals[:-1] < THRESHOLD).all():
             coefficients[-1] = coefficients[:-1].sum(0)
             residuals[-1] = [s.residual(-1, total) for s, total in zip(systems, coefficients[-1], strict=True)]
-    norms = np.stack([s.norms(found) for s, found in zip(solutions, coefficients.swapaxes(0, 1), strict=True)], axis=1)
+    norms = np.stack(
+        [norms_of(found, s.products) for s, found in zip(solutions, coefficients.swapaxes(0, 1), strict=True)], axis=1
+    )
     directions = tuple(model.directions())
     distinct = _distinct(points, len(directions))
     factors = (*model.factors, TOTAL)
@@ -299,7 +309,18 @@ def _reaching(near: Certificate, model: Model, points: Tensor, generator: torch.
         # The total is right only where all of its factors are
         exceptions.setdefault(TOTAL, next(iter(exceptions.values())))
     coefficients = np.concatenate([near.coefficients, *(c[:, None] for c in further)], axis=1)
-    return replace(near, coefficients=coefficients, places=int(judged.sum()), exceptions=exceptions)
+    norms = np.concatenate([near.norms, _lengths(near.known, places.model, found)], axis=1)
+    return replace(near, coefficients=coefficients, norms=norms, places=int(judged.sum()), exceptions=exceptions)
+
+
+def _lengths(known: Known, places: Model, found: Found) -> np.ndarray:
+    """Norms of the part of v that depends on the parameters, at places where it fits, `(factor, place)`."""
+    parts = np.where(known.varying & (found.residuals < THRESHOLD)[:, :, None], found.coefficients, 0)
+    lengths = np.full(parts.shape[:2], np.nan)
+    for place in np.flatnonzero(parts.any((1, 2))).tolist():
+        products = inner_products(places.directions(), chosen(places, torch.tensor([place])))
+        lengths[place] = norms_of(parts[place], products)
+    return np.where(known.varying.any(1), lengths, np.nan).T
 
 
 def _distinct(points: Tensor, enough: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -103,10 +104,12 @@ def _said(model: Model, what: str, fix: str) -> Iterator[None]:
 
 def _axes(model: Model) -> None:
     tensors = dict(model.named_parameters()) | {name: model.get_buffer(name) for name in model.evolving}
-    for name, tensor in tensors.items():
-        if tensor.ndim == 0 or len(tensor) != model.replicas:
-            shape = tuple(tensor.shape)
-            raise _error(model, f"has {model.replicas} replicas and `{name}` of shape {shape}", AXES)
+    lengths = {name: len(tensor) if tensor.ndim else 0 for name, tensor in tensors.items()}
+    (replicas, _), *_ = Counter(lengths.values()).most_common()
+    for name, length in lengths.items():
+        if length != replicas:
+            shape = tuple(tensors[name].shape)
+            raise _error(model, f"has {replicas} replicas and `{name}` of shape {shape}", AXES)
 
 
 def _values(model: Model, x: Tensor, noise: Tensor) -> Tensor:

@@ -87,10 +87,6 @@ class Solution:
     products: np.ndarray
     by_chance: bool = False
 
-    def norms(self, coefficients: np.ndarray) -> np.ndarray:
-        """Norms ‖v‖ of directions in units of the parameters, `(factor, direction)` → `(factor,)`."""
-        return np.sqrt(np.einsum("fi,ij,fj->f", coefficients, self.products, coefficients).clip(min=0))
-
 
 class Equations(NamedTuple):
     """Both sides of the equations, a row per replica of a model, each with a minibatch of its own.
@@ -239,6 +235,15 @@ def inner_products(directions: Sequence[Direction], model: Model) -> np.ndarray:
             rows = torch.stack(vectors)
             found[np.ix_(own, own)] = (rows @ rows.T).cpu().numpy()
     return found
+
+
+def norms_of(coefficients: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """Norms ‖v‖ in units of the parameters, `(factor, direction)` → `(factor,)`.
+
+    Args:
+        products: inner products of the directions.
+    """
+    return np.sqrt(np.einsum("fi,ij,fj->f", coefficients, products, coefficients).clip(min=0))
 
 
 def nullspace(a: np.ndarray) -> np.ndarray:
