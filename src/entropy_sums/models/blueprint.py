@@ -27,7 +27,7 @@ class Blueprint:
         """Settings that all replicas have in common; only unpacked ones may be read from it."""
         return self.replicas[0]
 
-    def packed(self, name: str) -> list[float]:
+    def packed(self, name: str) -> list[Any]:
         """Values of a packed setting, one per replica."""
         return [getattr(settings, name) for settings in self.replicas]
 
