@@ -126,7 +126,7 @@ def test_the_gap_that_other_entropies_leave_is_predicted(name, settings, toleran
     """At a stationary point it is what they differ from those that close the gap; the theorem does not hold."""
     phase = {"steps": 1500, "learning_rate": 2e-2, "schedule": "cosine", "batch_size": "full", "samples": 2}
     training = TrainingSettings(phases=[phase], evaluation={"every": 1500, "samples": 200}, precision="float64")
-    drawn = np.random.default_rng(0).normal(size=(40, 3)) * [2.0, 1.0, 0.7]
+    drawn = np.random.default_rng(0).normal(size=(40, 3)) * [6.0, 3.0, 0.7]
     data = np.floor(2 * abs(drawn)) if name == "poisson_mixture" else drawn
     record = Pack([Replica(0, MODELS[name](**settings), training)], data, data).run().records[-1]
     gap = record["entropy"] - record["cross_entropy"]
