@@ -289,7 +289,7 @@ def compare(parser: argparse.ArgumentParser) -> Run:
         type=_share,
         metavar="NATS",
         default=0.001,
-        help="the same in nats per data dimension, or times 100 in percentage points; the larger counts (0.001)",
+        help="the same in nats per dimension, or times 100 in percentage points; the larger counts (default: 0.001)",
     )
 
     def run(options: argparse.Namespace) -> int:

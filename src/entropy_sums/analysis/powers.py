@@ -107,7 +107,7 @@ def _resampled(statistic: Callable[..., np.ndarray], seeds: np.ndarray) -> tuple
         (seeds,),
         statistic,
         n_resamples=RESAMPLES,
-        confidence_level=float(2 * stats.norm.cdf(outer) - 1),
+        confidence_level=2 * float(stats.norm.cdf(outer)) - 1,
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
