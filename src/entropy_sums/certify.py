@@ -12,7 +12,7 @@ from entropy_sums.certificates.verdict import Verdict, as_text
 from entropy_sums.data import data_file
 from entropy_sums.data.dataset import Dataset
 from entropy_sums.files import atomic
-from entropy_sums.models import build
+from entropy_sums.models import ModelSettings, build
 from entropy_sums.study import fitting
 from entropy_sums.study.grid import Grid, Run, data_name
 from entropy_sums.study.pictures import CERTIFICATES
@@ -59,7 +59,8 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
     """
     import torch
 
-    from entropy_sums.certificates import certificate
+    from entropy_sums.certificates import certificate, packing
+    from entropy_sums.training.randomness import Purpose, generator
 
     torch.set_num_threads(1)
     for (model, dataset, settings, *_), run in structures(grid).items():
@@ -68,13 +69,29 @@ def verdicts(grid: Grid, data: Callable[[str], Path], trials: int) -> Iterator[V
         if reasons := fitting.misfits(*cell, known, rules=fitting.OF_DATA):
             raise ValueError("\n".join(f"{model} on {dataset}: {reason}" for reason in reasons))
         points = torch.as_tensor(read.train, dtype=torch.float64)
-        built = build([run.model_settings], points.shape[1], [torch.Generator().manual_seed(run.seed)])
-        found = certificate.certify(built, points, seed=run.seed, trials=trials)
+        packed, dim = _packed_with(run, grid), points.shape[1]
+        packing.check_build(packed, dim, lambda: [torch.Generator().manual_seed(seed) for seed in range(2)])
+        built = build([run.model_settings], dim, [torch.Generator().manual_seed(run.seed)])
+        built.double().start(points, [generator(run.seed, Purpose.START)])
+        found = certificate.certify(built, points, seed=run.seed, trials=trials, reach=True)
         for factor in found.factors:
             yield _verdict(model, dataset, settings, factor, found)
 
 
+def _packed_with(run: Run, grid: Grid) -> list[ModelSettings]:
+    """Settings of a pack that the run may share: with other packed settings if the study has any, else with its own."""
+    own = run.model_settings
+
+    def shared(settings: ModelSettings) -> dict[str, Any]:
+        return settings.model_dump(exclude=settings.packed())
+
+    fellows = (other.model_settings for other in grid.runs if type(other.model_settings) is type(own))
+    other = next((settings for settings in fellows if settings != own and shared(settings) == shared(own)), own)
+    return [other, own]
+
+
 def _verdict(model: str, dataset: str, settings: str, factor: str, certificate: Certificate) -> Verdict:
+    smallest, largest = certificate.norm(factor)
     return Verdict(
         model,
         dataset,
@@ -87,6 +104,10 @@ def _verdict(model: str, dataset: str, settings: str, factor: str, certificate: 
         trials=certificate.trials,
         directions=len(certificate.directions),
         equations=certificate.equations,
+        verdict=certificate.verdict(factor),
+        norm=largest,
+        smallest_norm=smallest,
+        places=certificate.places,
     )
 
 

@@ -125,7 +125,10 @@ def data(parser: argparse.ArgumentParser) -> Run:
 
         grid = _grid(options)
         output = options.output or grid.data_path(options.name)
-        load(grid.dataset(options.name), grid.study.data_dir).write(output)
+        dataset = load(grid.dataset(options.name), grid.study.data_dir)
+        for caution in grid.check_data(options.name, dataset):
+            print(f"warning: {caution}", file=sys.stderr)
+        dataset.write(output)
 
     return run
 

@@ -75,9 +75,13 @@ def train(
     dataset = Dataset.read(data)
     checkpoint = output.with_suffix(".checkpoint")
     replicas = [Replica(run.seed, run.model_settings, run.training) for run in job.runs]
-    identity = f"{job.identity} {dataset.checksum}"
+    checksum = dataset.checksum
+    identity = f"{job.identity} {checksum}"
+    for caution in check(job, dataset):
+        print(f"warning: {caution}", file=sys.stderr)
+    # The true likelihood, too, is that of the points which the model sees
+    dataset = dataset.in_precision(replicas[0].training.precision)
     points = dataset.train, dataset.test
-    check(job, dataset)
     # Before training, so that nothing that may fail comes after it
     kind = type(job.runs[0].dataset_settings)
     truths = true_log_likelihoods(kind, dataset).items()
@@ -86,11 +90,13 @@ def train(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: pack.stop())
     trace = pack.run(observe)
+    for warning in pack.warnings:
+        print(f"{job.name}: warning: {warning}", file=sys.stderr)
     arrays = trace.arrays()
     size = dataset.train.shape[1]
     write(
         to_dataset(
-            header(job, dataset.checksum),
+            header(job, checksum),
             arrays,
             trace.at_end | known,
             trace.steps,
@@ -105,20 +111,26 @@ def train(
     checkpoint.unlink(missing_ok=True)
 
 
-def check(job: Job, dataset: Dataset) -> None:
+def check(job: Job, dataset: Dataset) -> list[str]:
     """Check again, with the actual data and model, whether model, data and training of a job fit together.
+
+    Returns:
+        Warnings about what can be trained and may not learn.
 
     Raises:
         ValueError: they do not; names every reason, with what to do.
     """
-    data, reasons = fitting.Data.read(dataset), []
+    data, reasons, cautions = fitting.Data.read(dataset, job.runs[0].training.precision), [], []
     # The runs of a job share the settings that shape a model: one of them stands for all
     model = build([job.runs[0].model_settings], dataset.train.shape[1], [torch.Generator().manual_seed(0)])
     for run in job.runs:
         able = abilities(model, run.model_settings.abilities)
-        reasons += fitting.misfits(run.model_settings, run.dataset_settings, run.training, data, able)
+        cell = run.model_settings, run.dataset_settings, run.training, data, able
+        reasons += fitting.misfits(*cell)
+        cautions += fitting.misfits(*cell, rules=fitting.CAUTIONS)
     if reasons:
         raise ValueError("\n".join(f"{job.name}: {reason}" for reason in dict.fromkeys(reasons)))
+    return [f"{job.name}: {caution}" for caution in dict.fromkeys(cautions)]
 
 
 def header(job: Job, data_checksum: str) -> Header:

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from entropy_sums.draws import uniform
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu_,
     "leaky_relu": functional.leaky_relu_,
@@ -22,8 +24,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 """Nonlinearities of hidden layers; they may overwrite their input, as nothing else reads it."""
 
 
-OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {"linear": lambda x: x, "sigmoid": torch.sigmoid}
-"""Name of an output → the function that maps the last layer to the mean of an observation."""
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda x: x,
+    "sigmoid": torch.sigmoid,
+    "leaky_relu": functional.leaky_relu,
+}
+"""Name of an output → the function on the last layer; the slope of `leaky_relu` below zero is 0.01, torch's default."""
 
 
 def per_replica(values: Sequence[float]) -> Tensor:
@@ -56,16 +62,11 @@ class Linear(nn.Module):
 
     Shapes: `(N, in)` or `(replica, N, in)` → `(replica, N, out)`.
 
-    Attributes:
-        whole: names of its vectors that certificates move as one tensor, not entry by entry.
-
     Example:
         >>> layer = Linear(3, 2, [torch.Generator().manual_seed(seed) for seed in range(4)])
         >>> layer(torch.zeros(5, 3)).shape
         torch.Size([4, 5, 2])
     """
-
-    whole = ("bias",)
 
     def __init__(
         self, inputs: int, outputs: int, generators: Sequence[torch.Generator], scale: Tensor | float = 1.0
@@ -161,7 +162,7 @@ class Dropout(nn.Module):
             return x
         draws = torch.empty_like(x)
         for draw, generator in zip(draws, self.generators, strict=True):
-            draw.uniform_(generator=generator)
+            uniform(draw, generator)
         return x * torch.where(draws < self.rate, 0, 1 / (1 - self.rate))
 
 

@@ -158,6 +158,7 @@ DIMENSIONS = {
         Dimension("step", "optimiser steps", "1"),
         Dimension("subset", "number of held-out points of an estimate", "1", label="held-out points"),
         Dimension("latent", counted=True),
+        Dimension("component", counted=True),
         Dimension("pixel", counted=True),
         Dimension("estimate", counted=True),
         Dimension("batch", counted=True),
@@ -298,7 +299,7 @@ OF_TRAINING = (
         NATS,
         FACTORS,
         note="$v_i \\cdot \\nabla F$ with the direction $v_i$, which the gap of the factor must equal; NaN for factors "
-        "without a certificate",
+        "without a certificate, and where coefficients of $v_i$ that depend on the parameters have no value",
     ),
     Quantity(
         "stationary_gap",
@@ -308,7 +309,8 @@ OF_TRAINING = (
         note="0 where the objective is the ELBO, $\\lambda\\, v_i \\cdot \\theta$ with the penalty "
         "$\\frac\\lambda2 \\lVert\\theta\\rVert^2$; where the entropy sum has other entropies than those that close "
         "the gap (unweighted ones with another β than 1, true Poisson ones), their difference is added; NaN where "
-        "there is no prediction (no certificate, AdamW with weight decay, dropout, a prior weighted in training)",
+        "there is no prediction (no certificate, `directional_derivative` and gap further apart than rounding, AdamW "
+        "with weight decay, dropout, a prior weighted in training)",
     ),
     Quantity("wall_time", "time of training of the pack", "s", STEP, note="evaluation included"),
     Quantity("epoch", "passes through the training points", "1", STEP, note="until this step"),
@@ -438,6 +440,43 @@ GINI = Quantity(
     note="of models with a dictionary, at the end of training: 0 all alike, $1 - 1/H$ all but one zero",
 )
 
+ALIKE = 1.01
+"""Number of components in use below which all components of a mixture count as alike."""
+
+COMPONENTS = (
+    Quantity(
+        "component_share",
+        "mean responsibility of each component for the training points at the end of training",
+        "1",
+        ("component",),
+        note="of mixtures; NaN beyond the number of components of the run",
+    ),
+    Quantity(
+        "empty_components",
+        "number of components with less than half a training point at the end of training",
+        "1",
+        note="of mixtures: less than 1/2 in the sum of responsibilities",
+    ),
+    Quantity(
+        "used_components",
+        "number of components in use at the end of training",
+        "1",
+        note="of mixtures: $\\exp(\\mathcal H[\\bar r] - \\tfrac1N \\sum_n \\mathcal H[r_n])$ with the "
+        "responsibilities $r_n$ and their mean $\\bar r$; 1 if one component has all points or all are alike, K if "
+        "each has as many points as every other and no point is shared",
+    ),
+)
+
+CERTIFICATE_RESIDUAL = Quantity(
+    "certificate_residual",
+    "relative residual of each factor's certificate at the parameters that training ended at",
+    "1",
+    ("factor",),
+    note="$|v_i \\cdot \\nabla F - \\mathrm{gap}_i|$ in float64 on fresh minibatches, relative to the gap; $10^{-6}$ "
+    "or more says that the identity does not hold there, as below a floor of a standard deviation; NaN for factors "
+    "without a certificate, and where the ELBO is not finite",
+)
+
 OF_RUNS = (
     Quantity(
         "weights",
@@ -481,7 +520,17 @@ def with_limits(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
             )
 
 
-DECLARED = (*BOUND, *OF_TRAINING, *ESTIMATES, TRUTH, *LATENTS, GINI, *OF_RUNS)
+DECLARED = (
+    *BOUND,
+    *OF_TRAINING,
+    *ESTIMATES,
+    TRUTH,
+    *LATENTS,
+    GINI,
+    *COMPONENTS,
+    CERTIFICATE_RESIDUAL,
+    *OF_RUNS,
+)
 """Every quantity, without derived ones: twins on held-out data, limits, estimates from subsets."""
 
 QUANTITIES: dict[str, Quantity] = {
@@ -499,6 +548,8 @@ QUANTITIES: dict[str, Quantity] = {
         *BATCHES,
         GINI,
         *twins([GINI]),
+        *COMPONENTS,
+        CERTIFICATE_RESIDUAL,
         *OF_RUNS,
     )
 }

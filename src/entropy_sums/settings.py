@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-PROTOCOL = 8
+PROTOCOL = 9
 """Version of all code that computes numbers. Raise it with any change that alters a trace; runs are then redone."""
 
 T = TypeVar("T")

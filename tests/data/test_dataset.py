@@ -13,6 +13,7 @@ from scipy.stats import multivariate_normal
 
 from entropy_sums.data import load
 from entropy_sums.data.catalogue import DATASETS
+from entropy_sums.data.checks import narrowest
 from entropy_sums.data.dataset import Dataset, true_log_likelihoods
 from entropy_sums.data.linear import PCA, PCARing
 from entropy_sums.data.shipped import Digits
@@ -34,7 +35,8 @@ def test_same_settings_same_bytes_and_other_seed_other_bytes(name):
     settings = DATASETS[name](**SMALL[name])
     first, again = load(settings, Path()), load(settings, Path())
     assert first.checksum == again.checksum
-    assert first.train.dtype == first.test.dtype == np.float32
+    assert first.train.dtype == first.test.dtype == np.result_type(*map(narrowest, (first.train, first.test)))
+    assert first.train.dtype.itemsize == settings.number_bytes
     assert (first.train.shape, len(first.test)) == (settings.shape, 30)
     assert first.attributes["settings"] == settings.model_dump_json()
     assert load(settings.model_copy(update={"data_seed": 1}), Path()).checksum != first.checksum
@@ -49,7 +51,8 @@ def test_same_settings_same_bytes_and_other_seed_other_bytes(name):
     ],
 )
 def test_golden_checksums(settings, checksum):
-    assert load(settings, Path()).checksum == checksum
+    """Of the points in single precision, in which most are trained on."""
+    assert load(settings, Path()).in_precision("float32").checksum == checksum
 
 
 @pytest.mark.parametrize("settings", [PCA(train=300), PCA(train=300, noise=1.5), PCA(train=300, noise=1e-2)])
@@ -77,7 +80,28 @@ def test_the_true_likelihood_where_the_covariance_is_all_but_singular(noise):
 
 @pytest.mark.parametrize("noise", [0, 1e-8])
 def test_points_that_are_rounded_to_more_than_the_noise_have_no_true_likelihood(noise):
-    assert true_log_likelihoods(PCA, load(PCA(train=100, noise=noise), Path())) == {}
+    data = load(PCA(train=100, noise=noise), Path())
+    assert true_log_likelihoods(PCA, data.in_precision("float32")) == {}
+    assert len(true_log_likelihoods(PCA, data)) == (2 if noise else 0)
+
+
+@pytest.mark.parametrize("name", [name for name in AT_HAND if DATASETS[name]().support == "real"])
+def test_real_points_keep_the_digits_that_they_were_made_with(name):
+    settings = DATASETS[name](**SMALL[name])
+    made = settings.arrays(Path(), np.random.default_rng(settings.data_seed))
+    data = load(settings, Path())
+    for part in ("train", "test"):
+        np.testing.assert_array_equal(getattr(data, part), made[part])
+        assert (made[part].astype(np.float32) != made[part]).any()
+
+
+def test_one_part_with_more_digits_gives_both_parts_its_type(tmp_path):
+    """Equal points of both parts have equal bytes then."""
+    dataset = Dataset("x", np.eye(2), np.full((2, 2), 0.1), {})
+    dataset.write(tmp_path / "x.nc")
+    read = Dataset.read(tmp_path / "x.nc")
+    assert dataset.train.dtype == dataset.test.dtype == read.train.dtype == read.test.dtype == np.float64
+    assert (read.test == 0.1).all()
 
 
 def test_truth_gives_the_likelihood_of_the_training_points():
@@ -193,6 +217,14 @@ def test_checksum_sees_shapes_values_and_order():
     ]
     assert len({base.checksum, *(other.checksum for other in others)}) == 5
     assert Dataset("y", base.train, base.test, {"source": "z"}).checksum == base.checksum
+
+
+def test_in_single_precision_points_are_as_training_sees_them():
+    """Its processes take numbers below the normal range as zero."""
+    points = np.array([[0.1, 1e-40], [2459000.3, 1.0]])
+    dataset = Dataset("x", points, points, {})
+    np.testing.assert_array_equal(dataset.in_precision("float64").train, points)
+    np.testing.assert_array_equal(dataset.in_precision("float32").train, np.float32([[0.1, 0], [2459000.25, 1]]))
 
 
 def test_points_of_different_dimensions_are_refused():

@@ -16,6 +16,14 @@ def test_ring_of_gaussians_has_equally_many_points_of_the_asked_noise_at_each_ce
     assert kstest((points - centres[nearest]).ravel(), "norm", (0, 0.05)).pvalue > 1e-4
 
 
+def test_unit_scale_is_by_the_extremes_of_the_training_points():
+    for name in ("circle", "ring_of_gaussians", "spiral"):
+        plain, unit = (draw(name, train=50, test=20, scale=scale) for scale in ("none", "unit"))
+        low, high = plain["train"].min(axis=0), plain["train"].max(axis=0)
+        for part in ("train", "test"):
+            np.testing.assert_allclose(unit[part], (plain[part] - low) / (high - low), rtol=1e-12, atol=1e-12)
+
+
 def test_circle_has_radius_one_and_a_uniform_angle():
     x, y = draw("circle", train=MANY, noise=0.0)["train"].T
     np.testing.assert_allclose(np.hypot(x, y), 1)

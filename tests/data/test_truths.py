@@ -150,8 +150,10 @@ def test_extreme_truths_have_a_number_or_none():
     assert all(-40 < nats < 0 for nats in true_log_likelihoods(DATASETS[certain.name], certain).values())
     assert len(true_log_likelihoods(DATASETS[certain.name], certain)) == 2
     peaked = load(MixtureOfGammas(shape_parameter=0.02, **FEW), Path())
-    assert (peaked.train == 0).any()
-    assert "train" not in true_log_likelihoods(DATASETS[peaked.name], peaked)
+    rounded = peaked.in_precision("float32")
+    assert (rounded.train == 0).any()
+    assert "train" not in true_log_likelihoods(DATASETS[peaked.name], rounded)
+    assert np.isfinite(true_log_likelihoods(DATASETS[peaked.name], peaked)["train"])
 
 
 def test_a_file_of_an_older_version_has_no_number():

@@ -127,6 +127,8 @@ def test_float32_stays_float32_and_agrees_with_float64(case, data):
     samples = single.draw(3, torch.Generator().manual_seed(5))
     assert {samples.dtype, single.log_prob(samples).dtype, single.entropy().dtype, single.mean.dtype} == {torch.float32}
     close(single.entropy().double(), double.entropy(), 2e-5)
+    paired = double.draw(3, torch.Generator().manual_seed(5))
+    torch.testing.assert_close(samples.double(), paired, rtol=1e-4, atol=1e-4)
 
 
 def test_a_family_without_its_methods_cannot_be_made():

@@ -5,11 +5,12 @@ import matplotlib.colors as mc
 from entropy_sums.certificates.verdict import Verdict
 from entropy_sums.figures import certificates, style
 
+MORE = ("", 1.0, 1.0, 90)
 FOUND = [
-    Verdict("vae1", "pca", "", "prior", True, "0", 1e-12, 0.0, 5, 20, 120),
-    Verdict("vae1", "pca", "", "total", True, "0", 1e-11, 1e-13, 5, 20, 120),
-    Verdict("vae0", "pca", "beta=2.0", "total", False, "no direction", 0.5, 1e-2, 5, 20, 120),
-    Verdict("vae0", "pca", "beta=4.0", "total", False, "no direction", 0.1, 1e-3, 5, 20, 120),
+    Verdict("vae1", "pca", "", "prior", True, "0", 1e-12, 0.0, 5, 20, 120, *MORE),
+    Verdict("vae1", "pca", "", "total", True, "0", 1e-11, 1e-13, 5, 20, 120, *MORE),
+    Verdict("vae0", "pca", "beta=2.0", "total", False, "no direction", 0.5, 1e-2, 5, 20, 120, *MORE),
+    Verdict("vae0", "pca", "beta=4.0", "total", False, "no direction", 0.1, 1e-3, 5, 20, 120, *MORE),
 ]
 
 

@@ -121,6 +121,50 @@ def test_initial_standard_deviations(head):
     torch.testing.assert_close(deviation, torch.tensor([0.1, 1.0]))
 
 
+def initial(name, **settings):
+    return build([MODELS[name](**settings)], DIM, generators(1))
+
+
+def test_every_initial_standard_deviation_has_a_setting():
+    x, z = torch.zeros(2, DIM), torch.zeros(1, 2, 2)
+    encoder = initial("linear_vae", initial_encoder_std=0.25, initial_std=0.5)
+    torch.testing.assert_close(encoder.posterior(x).variance, torch.full((1, 2, 2), 0.25**2))
+    torch.testing.assert_close(encoder.observation(z).variance.flatten()[0], torch.tensor(0.25))
+    torch.testing.assert_close(
+        initial("vae2", initial_prior_std=3.0).latent_prior().variance.flatten(), torch.full((2,), 9.0)
+    )
+
+
+def test_encoder_of_the_published_training_curves():
+    """Two layers of their own widths, LeakyReLU on both heads, biases of the variance head at -3."""
+    settings = {
+        "encoder_width": (7, 4),
+        "decoder_width": (4, 7),
+        "activation": "leaky_relu",
+        "encoder_output": "leaky_relu",
+        "output": "leaky_relu",
+        "encoder_variance_bias": -3.0,
+    }
+    model = initial("vae1", **settings)
+    first, second = model.encoder.trunk.layers
+    assert (first.weight.shape, second.weight.shape) == ((1, DIM, 7), (1, 7, 4))
+    x = torch.randn(6, DIM, generator=torch.Generator().manual_seed(0))
+    leaky = torch.nn.functional.leaky_relu
+    hidden = leaky(leaky(x @ first.weight + first.bias) @ second.weight + second.bias)
+    found, heads = model.posterior(x), model.encoder
+    torch.testing.assert_close(heads.spread.bias, torch.full((1, 1, 2), -3.0))
+    torch.testing.assert_close(found.mean, leaky(hidden @ heads.mean.weight + heads.mean.bias))
+    torch.testing.assert_close(found.variance.log(), leaky(hidden @ heads.spread.weight + heads.spread.bias))
+    network, last = model.decoder.mean
+    z = torch.randn(1, 6, 2, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(model.observation(z).mean, leaky(network(z) @ last.weight + last.bias))
+
+
+def test_a_width_for_each_layer():
+    with pytest.raises(ValueError, match=r"encoder_width: \[16, 4, 3\] has 3 numbers .* write encoder_depth: 3"):
+        MODELS["vae1"](encoder_width=(16, 4, 3))
+
+
 def test_linear_vae_likelihood_against_scipy(float64):
     model = made("linear_vae", variance_head="softplus")
     x = torch.randn(9, DIM, generator=torch.Generator().manual_seed(3))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from entropy_sums.cli import main
+from entropy_sums.data import load as load_data
 from entropy_sums.data.array_file import Array
 from entropy_sums.data.catalogue import DATASETS
 from entropy_sums.models import MODELS, build
@@ -18,6 +20,8 @@ from entropy_sums.models.abilities import abilities
 from entropy_sums.models.base import Ability
 from entropy_sums.study.errors import StudyError
 from entropy_sums.study.fitting import Data, lines, misfits
+from entropy_sums.study.grid import Grid
+from entropy_sums.study.schema import read
 from entropy_sums.supports import CONTAINED
 from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.pack import Pack
@@ -409,3 +413,95 @@ def test_what_the_data_themselves_tell_is_said_before_training(tmp_path, monkeyp
     ]
     assert main(["certify", "a.yaml"]) == 2
     assert "bernoulli_vae on array: axes.model: the model is a distribution" in capsys.readouterr().err
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch, capsys):
+    """Function that writes points and a study of them, and gives the lines that a command with it says."""
+    monkeypatch.chdir(tmp_path)
+
+    def say(command, points, model="factor_analysis", precision="float32", **settings):
+        np.save("x.npy", points)
+        training = {"phases": [{"steps": 2, "batch_size": "full"}], "precision": precision}
+        training["evaluation"] = {"certificate": False}
+        content = {"study": "a", "axes": {"model": [model], "dataset": ["array"], "seed": [0]}, "training": training}
+        Path("a.yaml").write_text(json.dumps({**content, "settings": {"path": "x.npy", **settings}}))
+        grid = Grid(read(Path("a.yaml")), "a.yaml")
+        (job,) = grid.jobs.values()
+        shutil.rmtree("results", ignore_errors=True)
+        capsys.readouterr()
+        status = main([command, "a.yaml", job.data if command == "data" else job.name])
+        return status, capsys.readouterr().err.splitlines()
+
+    return say
+
+
+DRAWN = np.random.default_rng(0).normal(size=(400, 2))
+DAYS = DRAWN * [0.2, 1] + [2459000.5, 0]
+
+
+@pytest.mark.parametrize("command", ["data", "train"])
+def test_a_column_that_the_precision_cannot_hold_is_refused_with_fixes_that_work(own, command):
+    status, (line,) = own(command, DAYS)
+    assert status == 2
+    said = re.search(
+        r"training.precision: float32 cannot hold column 0 of the data, whose 320 distinct values become \d; "
+        r"subtract its mean \(scale: centre\), or write precision: float64( \(factor_analysis/array/seed=0\))?$",
+        line,
+    )
+    assert said
+    for fix in ({"scale": "centre"}, {"scale": "standardise"}, {"precision": "float64"}):
+        assert own(command, DAYS, **fix)[0] == 0
+
+
+@pytest.mark.parametrize("command", ["data", "train"])
+def test_centring_is_advised_only_where_it_helps(own, command):
+    two = np.where(DRAWN > 0, 1e6, 0) + 0.01 * np.random.default_rng(1).normal(size=DRAWN.shape)
+    status, (line,) = own(command, two)
+    assert status == 2
+    assert "columns 0, 1 of the data (of the first, 320 distinct values become" in line
+    assert "; write precision: float64" in line
+    assert own(command, two, precision="float64")[0] == 0
+
+
+def test_held_out_points_are_asked_too(own):
+    np.save("y.npy", DAYS)
+    status, lines_ = own("train", DRAWN, test_path="y.npy")
+    assert (status, len(lines_)) == (2, 1)
+    assert "float32 cannot hold column 0" in lines_[0]
+
+
+@pytest.mark.parametrize("command", ["data", "train"])
+@pytest.mark.parametrize(
+    ("factor", "settings", "warned"),
+    [
+        (255, {}, True),
+        (1e-3, {}, True),
+        (1, {}, False),
+        (255, {"scale": "unit"}, False),
+        (1e-3, {"scale": "standardise"}, False),
+    ],
+)
+def test_data_far_from_a_scale_of_one_are_warned_about(own, command, factor, settings, warned):
+    status, said = own(command, factor * np.random.default_rng(0).random((40, 3)), **settings)
+    assert status == 0
+    found = [line for line in said if line.startswith("warning: ")]
+    assert len(found) == warned
+    for line in found:
+        assert "scale: the data are far from a scale of one" in line
+        assert "set scale: standardise, or scale: unit for images" in line
+
+
+def test_models_of_counts_are_made_for_large_numbers(own):
+    counts = np.random.default_rng(0).poisson(300, size=(40, 3))
+    assert [line for line in own("train", counts, model="poisson_vae")[1] if line.startswith("warning: ")] == []
+
+
+def test_no_data_at_hand_are_far_from_a_scale_of_one_or_lose_digits():
+    for name in sorted(DATASETS.keys() - {"mnist5k", "mnist", "fashion_mnist", "celeba", "susy", "array"}):
+        few = {"train": 60, "test": 40} if "train" in DATASETS[name].model_fields else {"test": 40}
+        facts = Data.read(load_data(DATASETS[name](**few), Path()))
+        assert facts.lost == ()
+        assert facts.supports is not None
+        assert facts.size is not None
+        assert facts.size.far_from_one is None, name

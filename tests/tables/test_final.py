@@ -19,7 +19,8 @@ from rows import row
 def test_a_row_per_cell_in_order(frame):
     assert len(frame) == 4 * 2 * 2
     assert list(frame.columns[:6]) == ["model", "dataset", "latent_dim", "runs", "diverged", "missing"]
-    assert {column.name for column in TABLE.columns} <= set(frame.columns)
+    # The example has no mixture
+    assert {column.name for column in TABLE.columns} - {"unused"} <= set(frame.columns)
 
 
 def test_values_are_medians_of_the_last_step(frame, tree):
@@ -106,6 +107,17 @@ def test_left_out_runs_are_counted(frame):
     assert (empty["runs"], empty["diverged"], empty["missing"]) == (0, 0, 8)
     assert np.isnan(empty["elbo"])
     assert (frame["runs"] + frame["diverged"] + frame["missing"] == 8).all()
+
+
+def test_runs_of_mixtures_with_unused_components_are_counted(tree):
+    """Two of eight runs: one has an empty component, in one all are alike; other models have no number."""
+    ds = tree["vae3"].to_dataset()
+    number = xr.DataArray(range(8), dims="seed", coords={"seed": ds["seed"]})
+    of_runs = xr.zeros_like(ds["observed_dim"])
+    ds = ds.assign(empty_components=of_runs + (number == 1), used_components=of_runs + xr.where(number == 4, 1.0, 2.5))
+    frame = TABLE.frame(xr.DataTree.from_dict({"/": tree.to_dataset(), "vae3": ds, "vae1": tree["vae1"]}))
+    assert (frame.loc[frame["model"] == "vae3", "unused"] == 2).all()
+    assert frame.loc[frame["model"] == "vae1", "unused"].isna().all()
 
 
 def test_a_further_axis_is_a_column():

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from entropy_sums.distributions import Normal
+from entropy_sums.layers import per_replica
 from entropy_sums.models import MODELS, build
+from entropy_sums.models.components import StandardNormal
+from entropy_sums.models.vae.vae import VAE, network_decoder, network_encoder
 from entropy_sums.training import evaluation
 from entropy_sums.training.evaluation import Evaluation
 from entropy_sums.training.pack import Pack
@@ -54,6 +58,31 @@ def test_gradient_norm_by_hand():
     assert all(p.grad is None for p in fixed.parameters())
 
 
+def test_more_estimates_are_added_to_the_first_ones():
+    """The gradient stays that of the first S; the standard error falls with the square root of their number."""
+    evaluate, fixed = Evaluation(DATA, [0, 1], 4, Purpose.EVALUATION), model()
+    few, many = evaluate(fixed, 3, gradient=True), evaluate(fixed, 3, gradient=True, samples=402)
+    np.testing.assert_array_equal(few["gradient_norm"], many["gradient_norm"])
+    first = evaluate.estimates(fixed, 3)
+    for alone, among in zip(first, evaluate.estimates(fixed, 3, number=402), strict=False):
+        torch.testing.assert_close(alone["gap"], among["gap"])
+    assert len(evaluate.estimates(fixed, 3, number=402)) == 402
+    assert (many["gap_standard_error"] < 0.3 * few["gap_standard_error"] + 1e-12).all()
+
+
+def test_only_the_last_record_has_more_samples():
+    def trained(**settings):
+        training = TrainingSettings.model_validate({"phases": [{"steps": 4, "batch_size": 10}], "evaluation": settings})
+        pack = Pack([Replica(0, MODELS["vae1"](), training)], DATA.numpy(), DATA.numpy())
+        return pack.run().records
+
+    few, many = trained(samples=4, final_samples=4), trained(samples=4, final_samples=400)
+    for record, more in zip(few[:-1], many[:-1], strict=True):
+        np.testing.assert_array_equal(record["gap"], more["gap"])
+    for name in ("gap_standard_error", "heldout_gap_standard_error"):
+        assert many[-1][name] < 0.4 * few[-1][name]
+
+
 def test_streams_differ():
     a = Evaluation(DATA, [0, 1], 2, Purpose.EVALUATION)(model(), 0)
     b = Evaluation(DATA, [0, 1], 2, Purpose.HELDOUT)(model(), 0)
@@ -97,7 +126,7 @@ def test_the_gap_that_other_entropies_leave_is_predicted(name, settings, toleran
     """At a stationary point it is what they differ from those that close the gap; the theorem does not hold."""
     phase = {"steps": 1500, "learning_rate": 2e-2, "schedule": "cosine", "batch_size": "full", "samples": 2}
     training = TrainingSettings(phases=[phase], evaluation={"every": 1500, "samples": 200}, precision="float64")
-    drawn = np.random.default_rng(0).normal(size=(40, 3)) * [2.0, 1.0, 0.7]
+    drawn = np.random.default_rng(0).normal(size=(40, 3)) * [6.0, 3.0, 0.7]
     data = np.floor(2 * abs(drawn)) if name == "poisson_mixture" else drawn
     record = Pack([Replica(0, MODELS[name](**settings), training)], data, data).run().records[-1]
     gap = record["entropy"] - record["cross_entropy"]
@@ -124,3 +153,34 @@ def test_nothing_is_predicted_for_objectives_that_are_not_penalised_elbos():
     ):
         record = Pack([Replica(0, settings, training)], points, points).run().records[-1]
         np.testing.assert_array_equal(record["stationary_gap"], expected)
+
+
+def floored(blueprint):
+    """VAE-1 with log σ = max(s, −2), of which s starts at the logarithm of `initial_std`."""
+
+    class Floored(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean = network_decoder(blueprint)
+            self.s = torch.nn.Parameter(per_replica(blueprint.packed("initial_std")).log())
+
+        def forward(self, z):
+            return Normal(self.mean(z), self.s.clamp(min=-2.0))
+
+    return VAE(blueprint, network_encoder(blueprint), StandardNormal(2), Floored())
+
+
+def test_where_the_identity_fails_at_the_parameters_reached_no_gap_is_predicted(monkeypatch):
+    """Below the floor the derivative is zero and the gap is not: no silent prediction of a gap that closes."""
+    monkeypatch.setattr("entropy_sums.models.vae.gaussian.vae1", floored)
+    training = TrainingSettings(phases=[{"steps": 1, "learning_rate": 1e-6}], evaluation={"every": 1, "samples": 2})
+    settings = [MODELS["vae1"](encoder_width=5, decoder_width=5, initial_std=std) for std in (1.0, 0.05)]
+    points = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    trace = Pack([Replica(seed, own, training) for seed, own in enumerate(settings)], points, points).run()
+    last, residual = trace.records[-1], trace.at_end["certificate_residual"]
+    gap = last["entropy"] - last["cross_entropy"]
+    assert last["directional_derivative"][1, 1] == 0
+    assert abs(gap[1, 1]) > 1
+    np.testing.assert_array_equal(last["stationary_gap"], [[0, 0], [0, np.nan]])
+    assert (residual[[0, 0, 1], [0, 1, 0]] < 1e-10).all()
+    assert residual[1, 1] == pytest.approx(1)

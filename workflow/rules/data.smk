@@ -19,4 +19,4 @@ rule data:
         protocol=PROTOCOL,
         settings=lambda wildcards: GRID.dataset(wildcards.name).model_dump_json(),
     shell:
-        "entropy-sums data {params.study} {wildcards.name:q} --output {output:q} 2> {log:q}"
+        "entropy-sums data {params.study} {wildcards.name:q} --output {output:q} 2> >(tee {log:q} >&2)"

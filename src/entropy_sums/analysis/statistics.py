@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from entropy_sums.certificates.verdict import THRESHOLD
 from entropy_sums.study.tables import MINIMUM_RUNS
 
 LEVEL = 0.95
@@ -104,7 +105,8 @@ def at_every_step(ds: xr.Dataset, name: str) -> xr.DataArray:
 def predicted_gap(ds: xr.Dataset) -> xr.DataArray:
     """The gap in nats that the certificates predict for the end of each run, shape (axes).
 
-    It is the gap at a stationary point of the objective; NaN where some factor has no prediction.
+    It is the gap at a stationary point of the objective; NaN where some factor has no prediction, and for runs that
+    ended where the identity does not hold.
 
     Example:
         >>> values = {"cross_entropy": [[1.0, 2.0]], "stationary_gap": [[0.0, 0.25]]}
@@ -112,11 +114,28 @@ def predicted_gap(ds: xr.Dataset) -> xr.DataArray:
         >>> predicted_gap(xr.Dataset({"elbo": ("step", [-3.0]), **one_step})).item()
         0.25
     """
-    return final(ds.assign(predicted=_over_factors(ds, "stationary_gap")), "predicted")
+    predicted = ds.assign(predicted=_over_factors(ds, "stationary_gap"))
+    return final(predicted, "predicted").where(~fails_here(ds))
+
+
+def fails_here(ds: xr.Dataset) -> xr.DataArray:
+    """Whether the identity of a certificate does not hold at the parameters that each run ended at, shape (axes).
+
+    It is so where the direction has no derivative, as below a floor of a standard deviation.
+
+    Example:
+        >>> fails_here(xr.Dataset({"certificate_residual": (("seed", "factor"), [[1e-15, 0.2], [1e-15, np.nan]])}))
+        <xarray.DataArray 'certificate_residual' (seed: 2)> Size: 2B
+        array([ True, False])
+        Dimensions without coordinates: seed
+    """
+    if "certificate_residual" not in ds:
+        return xr.DataArray(False)
+    return (ds["certificate_residual"] >= THRESHOLD).any("factor")
 
 
 def certified(ds: xr.Dataset) -> bool:
-    """Whether the model of these runs has a certificate for every factor.
+    """Whether the model of these runs has a certificate for every factor, also where the runs ended.
 
     Example:
         >>> values = {"cross_entropy": [[1.0, 2.0]], "directional_derivative": [[0.1, np.nan]]}
@@ -124,7 +143,8 @@ def certified(ds: xr.Dataset) -> bool:
         >>> certified(xr.Dataset({"elbo": ("step", [-3.0]), **one_step}))
         False
     """
-    return bool(final(ds.assign(total=_over_factors(ds, "directional_derivative")), "total").notnull().any())
+    known = final(ds.assign(total=_over_factors(ds, "directional_derivative")), "total").notnull()
+    return bool(known.any() and not fails_here(ds).any())
 
 
 def _over_factors(ds: xr.Dataset, name: str) -> xr.DataArray:

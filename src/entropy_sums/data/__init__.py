@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 def load(settings: DatasetSettings, data_dir: Path) -> Dataset:
     """The dataset that the settings describe: the same settings give the same bytes.
 
-    Training and held-out points are float32 of shapes (N, D) and (M, D). `data_dir` holds the files of MNIST and
-    Fashion-MNIST. Raises ValueError (or FileNotFoundError), naming what is wrong and the fix, for values that are
-    missing, NaN, infinite, complex or not numbers, for empty or wrongly shaped arrays, for training dimensions
-    that never vary and for points that are both in the training and the held-out set.
+    Training and held-out points have shapes (N, D) and (M, D), and are float32 if that holds every value exactly, else
+    float64. `data_dir` holds the files of MNIST and Fashion-MNIST.
+
+    Raises:
+        FileNotFoundError: a file is missing; names the place and the fix.
+        ValueError: values are missing, NaN, infinite, complex or not numbers, arrays are empty or have a wrong shape,
+            training dimensions never vary, or a point is in both sets; names the place and the fix.
 
     Example:
         >>> from entropy_sums.data.linear import PCA

@@ -14,11 +14,12 @@ from pydantic import Field, model_validator
 from entropy_sums.data.base import MeasuredSettings
 from entropy_sums.data.checks import as_points
 from entropy_sums.data.preparation import add_noise, split
+from entropy_sums.data.scaling import Scale, Scaling
 from entropy_sums.supports import Support
 
 
 def read_points(path: Path, variable: str | None = None) -> np.ndarray:
-    """The array of a file as float32 points of shape (points, dimensions).
+    """The array of a file as points of shape (points, dimensions), in float32 if that holds every value exactly.
 
     Raises FileNotFoundError, or ValueError, naming the file, for an unknown suffix, a damaged file, a missing or
     ambiguous variable and values that are no finite points.
@@ -92,6 +93,9 @@ class Array(MeasuredSettings):
     """A second file with the held-out points."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] | None = 0.2
     """Share of the points to hold out; none where there is a `test_path`."""
+    scale: Scale = "none"
+    """`centre`: subtract the mean of each column; `standardise`: divide by its standard deviation, too; `unit`: map all
+    values to [0, 1] by one range. Fitted to the training points and kept in the data file; `noise` comes after it."""
 
     @property
     def support(self) -> Support | None:
@@ -114,8 +118,8 @@ class Array(MeasuredSettings):
             raise ValueError("held-out points come from test_path or from test_fraction: set one of the two")
         return self
 
-    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """Training and held-out points of the user's file or files, with noise where the settings ask for it.
+    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, Any]:
+        """Training and held-out points of the user's file or files, scaled and with noise if the settings ask for it.
 
         Raises FileNotFoundError, or ValueError naming the file where it cannot be read or holds no finite points.
         """
@@ -127,7 +131,12 @@ class Array(MeasuredSettings):
             assert self.test_fraction is not None, "the settings require one of test_path and test_fraction"
             held_out = round(self.test_fraction * len(train))
             train, test = split(train, len(train) - held_out, held_out, order)
+        scaling = None
+        if self.scale != "none":
+            scaling = Scaling.fitted(self.scale, train)
+            train, test = scaling(train), scaling(test)
         return {
+            "scaling": scaling,
             "train": add_noise(train, self.noise, train_noise),
             "test": add_noise(test, self.noise, test_noise),
         }

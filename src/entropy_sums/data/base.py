@@ -50,7 +50,9 @@ class DatasetSettings(Settings, ABC):
 
     @abstractmethod
     def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, Any]:
-        """Arrays `train` (N, D) and `test` (M, D), and the `truth` (name → array) where it is known.
+        """Arrays `train` (N, D) and `test` (M, D), the `truth` (name → array) if it is known, the `scaling` if any.
+
+        Points keep the digits that they are returned with.
 
         Args:
             data_dir: folder of data files.
@@ -80,6 +82,11 @@ class DatasetSettings(Settings, ABC):
     def support(self) -> Support | None:
         """Narrowest support of all points that these settings make; None where only the data tell."""
         return self.numbers
+
+    @property
+    def number_bytes(self) -> int:
+        """Bytes of a number in the data file: whole numbers need single precision, others take double."""
+        return 4 if self.support in ("binary", "counts") else 8
 
     @property
     def true_weights(self) -> tuple[int, int] | None:
@@ -200,6 +207,10 @@ class ImageSettings(MeasuredSettings):
         "nonnegative": {"noise": 0.0},
         "positive": {"binarise": "none", "dequantise": True, "noise": 0.0},
     }
+
+    @property
+    def number_bytes(self) -> int:
+        return 4
 
     @property
     def support(self) -> Support:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from entropy_sums.data.base import DatasetSettings
-from entropy_sums.data.checks import as_points
+from entropy_sums.data.checks import as_points, rounded_to
+from entropy_sums.data.scaling import Scaling
 from entropy_sums.data.truths import Truth, Unknown
 from entropy_sums.files import atomic, checksum
 
@@ -28,6 +29,8 @@ _DIMENSIONS = {
     "shape": (),
     "transform": ("pixel", "direction"),
     "scales": ("segment", "direction"),
+    "subtracted": ("pixel",),
+    "divisor": ("pixel",),
 }
 _LONG_NAMES = {
     "train": "training points",
@@ -43,6 +46,8 @@ _LONG_NAMES = {
     "shape": "true shape of the components",
     "transform": "true orthogonal transform of the latents",
     "scales": "true standard deviations of the latents of each segment",
+    "subtracted": "numbers that the setting scale has subtracted from the original values",
+    "divisor": "numbers by which the setting scale has then divided them",
 }
 
 
@@ -52,11 +57,13 @@ POINTS_AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    r"""Training points (N, D) and held-out points (M, D) of float32, with their provenance.
+    r"""Training points (N, D) and held-out points (M, D) with their provenance.
 
+    Both are float32 if that holds every value exactly, else float64.
     `truth` holds the known parameters of the distribution that generated them (PCA: `weights` W (D, H), `offset` (D,),
-    `noise` σ; the true log-likelihood is then given by $N(b, WW^\top + \sigma^2 I)$). Raises ValueError for values
-    that are no finite points and for training and held-out points of different dimensions.
+    `noise` σ; the true log-likelihood is then given by $N(b, WW^\top + \sigma^2 I)$). `scaling` is the map from the
+    original values, if there is one. Raises ValueError for values that are no finite points and for training and
+    held-out points of different dimensions.
 
     Example:
         >>> dataset = Dataset("example", train=np.zeros((3, 2)), test=np.ones((2, 2)), attributes={})
@@ -69,10 +76,13 @@ class Dataset:
     test: np.ndarray
     attributes: Mapping[str, str | float]
     truth: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
-        for part in ("train", "test"):
-            object.__setattr__(self, part, as_points(getattr(self, part), f"{self.name}, {part}"))
+        parts = {part: as_points(getattr(self, part), f"{self.name}, {part}") for part in ("train", "test")}
+        common = np.result_type(*parts.values())
+        for part, points in parts.items():
+            object.__setattr__(self, part, points.astype(common, copy=False))
         if self.train.shape[1] != self.test.shape[1]:
             raise ValueError(
                 f"{self.name}: training points have {self.train.shape[1]} dimensions, held-out points "
@@ -82,7 +92,19 @@ class Dataset:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays by their name in the file."""
-        return {"train": self.train, "test": self.test, **self.truth}
+        scaling = {} if self.scaling is None else self.scaling.arrays
+        return {"train": self.train, "test": self.test, **self.truth, **scaling}
+
+    def in_precision(self, precision: str) -> Dataset:
+        """The dataset with points as training in this floating point type sees them.
+
+        Example:
+            >>> dataset = Dataset("example", train=np.eye(2) / 3, test=np.ones((2, 2)), attributes={})
+            >>> dataset.train.dtype, dataset.in_precision("float32").train.dtype
+            (dtype('float64'), dtype('float32'))
+        """
+        dtype = np.dtype(precision)
+        return replace(self, train=rounded_to(self.train, dtype), test=rounded_to(self.test, dtype))
 
     @cached_property
     def checksum(self) -> str:
@@ -92,8 +114,9 @@ class Dataset:
     def write(self, path: Path) -> None:
         """Write a NetCDF file, whole or not at all, that opens in plain xarray.
 
-        Variables are `train` (train_point, pixel), `test` (test_point, pixel) and the truth. Attributes are `name`,
-        `checksum` and the attributes of the dataset. Raises OSError where the folder is not writable.
+        Variables are `train` (train_point, pixel), `test` (test_point, pixel), the truth and the scaling, `subtracted`
+        and `divisor` (pixel). Attributes are `name`, `checksum`, `log_scale` if there is a scaling, and the attributes
+        of the dataset. Raises OSError where the folder is not writable.
 
         Example:
             >>> from tempfile import TemporaryDirectory
@@ -110,6 +133,8 @@ class Dataset:
             for name, values in self.arrays.items()
         }
         attributes = {"name": self.name, "checksum": self.checksum, **self.attributes}
+        if self.scaling is not None:
+            attributes["log_scale"] = self.scaling.log_scale
         with atomic(path) as temporary:
             xr.Dataset(variables, attrs=attributes).to_netcdf(temporary, engine="netcdf4")
 
@@ -138,11 +163,13 @@ class Dataset:
         arrays = {str(name): variable.values for name, variable in file.variables.items()}
         if checksum(arrays) != attributes.pop("checksum"):
             raise ValueError(f"{path}: damaged, its values differ from its checksum; delete it and load the data again")
+        scaled = attributes.pop("log_scale", None) is not None
         return cls(
             name=attributes.pop("name"),
             train=arrays.pop("train"),
             test=arrays.pop("test"),
             attributes=attributes,
+            scaling=Scaling(arrays.pop("subtracted"), arrays.pop("divisor")) if scaled else None,
             truth=arrays,
         )
 

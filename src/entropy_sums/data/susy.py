@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,7 @@ from pydantic import Field
 from entropy_sums.data import places
 from entropy_sums.data.base import MeasuredSettings
 from entropy_sums.data.preparation import add_noise
+from entropy_sums.data.scaling import Scaling
 
 FIRST_HELD_OUT = 4_500_000
 """First row of the published test set."""
@@ -43,7 +44,7 @@ def read_rows(path: Path, start: int, count: int) -> np.ndarray:
 
 
 class SUSY(MeasuredSettings):
-    """Simulated collisions of particles, 18 features with mean 0 and standard deviation 1 on the training points.
+    """Simulated collisions of particles, 18 features, by default with mean 0 and standard deviation 1.
 
     Held-out points are from the last 500,000 rows, as published; labels are left out.
     """
@@ -58,6 +59,9 @@ class SUSY(MeasuredSettings):
     test: Annotated[int, Field(ge=2, le=500_000)] = 10_000
     """Number of held-out points, the first of the last 500,000 rows."""
 
+    scale: Literal["standardise", "unit"] = "standardise"
+    """Scale of every feature on the training points: mean 0 and standard deviation 1, or from 0 to 1 (`unit`)."""
+
     @property
     def shape(self) -> tuple[int, int]:
         return self.train, 18
@@ -69,20 +73,18 @@ class SUSY(MeasuredSettings):
             return None
         return f"SUSY.csv(.gz) is not in {folder}; get it from https://archive.ics.uci.edu/dataset/279/susy"
 
-    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """The 18 features of the first training and the first held-out rows, standardised by the training points.
+    def arrays(self, data_dir: Path, generator: np.random.Generator) -> dict[str, Any]:
+        """The 18 features of the first training and the first held-out rows, scaled by the training points.
 
         Raises FileNotFoundError, saying where to get it, where the file is not in `data_dir`/susy, and ValueError where
         it is damaged, too short or another table.
         Source: Baldi, Sadowski & Whiteson (Nature Communications 2014).
         """
-        from sklearn.preprocessing import StandardScaler
-
         path = places.find("SUSY.csv", data_dir / self.name)
         if path is None:
             raise FileNotFoundError(self.missing(data_dir))
         rows = {"train": read_rows(path, 0, self.train), "test": read_rows(path, FIRST_HELD_OUT, self.test)}
-        scaler = StandardScaler().fit(rows["train"])
+        scaling = Scaling.fitted(self.scale, rows["train"])
         noises = dict(zip(rows, generator.spawn(2), strict=True))
-        scaled = {part: np.asarray(scaler.transform(points)) for part, points in rows.items()}
-        return {part: add_noise(points, self.noise, noises[part]) for part, points in scaled.items()}
+        scaled = {part: add_noise(scaling(points), self.noise, noises[part]) for part, points in rows.items()}
+        return {**scaled, "scaling": scaling}

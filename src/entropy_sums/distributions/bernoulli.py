@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from entropy_sums.distributions.family import Coordinatewise
+from entropy_sums.draws import uniform
 
 
 class Bernoulli(Coordinatewise):
@@ -33,7 +34,7 @@ class Bernoulli(Coordinatewise):
         return self.logits.sigmoid() * (-self.logits).sigmoid()
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        return torch.bernoulli(self.mean.expand(samples, *self.logits.shape), generator=generator)
+        return (uniform(self._blank(samples, self.logits), generator) < self.mean).to(self.logits.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         # log(1 + exp(l)) as −logsigmoid(−l): torch's softplus drops the 1 beyond l = 20, which shows in float64.

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.distributions.family import Coordinatewise, broadcast_shape
+from entropy_sums.draws import exponential
 
 EULER_GAMMA = 0.5772156649015329
 
@@ -38,7 +39,7 @@ class Exponential(Coordinatewise):
         return -EULER_GAMMA - self.log_rate
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        return self._blank(samples, self.log_rate).exponential_(generator=generator) * self.mean
+        return exponential(self._blank(samples, self.log_rate), generator) * self.mean
 
     def log_prob(self, value: Tensor) -> Tensor:
         return (self.log_rate - self.log_rate.exp() * value).sum(-1)
@@ -88,10 +89,13 @@ class Gamma(Coordinatewise):
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
         shape = self._extended_shape(torch.Size((samples,)))
+        # Rounded to single precision, because below 1 the sampler takes another way; then in double precision, because
+        # samples of a small concentration are below the range of single precision
+        rounded = self.concentration.float().double()
         # The sampler that torch.distributions.Gamma uses: the public one takes no generator.
         standard = torch._standard_gamma(  # pyright: ignore[reportPrivateImportUsage]
-            self.concentration.expand(shape), generator=generator
-        )
+            rounded.expand(shape), generator=generator
+        ).to(self.concentration.dtype)
         # Division by a large rate may underflow to 0, where the log density is infinite; torch clamps there too.
         return (standard * (-self.log_rate).exp()).clamp(min=torch.finfo(standard.dtype).tiny)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.distributions.family import Coordinatewise, broadcast_shape
+from entropy_sums.draws import exponential
 
 LOG_2 = math.log(2)
 
@@ -40,7 +41,7 @@ class Laplace(Coordinatewise):
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
         # The difference of two exponentials reaches both tails; the inverse of the distribution function may hit log 0.
-        ahead, behind = (self._blank(samples, self.loc).exponential_(generator=generator) for _ in range(2))
+        ahead, behind = (exponential(self._blank(samples, self.loc), generator) for _ in range(2))
         return self.loc + self.log_scale.exp() * (ahead - behind)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from entropy_sums.distributions.family import Coordinatewise, Family, broadcast_shape, sum_coordinates
+from entropy_sums.draws import normal
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -56,7 +57,7 @@ class Normal(Coordinatewise):
         return torch.addcmul(self.loc, self._std.expand(self._extended_shape()).contiguous(), noise)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        return self.reparametrise(self._blank(samples, self.loc).normal_(generator=generator))
+        return self.reparametrise(normal(self._blank(samples, self.loc), generator))
 
     def log_prob(self, value: Tensor) -> Tensor:
         squares = squared_error(self.loc, value)
@@ -131,7 +132,7 @@ class FullNormal(Family):
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        return self.reparametrise(self._blank(samples, self.loc).normal_(generator=generator))
+        return self.reparametrise(normal(self._blank(samples, self.loc), generator))
 
     def whiten(self, value: Tensor) -> Tensor:
         """$L^{-1}(x - \\mu)$, shape `(..., D)`."""

@@ -22,7 +22,7 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
     """A row per model and factor; a line from the smallest to the largest residual of each verdict.
 
     Example:
-        >>> verdict = Verdict("vae1", "pca", "", "prior", True, "0", 1e-14, 1e-15, 5, 20, 120)
+        >>> verdict = Verdict("vae1", "pca", "", "prior", True, "0", 1e-14, 1e-15, 5, 20, 120, "holds", 1.0, 1.0, 90)
         >>> [label.get_text() for label in draw([verdict]).axes[0].get_yticklabels()]
         ['VAE-1: prior']
     """
@@ -35,7 +35,8 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
         color = style.CERTIFIED if verdict.holds else style.UNCERTIFIED
         ends = [max(residual, LOWEST) for residual in (verdict.smallest_residual, verdict.residual)]
         y = rows.index((verdict.model, verdict.factor))
-        ax.plot(ends, [y, y], "o-", color=color, markersize=2.5, linewidth=0.8, alpha=0.6)
+        inside = "none" if elsewhere(verdict) else color
+        ax.plot(ends, [y, y], "o-", color=color, markerfacecolor=inside, markersize=2.5, linewidth=0.8, alpha=0.6)
     ax.set_xlim(LOWEST / 2, max([10, *(2 * verdict.residual for verdict in verdicts if verdict.residual > 0)]))
     ax.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
     labels = [f"{names.readable(group_name(model))}: {names.readable(factor)}" for model, factor in rows]
@@ -45,24 +46,35 @@ def draw(verdicts: Sequence[Verdict]) -> Figure:
     ax.grid(axis="y", color="0.92", linewidth=0.5)
     ax.set_axisbelow(True)
     kinds = [layout.dot(style.CERTIFIED, "o", "holds"), layout.dot(style.UNCERTIFIED, "o", "does not hold")]
+    if any(map(elsewhere, verdicts)):
+        hollow = {"marker": "o", "markersize": 4, "markerfacecolor": "none", "linestyle": ""}
+        kinds.append(Line2D([], [], color=style.UNCERTIFIED, label="does not hold everywhere", **hollow))
     layout.legend(figure, [*kinds, Line2D([], [], label="threshold", **style.GUIDE)])
     return figure
+
+
+def elsewhere(verdict: Verdict) -> bool:
+    """Whether the identity holds near the start, but not at some parameter values far from it."""
+    return not verdict.holds and verdict.residual < THRESHOLD
 
 
 def caption(verdicts: Sequence[Verdict]) -> str:
     """Caption: what is shown, and how far apart the two kinds are.
 
     Example:
-        >>> found = [Verdict("vae1", "pca", "", "prior", r < 1e-6, "", r, r, 5, 20, 120) for r in (1e-14, 1e-2)]
+        >>> more = (5, 20, 120, "", 1.0, 1.0, 90)
+        >>> found = [Verdict("vae1", "pca", "", "prior", r < 1e-6, "", r, r, *more) for r in (1e-14, 1e-2)]
         >>> caption(found)[-103:]
         'No trained runs enter. Verdicts that hold: 1, residuals up to 1.0e-14; that do not: 1, from 1.0e-02 on.'
     """
     held = [verdict.residual for verdict in verdicts if verdict.holds]
     untold = [verdict for verdict in verdicts if math.isnan(verdict.residual)]
-    failed = [verdict.smallest_residual for verdict in verdicts if not verdict.holds and verdict not in untold]
+    failed = [verdict.smallest_residual for verdict in verdicts if verdict.residual >= THRESHOLD]
+    exceptions = [verdict for verdict in verdicts if elsewhere(verdict)]
     ends = [
         f"Verdicts that hold: {len(held)}" + (f", residuals up to {max(held):.1e}" if held else ""),
         f"that do not: {len(failed)}" + (f", from {min(failed):.1e} on" if failed else ""),
+        *([f"that do not hold everywhere (hollow), as the table says: {len(exceptions)}"] if exceptions else []),
         *([f"without enough distinct data points to tell, and not drawn: {len(untold)}"] if untold else []),
     ]
     (trials,) = {verdict.trials for verdict in verdicts}

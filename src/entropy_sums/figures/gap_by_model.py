@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.analysis import cells, closure, names, statistics
 from entropy_sums.figures import captions, layout, style
 
 SCALE = LogNorm(0.01, 100)
@@ -63,7 +63,8 @@ def caption(tree: xr.DataTree) -> str:
         "Absolute distance between ELBO and entropy sum at the end of training, in percent of the absolute final ELBO: "
         "median over seeds.",
         captions.facets(tree, "Maps"),
-        "Grey cells have no finished run; "
+        "≤: the mean gap is within two Monte Carlo standard errors of zero, so that the percentage is "
+        "noise. Grey cells have no finished run; "
         f"{LEFT_OUT} marks cells with diverged or missing runs. "
         "The percentage has little meaning if the ELBO is near zero; the table has the gap per data dimension.",
     )
@@ -71,19 +72,21 @@ def caption(tree: xr.DataTree) -> str:
 
 def _map(ax: Axes, tree: xr.DataTree, combination: cells.Cell) -> None:
     datasets, models = cells.datasets(tree), cells.models(tree)
-    values, lost = np.full((2, len(models), len(datasets)), np.nan)
+    values, lost, closed = np.full((3, len(models), len(datasets)), np.nan)
     for row, model in enumerate(models):
         for column, dataset in enumerate(datasets):
             runs = cells.select(tree[model].to_dataset(), {"dataset": dataset} | combination)
             kept = statistics.usable(runs)
             kept = kept.assign(error=statistics.relative_gap(kept))
             values[row, column] = statistics.band(statistics.final(kept, "error"))["median"].item()
+            closed[row, column] = closure.of(runs).closed
             lost[row, column] = (statistics.diverged(runs) | statistics.missing(runs)).sum().item()
     ax.set_facecolor("0.9")
     image = ax.imshow(np.ma.masked_invalid(values), norm=SCALE, cmap="cividis", aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         dark = np.dot(image.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
-        text = "–" if np.isnan(value) else style.percent(value) + LEFT_OUT * bool(lost[row, column])
+        said = "≤ " * int(closed[row, column]) + style.percent(value) + LEFT_OUT * bool(lost[row, column])
+        text = "–" if np.isnan(value) else said
         ax.text(column, row, text, ha="center", va="center", color="white" if dark and text != "–" else "black")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

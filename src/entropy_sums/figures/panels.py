@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from entropy_sums.analysis import names, statistics
+from entropy_sums.analysis import closure, names, statistics
 from entropy_sums.figures import captions, layout, style
 from entropy_sums.figures.traces import limits
 from entropy_sums.quantities import QUANTITIES
@@ -120,7 +120,8 @@ def caption(tree: xr.DataTree) -> str:
     smoothed = max((_settings(ds)["smooth"] for ds in panels), default=0)
     explained = {
         "error": "Error: distance between ELBO and entropy sum in percent of the final ELBO of a run, median and "
-        "quartiles.",
+        "quartiles; dotted: what a gap of exactly zero shows by Monte Carlo noise; ≤ marks a final gap within two "
+        "standard errors of zero.",
         "deviation": "Signed: the same with its sign (ELBO minus entropy sum), mean and standard deviation over "
         "runs" + (f", moving average over {smoothed:g} epochs." if smoothed else "."),
     }
@@ -173,8 +174,10 @@ def _error(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> None:
     band = statistics.band(errors)
     style.draw_band(ax, band, style.ERROR)
     style.mark_beyond(ax, _shown(band["median"], settings), style.ERROR)
+    style.draw_floor(ax, closure.floor(ds))
     end = statistics.final(ds.assign(error=errors), "error").median("seed").item()
-    ax.set_title(f"final {style.percent(end)} %", loc="right", fontsize="medium", pad=2)
+    said = "≤ " * closure.of(ds).closed + style.percent(end)
+    ax.set_title(f"final {said} %", loc="right", fontsize="medium", pad=2)
 
 
 def _deviation(ax: Axes, ds: xr.Dataset, settings: Mapping[str, Any]) -> None:

@@ -167,6 +167,11 @@ def mark_beyond(ax: Axes, median: xr.DataArray, color: str) -> None:
             ax.plot(steps, np.full(steps.size, edge), color=color, marker=marker, markersize=3, ls="", clip_on=False)
 
 
+def draw_floor(ax: Axes, floor: xr.DataArray) -> None:
+    """Draw a noise floor over `step`, dotted."""
+    ax.plot(floor["step"], floor, color=ERROR, linewidth=0.8, linestyle=":")
+
+
 def percent(value: float) -> str:
     """A percentage with two digits, as many as the variation over seeds justifies; below 0.001 only this limit.
 

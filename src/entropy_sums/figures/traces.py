@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.analysis import cells, closure, names, statistics
 from entropy_sums.figures import captions, layout, style
 from entropy_sums.quantities import SHOWN
 
@@ -107,7 +107,8 @@ def caption(tree: xr.DataTree) -> str:
         else "",
         "Below each: distance between ELBO and entropy sum on the training set, in percent of the final ELBO of the "
         "run.",
-        "Lines: median over seeds; bands: 25 to 75 %.",
+        "Lines: median over seeds; bands: 25 to 75 %. Dotted: error that a gap of exactly zero shows by Monte Carlo "
+        "noise; ≤ marks a final gap within two standard errors of zero.",
         "Markers: estimates of the log-likelihood of the training set at the end of training, or of the ELBO where the "
         "legend says so. Medians over seeds of the value and of the limits of its 95 % Monte Carlo interval."
         if any(name in node for node in nodes for name in MARKERS)
@@ -204,5 +205,7 @@ def _errors(ax: Axes, ds: xr.Dataset) -> None:
     band = statistics.band(errors)
     style.draw_band(ax, band, style.ERROR)
     style.mark_beyond(ax, band["median"], style.ERROR)
+    style.draw_floor(ax, closure.floor(ds))
     end = statistics.final(ds.assign(error=errors), "error").median("seed").item()
-    ax.set_title(f"final {style.percent(end)} %", loc="right", fontsize="medium", pad=2)
+    said = "≤ " * closure.of(ds).closed + style.percent(end)
+    ax.set_title(f"final {said} %", loc="right", fontsize="medium", pad=2)

@@ -82,6 +82,15 @@ class WithDictionary(Protocol):
 
 
 @runtime_checkable
+class WithComponents(Protocol):
+    """A mixture, whose components share the responsibility for each point."""
+
+    def responsibilities(self, x: Float[Tensor, "*replica points dim"]) -> Float[Tensor, "all points component"]:
+        """Share that each component has in each point, `(replica, N, K)`."""
+        ...
+
+
+@runtime_checkable
 class Informed(Protocol):
     """A model that can use knowledge of the distribution of its data."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -24,7 +27,7 @@ class Blueprint:
         """Settings that all replicas have in common; only unpacked ones may be read from it."""
         return self.replicas[0]
 
-    def packed(self, name: str) -> list[float]:
+    def packed(self, name: str) -> list[Any]:
         """Values of a packed setting, one per replica."""
         return [getattr(settings, name) for settings in self.replicas]
 
@@ -40,3 +43,11 @@ class Blueprint:
     def trunk(self, layers: Sequence[Linear]) -> Trunk:
         """Hidden layers with the activation and dropout of the settings after each."""
         return Trunk(layers, self.shared.activation, self.packed("dropout"))
+
+    def __getattr__(self, name: str) -> Any:
+        """Methods that moved, for plugins written before: these go in the next version."""
+        if name not in ("network_encoder", "network_decoder", "network_decoder_heads", "normal_decoder"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        home = "entropy_sums.models.vae.vae"
+        warnings.warn(f"blueprint.{name}(…) is now {home}.{name}(blueprint, …)", DeprecationWarning, stacklevel=2)
+        return partial(getattr(import_module(home), name), self)

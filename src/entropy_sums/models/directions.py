@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -43,12 +45,35 @@ class Direction:
         product = (gradient * parameter if self.kind == "radial" else gradient).flatten(1)
         return product.sum(1) if self.entry is None else product[:, self.entry]
 
+    def vector(self, parameter: Float[Tensor, "replica ..."]) -> Float[Tensor, "replica size"]:
+        """The direction as flattened vectors in the space of its tensor, `(replica, size)`.
+
+        Example:
+            >>> Direction("w", "shift", 1).vector(torch.tensor([[[10.0, 1.0]]]))
+            tensor([[0., 1.]])
+        """
+        whole = parameter.flatten(1) if self.kind == "radial" else torch.ones_like(parameter).flatten(1)
+        if self.entry is None:
+            return whole
+        return torch.zeros_like(whole).index_copy(1, torch.tensor([self.entry]), whole[:, [self.entry]])
+
+
+LAYER = ("weight", "bias")
+"""Ends of the names of tensors that move as one, as the tensors of layers do, whatever their shape."""
+
 
 def candidates(model: nn.Module) -> list[Direction]:
-    """Candidate directions: radial and shift of every learned tensor, and for vectors the shift of every entry.
+    """Candidate directions: radial and shift of every learned tensor, and for free vectors the shift of every entry.
 
-    The entries of a vector outside of layers, such as log standard deviations, move one by one. A module lists the
-    vectors that move as one tensor in `whole`.
+    A free vector is a vector outside of layers, such as log standard deviations. A tensor whose name is or ends in
+    `weight` or `bias` belongs to a layer, also if the layer has a single input or output. A module lists other vectors
+    that move as one tensor in `whole`.
+
+    Example:
+        >>> module = nn.Module()
+        >>> module.weight, module.log_std = nn.Parameter(torch.ones(1, 3, 1)), nn.Parameter(torch.ones(1, 1, 2))
+        >>> [str(direction) for direction in candidates(module)]
+        ['weight', 'shift of weight', 'shift of log_std[0]', 'shift of log_std[1]']
     """
     return [
         direction
@@ -60,7 +85,16 @@ def candidates(model: nn.Module) -> list[Direction]:
 
 def _of_tensor(model: nn.Module, name: str, parameter: Tensor) -> list[Direction]:
     owner, _, own_name = name.rpartition(".")
-    size, whole = parameter[0].numel(), getattr(model.get_submodule(owner), "whole", ())
-    if size == max(parameter.shape[1:]) and (size == 1 or own_name not in whole):
+    whole = own_name.endswith(LAYER) or own_name in getattr(model.get_submodule(owner), "whole", ())
+    size = parameter[0].numel()
+    if not whole and size == max(parameter.shape[1:], default=1):
         return [Direction(name, "shift", entry) for entry in range(size)]
     return [Direction(name, "radial"), Direction(name, "shift")]
+
+
+def alternatives(model: nn.Module, directions: Sequence[Direction]) -> list[tuple[int, int]]:
+    """Positions of radial and shift of the same single number: each is a multiple of the other."""
+    places = {(d.parameter, d.kind): k for k, d in enumerate(directions) if d.entry is None}
+    single = [name for name, parameter in model.named_parameters() if parameter[0].numel() == 1]
+    pairs = [(places.get((name, "radial")), places.get((name, "shift"))) for name in single]
+    return [(radial, shift) for radial, shift in pairs if radial is not None and shift is not None]

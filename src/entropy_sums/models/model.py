@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
 import torch
@@ -15,6 +15,9 @@ from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import CLOSED_FORMS, Family, FullNormal, Normal, cross_entropy
 from entropy_sums.distributions.family import repeated
 from entropy_sums.models.directions import Direction, candidates
+
+TOTAL = "total"
+"""Name that stands for the sum of all factors; no factor may have it."""
 
 
 class Model(nn.Module, ABC):
@@ -41,6 +44,15 @@ class Model(nn.Module, ABC):
     def learned(self) -> dict[str, nn.Parameter]:
         """Parameters that training changes, by name."""
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    @property
+    def variances(self) -> set[str]:
+        """Names of the parameters that are free variances, as the modules declare them in `variance_parameters`."""
+        return {
+            f"{path}.{name}" if path else name
+            for path, module in self.named_modules()
+            for name in getattr(type(module), "variance_parameters", ())
+        }
 
     def directions(self) -> list[Direction]:
         """Candidate directions of a certificate; a model with a known direction may declare fewer.
@@ -101,12 +113,54 @@ class Model(nn.Module, ABC):
             prior_weight: weight of the prior in the objective, of each replica; by default 1.
         """
 
+    def start(self, x: Float[Tensor, "points dim"], generators: Sequence[torch.Generator]) -> None:
+        """Set the initial values that depend on the training points, once before training; most models have none.
+
+        Args:
+            x: all training points.
+            generators: one per replica, on the CPU.
+        """
+
     def log_likelihood(self, x: Tensor) -> Tensor | None:
         """Exact mean log-likelihood of x in nats, `(replica,)`, or None where the model has no closed form."""
         return None
 
 
 M = TypeVar("M", bound=Model)
+
+
+def factors_of(model: Model, bound: Bound) -> list[Factor]:
+    """Factors of a bound, matched by name, in the order of `model.factors`.
+
+    Raises:
+        ValueError: the names of `model.factors` are not those of the bound.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["linear_vae"]()], 5, [torch.Generator()])
+        >>> bound = model.bound(torch.zeros(3, 5), torch.zeros(1, 3, 2))
+        >>> prior, observation = factors_of(model, bound)
+        >>> prior is bound.factors["prior"]
+        True
+        >>> factors_of(model, Bound(bound.posterior_entropy, {"prior": prior, "decoder": observation}))
+        Traceback (most recent call last):
+        ValueError: LinearVAE: `factors` and `bound` name different factors; the bound lacks observation and has \
+        besides decoder; give each factor one name in both
+    """
+    names, keys = list(model.factors), list(bound.factors)
+    missing, surplus = [name for name in names if name not in keys], [key for key in keys if key not in names]
+    if missing or surplus:
+        said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has besides {', '.join(surplus)}"] * bool(surplus)
+        raise ValueError(
+            f"{type(model).__name__}: `factors` and `bound` name different factors; the bound {' and '.join(said)}; "
+            "give each factor one name in both"
+        )
+    if repeated := sorted({name for name in names if names.count(name) > 1 or name == TOTAL}):
+        raise ValueError(
+            f"{type(model).__name__}: `factors` names {', '.join(repeated)} more than once, or uses {TOTAL!r}, which "
+            "stands for the sum of all factors; give each factor a name of its own"
+        )
+    return [bound.factors[name] for name in names]
 
 
 def copies(model: M, number: int, replica: int = 0) -> M:
@@ -118,9 +172,21 @@ def copies(model: M, number: int, replica: int = 0) -> M:
         >>> copies(model, 3).replicas
         3
     """
+    return chosen(model, torch.full((number,), replica))
+
+
+def chosen(model: M, replicas: Tensor) -> M:
+    """New model whose replicas are copies of the given replicas of `model`, each as often as it is listed.
+
+    Example:
+        >>> from entropy_sums.models import MODELS, build
+        >>> model = build([MODELS["linear_vae"]()] * 2, 5, [torch.Generator()] * 2)
+        >>> chosen(model, torch.tensor([1, 0, 1])).replicas
+        3
+    """
     many = copy.deepcopy(model)
     for tensor in (*many.parameters(), *map(many.get_buffer, many.evolving)):
-        tensor.data = tensor.data[replica : replica + 1].repeat(number, *[1] * (tensor.ndim - 1))
+        tensor.data = tensor.data[replicas.to(tensor.device)]
     return many
 
 

@@ -16,6 +16,7 @@ from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 
 if TYPE_CHECKING:
+    from entropy_sums.data.checks import LostColumn, Size
     from entropy_sums.data.dataset import Dataset
 
 MOST_SHOWN = 6
@@ -32,6 +33,8 @@ class Data:
         dim: number of dimensions.
         supports: every support that contains all points.
         true_weights: shape (D, H) of the true weights; None if there are none.
+        lost: columns whose digits float32 cannot hold; those of held-out points if it holds all training points.
+        size: root mean square of all training values, and the column in which it is largest with its value there.
     """
 
     points: int | None
@@ -39,6 +42,8 @@ class Data:
     dim: int | None
     supports: frozenset[Support] | None
     true_weights: tuple[int, int] | None
+    lost: tuple[LostColumn, ...] = ()
+    size: Size | None = None
 
     @classmethod
     def declared(cls, settings: DatasetSettings) -> Data:
@@ -47,21 +52,27 @@ class Data:
         Example:
             >>> from entropy_sums.data.linear import PCA
             >>> Data.declared(PCA(train=50))
-            Data(points=50, held_out=1000, dim=10, supports=frozenset({'real'}), true_weights=(10, 2))
+            Data(points=50, held_out=1000, dim=10, supports=frozenset({'real'}), true_weights=(10, 2), ...)
         """
         points, dim = settings.shape or (None, None)
         supports = None if settings.support is None else CONTAINED[settings.support]
         return cls(points, settings.held_out, dim, supports, settings.true_weights)
 
     @classmethod
-    def read(cls, dataset: Dataset) -> Data:
-        """Facts that follow from the data themselves."""
-        from entropy_sums.data.checks import supports
+    def read(cls, dataset: Dataset, precision: str = "float64") -> Data:
+        """Facts that follow from the data themselves, as training in this precision sees them."""
+        import numpy as np
 
+        from entropy_sums.data.checks import Size, lost_columns, supports
+
+        single = np.dtype(np.float32)
+        lost = lost_columns(dataset.train, single) or lost_columns(dataset.test, single)
         points, dim = dataset.train.shape
         weights = dataset.truth.get("weights")
         shape = None if weights is None else (weights.shape[0], weights.shape[1])
-        return cls(points, len(dataset.test), dim, supports(dataset.train) & supports(dataset.test), shape)
+        seen = dataset.in_precision(precision)
+        common = supports(seen.train) & supports(seen.test)
+        return cls(points, len(dataset.test), dim, common, shape, tuple(lost), Size.of(dataset.train))
 
 
 @dataclass(frozen=True)
@@ -183,6 +194,34 @@ def _batch_size(cell: Combination) -> Iterator[str]:
             )
 
 
+def _digits(cell: Combination) -> Iterator[str]:
+    if cell.training.precision == "float32" and cell.data.lost:
+        from entropy_sums.data.checks import in_words
+
+        fixes = ["write precision: float64"]
+        if all(column.centred for column in cell.data.lost):
+            key = " (scale: centre)" if _scales(cell.dataset) else ""
+            fixes.insert(0, f"subtract its mean{key}" if len(cell.data.lost) == 1 else f"subtract their means{key}")
+        yield f"training.precision: float32 cannot hold {in_words(cell.data.lost)}; {', or '.join(fixes)}"
+
+
+def _scale(cell: Combination) -> Iterator[str]:
+    size = cell.data.size
+    if cell.model.support != "real" or size is None or (reason := size.far_from_one) is None:
+        return
+    fix = "set scale: standardise, or scale: unit for images" if _scales(cell.dataset) else "divide them by their size"
+    yield (
+        f"scale: the data are far from a scale of one, for which initial values and learning rates are made: {reason}; "
+        f"{fix}"
+    )
+
+
+def _scales(dataset: DatasetSettings) -> bool:
+    """Whether a dataset can scale its points."""
+    field = type(dataset).model_fields.get("scale")
+    return field is not None and field.default == "none"
+
+
 def _subset_sizes(cell: Combination) -> Iterator[str]:
     held_out = cell.data.held_out
     if held_out is None:
@@ -206,8 +245,13 @@ OF_TRAINING: tuple[Rule, ...] = (
     _minibatches,
     _batch_size,
     _subset_sizes,
+    _digits,
 )
 """Rules between training, model and data."""
+
+
+CAUTIONS: tuple[Rule, ...] = (_scale,)
+"""Rules whose reasons are warnings: the cell can be trained, and may not learn."""
 
 
 def misfits(

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from itertools import groupby, product
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from entropy_sums.data.base import DatasetSettings
@@ -23,6 +23,9 @@ from entropy_sums.study.errors import CombinationError, StudyError, nearest
 from entropy_sums.study.resolve import Resolver
 from entropy_sums.study.schema import Panel, Scalar, Study
 from entropy_sums.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from entropy_sums.data.dataset import Dataset
 
 LONGEST_NAME = 120
 """Largest number of bytes of a folder or file name: file systems take 255, and suffixes are added later."""
@@ -329,6 +332,27 @@ class Grid:
                 f"{self.source}: job {job.name} was planned as {identity} and is now {job.identity}: "
                 "the study file, or the software, changed meanwhile; start the workflow again"
             )
+
+    def check_data(self, name: str, dataset: Dataset) -> list[str]:
+        """Check, before anything is trained, whether jobs can be trained on these data.
+
+        Returns:
+            Warnings about jobs that can be trained and may not learn.
+
+        Raises:
+            ValueError: no job on the data file of this name can be trained.
+        """
+        reasons, cautions = [], []
+        # The runs of a job share all settings that these rules ask for
+        first = {job.name: job.runs[0] for job in self.jobs.values() if job.data == name}
+        known = {p: fitting.Data.read(dataset, p) for p in {run.training.precision for run in first.values()}}
+        for job, run in first.items():
+            cell = run.model_settings, run.dataset_settings, run.training, known[run.training.precision]
+            reasons += [(job, reason) for reason in fitting.misfits(*cell)]
+            cautions += [(job, caution) for caution in fitting.misfits(*cell, rules=fitting.CAUTIONS)]
+        if len({job for job, _ in reasons}) == len(first) > 0:
+            raise ValueError("\n".join(fitting.lines(reasons)))
+        return fitting.lines(cautions)
 
     def trace_path(self, name: str) -> Path:
         """The trace file of the job of this name."""

@@ -134,22 +134,28 @@ class Cost:
     def data_bytes(self) -> float:
         """Bytes of the data file, which jobs share."""
         points, dim = self._shape
-        return 4 * (1 + HELDOUT) * points * dim
+        return self.run.dataset_settings.number_bytes * (1 + HELDOUT) * points * dim
+
+    @property
+    def _estimates(self) -> float:
+        """Number of estimates of the bound in all records, on the training data."""
+        evaluation = self.run.training.evaluation
+        return (self._records - 1) * evaluation.samples + evaluation.last_samples
 
     @cached_property
     def _overhead(self) -> float:
         """Seconds that do not depend on sizes; each bound of a record counts as two steps."""
-        bounds = 2 * self._records * self.run.training.evaluation.samples
+        bounds = 2 * self._estimates
         return SECONDS_TO_START + SECONDS_PER_STEP * (self.run.training.steps + 2 * bounds)
 
     @cached_property
     def _arithmetic(self) -> float:
         """Seconds of arithmetic on one core; encoder and decoder are assumed to take half each."""
         _, dim = self._shape
-        samples = self.run.training.evaluation.samples
+        estimates, records = self._estimates, self._records
         trained = sum(phase.passes * phase.points * self._per_point(phase) / 2 for phase in self._phases)
-        per_point = 3 * (1 + samples) / 2 + 1 / 2 + HELDOUT * (1 + samples + 1) / 2
-        recorded = self._records * self._points * per_point * self._per_pass(dim)
+        passes = 3 * (records + estimates) / 2 + records / 2 + HELDOUT * (2 * records + estimates) / 2
+        recorded = self._points * passes * self._per_pass(dim)
         updates = SECONDS_PER_UPDATE * self._parameters * self.run.training.steps
         certificate = SECONDS_PER_CERTIFIED_WEIGHT * self._weights * self.run.training.evaluation.certificate
         return self._float32s * self.replicas * (trained + recorded + updates) + certificate

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from entropy_sums.quantities import NATS, SHOWN
+from entropy_sums.quantities import ALIKE, NATS, SHOWN
 from entropy_sums.study.tables import DATASET, MEDIANS, MODEL, RUNS, Column, Table, number, of_quantity
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def rows(tree: xr.DataTree) -> Iterator[dict[str, Any]]:
 
 
 def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
-    from entropy_sums.analysis import statistics
+    from entropy_sums.analysis import closure, statistics
 
     kept = statistics.usable(runs)
     kept = kept.assign(gap_per_dimension=kept["gap"] / kept["observed_dim"], relative_gap=statistics.relative_gap(kept))
@@ -54,16 +55,23 @@ def _row(model: str, cell: Cell, runs: xr.Dataset) -> dict[str, Any]:
     row["runs"] = int(statistics.final(kept, "elbo").notnull().sum())
     row["diverged"] = int(statistics.diverged(runs).sum())
     row["missing"] = int(statistics.missing(runs).sum())
+    if "used_components" in kept:
+        unused = (kept["empty_components"] > 0) | (kept["used_components"] < ALIKE)
+        row["unused"] = int(unused.sum()) if kept["used_components"].notnull().any() else math.nan
     for column in AT_END:
         if column.name in kept:
             row[column.name] = statistics.final(kept, column.name)
     row |= _likelihoods(kept)
     if "true_log_likelihood" in runs and row["runs"]:
         row["true_log_likelihood"] = kept["true_log_likelihood"].median("seed").item()
+    if row["runs"]:
+        row |= {"verdict": str(closure.of(runs)), "noise_floor": closure.floor(runs).dropna("step")[-1].item()}
     errors = statistics.final(kept, "gap_standard_error")
     row["gap_standard_error"] = statistics.band(errors)["median"].item()
     if "stationary_gap" in runs and row["runs"]:
-        row["certified"] = "yes" if statistics.certified(kept) else "no"
+        failing = int(statistics.fails_here(kept).sum())
+        certified = "yes" if statistics.certified(kept) else "no"
+        row["certified"] = f"does not hold here ({failing} of {row['runs']} runs)" if failing else certified
         row["predicted_gap"] = statistics.predicted_gap(kept).median("seed").item()
     return row
 
@@ -101,6 +109,7 @@ TABLE = Table(
         RUNS,
         Column("diverged", "number of runs left out because they diverged"),
         Column("missing", "number of runs that failed or are not there"),
+        Column("unused", "number of runs of a mixture that end with an empty component or with all components alike"),
         *AT_END,
         *LIKELIHOODS,
         Column(
@@ -114,7 +123,17 @@ TABLE = Table(
             "median Monte Carlo standard error of the gap of one run",
             "standard error of the gap",
         ),
-        Column("certified", "whether every factor of the model has a certificate (yes, no), where traces record them"),
+        number("noise_floor", "relative gap that a gap of exactly zero shows, by its Monte Carlo noise", "percent"),
+        Column(
+            "verdict",
+            "whether the mean gap is closed within two Monte Carlo standard errors, not yet, or stays, as a "
+            "certificate is missing or predicts a gap",
+        ),
+        Column(
+            "certified",
+            "whether every factor of the model has a certificate (yes, no), where traces record them; `does not hold "
+            "here` with the number of runs that ended at parameters where the identity of a certificate fails",
+        ),
         number("predicted_gap", "median gap that the certificates predict for the end, where they do", NATS),
     ),
 )

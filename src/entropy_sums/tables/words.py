@@ -13,6 +13,9 @@ import xarray as xr
 from entropy_sums.analysis import names, statistics
 from entropy_sums.study.tables import ENDS, Column, Table
 
+ROUNDING = 1e-13
+"""Relative width up to which an interval is rounding errors of runs that end at one number."""
+
 SMALL = 1e-3
 """Limit below which a value and its interval share a power of ten."""
 
@@ -86,17 +89,19 @@ def with_standard_deviation(value: float, std: float) -> str:
 def rounded(value: float, low: float, high: float) -> str:
     """A value and its interval to the second digit of the width of the interval.
 
-    Without an interval: four digits of the value. Without a value: a dash.
+    Without an interval, or with one as narrow as rounding errors: four digits of the value. Without a value: a dash.
 
     Example:
         >>> rounded(-12.3456, -12.4111, -12.3001), rounded(-12.3456, float("nan"), float("nan"))
         ('-12.35 [-12.41, -12.30]', '-12.35')
+        >>> rounded(-13.540681213384255, -13.540681213384254, -13.540681213384255)
+        '-13.54'
     """
     if not math.isfinite(value):
         return "–"
-    if not math.isfinite(high - low) or high == low:
-        return f"{value:.4g}"
     largest = max(abs(low), abs(value), abs(high))
+    if not math.isfinite(high - low) or high - low <= ROUNDING * largest:
+        return f"{value:.4g}"
     if largest < SMALL:
         exponent = math.floor(math.log10(largest))
         return f"({rounded(*(number / 10**exponent for number in (value, low, high)))})e{exponent}"

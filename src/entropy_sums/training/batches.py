@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from entropy_sums.draws import normal
 from entropy_sums.training.randomness import Purpose, generator
 from entropy_sums.training.settings import PhaseSettings
 
@@ -62,7 +63,7 @@ class Batches:
 
     def _draw_noise(self, block: int) -> None:
         for noise, seed in zip(self._noise, self.seeds, strict=True):
-            noise.normal_(generator=generator(seed, Purpose.NOISE, self.phase, block, device=noise.device))
+            normal(noise, generator(seed, Purpose.NOISE, self.phase, block, device=noise.device))
         self._block = block
 
     def _shuffle(self, epoch: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,13 +12,37 @@ from torch import Tensor
 
 from entropy_sums.bound import Bound
 from entropy_sums.certificates.certificate import Certificate
+from entropy_sums.draws import normal
 from entropy_sums.models.abilities import Annealed
-from entropy_sums.models.model import Model
+from entropy_sums.models.model import Model, factors_of
 from entropy_sums.training.randomness import Purpose, generator
 
 Record = dict[str, np.ndarray]
 
 ENTRIES_PER_CHUNK = 2**20
+
+
+class _Side(NamedTuple):
+    """Both sides of the identity of a certificate at some parameters, `(replica, factor)`.
+
+    Attributes:
+        along: derivative of the ELBO along the direction; NaN without a certificate.
+        gaps: gap of each factor.
+        terms: sum of the absolute terms that cancel in the gap.
+    """
+
+    along: np.ndarray
+    gaps: np.ndarray
+    terms: np.ndarray
+
+    def agrees(self, rounding: float) -> np.ndarray:
+        """Whether the sides differ by no more than rounding may amount to in training, `(replica, factor)`.
+
+        Args:
+            rounding: precision of training. Half of its digits may be lost, as derivatives of all factors cancel.
+        """
+        scale = 1 + np.abs(self.gaps).sum(1, keepdims=True) + self.terms.sum(1, keepdims=True)
+        return np.abs(self.along - self.gaps) <= math.sqrt(rounding) * scale
 
 
 class Evaluation:
@@ -51,8 +76,18 @@ class Evaluation:
         self.data, self.seeds, self.samples, self.purpose = data, seeds, samples, purpose
         self.certificate, self.closing, self.chosen = certificate, closing, chosen
 
-    def __call__(self, model: Model, step: int, gradient: bool = False, penalties: np.ndarray | None = None) -> Record:
+    def __call__(
+        self,
+        model: Model,
+        step: int,
+        gradient: bool = False,
+        penalties: np.ndarray | None = None,
+        samples: int | None = None,
+    ) -> Record:
         """Record of `model` at `step`; with `gradient` also the norm of the gradient of the ELBO.
+
+        The bound is estimated `samples` times instead of S times where given. The gradient always has S samples, so
+        that its norm can be compared along a trace.
 
         `penalties` holds the λ of the penalty (λ/2)‖θ‖² of each replica; NaN marks an objective other than the ELBO.
         With it, the record has the gap that a stationary point of the objective would have. This gap is λ v·θ, plus
@@ -63,7 +98,7 @@ class Evaluation:
         for parameter in model.parameters():
             parameter.grad = None
         with torch.set_grad_enabled(gradient):
-            estimates = self.estimates(model, step, gradient=gradient)
+            estimates = self.estimates(model, step, gradient=gradient, number=samples)
         with torch.no_grad():
             record = _summarise(estimates, self.partition_errors(model, step))
             record["latent_entropy"] = as_numpy(self.mean(model.replicas, lambda c: model.latent_entropy(self.data[c])))
@@ -74,9 +109,11 @@ class Evaluation:
             squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
             record["gradient_norm"] = as_numpy(torch.stack(squares).sum(0).sqrt())
             if self.certificate is not None:
-                record["directional_derivative"] = self.certificate.along(model, self.data)
+                along = record["directional_derivative"] = self.certificate.along(model, self.data)
                 if penalties is not None:
-                    record["stationary_gap"] = self._stationary_gap(model, self.certificate, step, penalties)
+                    gaps = record["entropy"] - record["cross_entropy"]
+                    terms = np.abs(record["entropy"]) + np.abs(record["cross_entropy"])
+                    record["stationary_gap"] = self._stationary_gap(model, step, penalties, _Side(along, gaps, terms))
             for parameter in model.parameters():
                 parameter.grad = None
         return record
@@ -85,16 +122,25 @@ class Evaluation:
         """Standard errors that an annealed partition function adds at a step, `(replica,)`; empty without one."""
         return model.partition_errors(self.noise(model, step, 0)) if isinstance(model, Annealed) else {}
 
-    def _stationary_gap(self, model: Model, certificate: Certificate, step: int, penalties: np.ndarray) -> np.ndarray:
+    def _stationary_gap(self, model: Model, step: int, penalties: np.ndarray, own: _Side) -> np.ndarray:
+        """Gap of each factor that a stationary point would have; NaN where the identity fails at these parameters."""
+        certificate, side = self.certificate, own
+        assert certificate is not None
         difference: np.ndarray | float = 0.0
         if self.closing is not None:
             closing, certificate = self.closing
             closing.load_state_dict(model.state_dict())
-            own, closed = (_factor_gaps(self.estimates(m, step)) for m in (model, closing))
-            difference = own - closed
+            # Both models have the same objective, hence the same gradient
+            estimates, closed = (self.estimates(m, step) for m in (model, closing))
+            gaps = _factor_means(closed, "entropy") - _factor_means(closed, "cross_entropy")
+            terms = np.abs(_factor_means(closed, "entropy")) + np.abs(_factor_means(closed, "cross_entropy"))
+            side = _Side(certificate.along(model, self.data), gaps, terms)
+            difference = _factor_means(estimates, "entropy") - _factor_means(estimates, "cross_entropy") - gaps
         if (penalties == 0).all():
-            return np.where(certificate.held, np.zeros((model.replicas, 1)), np.nan) + difference
-        return penalties[:, None] * certificate.along_parameters(model, self.data) + difference
+            predicted = np.zeros((model.replicas, 1)) + difference
+        else:
+            predicted = penalties[:, None] * certificate.along_parameters(model, self.data) + difference
+        return np.where(side.agrees(torch.finfo(self.data.dtype).eps), predicted, np.nan)
 
     @property
     def points(self) -> int:
@@ -110,18 +156,32 @@ class Evaluation:
         points, size = self.points, self.at_once(replicas)
         return [slice(start, min(start + size, points)) for start in range(0, points, size)]
 
-    def estimates(self, model: Model, *position: int, gradient: bool = False) -> list[dict[str, Tensor]]:
+    def estimates(
+        self, model: Model, *position: int, gradient: bool = False, number: int | None = None
+    ) -> list[dict[str, Tensor]]:
         """Estimates of the bound, one per posterior sample.
 
-        All estimates share one posterior, which costs as much as an observation. Without noise all estimates are
-        equal, and one of them is computed. With `gradient`, the gradient of the mean ELBO is added to the gradients of
-        the parameters.
+        S estimates share one posterior, which costs as much as an observation. Without noise all estimates are equal,
+        and one of them is computed. With `gradient`, the gradient of the mean of the first S is added to the gradients
+        of the parameters.
 
         Args:
             position: position of the noise within its purpose, such as the step of the record.
+            number: number of estimates, by default S.
         """
-        samples = self.samples if model.noise_dim else 1
-        noises = [self.noise(model, *position, sample) for sample in range(samples)]
+        wanted = self.samples if number is None else number
+        if not model.noise_dim:
+            return self._some(model, position, range(1), gradient) * wanted
+        estimates: list[dict[str, Tensor]] = []
+        for first in range(0, wanted, self.samples):
+            chosen = range(first, min(first + self.samples, wanted))
+            with torch.set_grad_enabled(gradient and first == 0):
+                estimates += self._some(model, position, chosen, gradient and first == 0)
+        return estimates
+
+    def _some(self, model: Model, position: Sequence[int], samples: range, gradient: bool) -> list[dict[str, Tensor]]:
+        """Estimates with the noise of these samples, which are in memory at the same time."""
+        noises = [self.noise(model, *position, sample) for sample in samples]
         totals: list[dict[str, Tensor]] = [{} for _ in noises]
         for chunk in self.chunks(model.replicas):
             share = (chunk.stop - chunk.start) / self.points
@@ -130,12 +190,12 @@ class Evaluation:
             bounds = [model.bound(x, noise[:, chunk], posterior) for noise in noises]
             if gradient:
                 elbo = torch.stack([bound.elbo for bound in bounds]).sum()
-                (elbo * (share / samples)).backward()
+                (elbo * (share / len(noises))).backward()
             for total, bound in zip(totals, bounds, strict=True):
-                for name, value in _values(bound).items():
+                for name, value in _values(model, bound).items():
                     term = value.detach() * share
                     total[name] = total[name] + term if name in total else term
-        return totals * (self.samples // samples)
+        return totals
 
     def noise(self, model: Model, *position: int) -> Tensor:
         """Standard normal numbers for a posterior sample of every point, `(replica, points, noise_dim)`.
@@ -145,7 +205,7 @@ class Evaluation:
         """
         noise = self.data.new_empty(model.replicas, self.points, model.noise_dim)
         for row, seed in zip(noise, self.seeds, strict=True):
-            row.normal_(generator=generator(seed, self.purpose, *position, device=row.device))
+            normal(row, generator(seed, self.purpose, *position, device=row.device))
         return noise
 
     def mean(self, replicas: int, function: Callable[[slice], Tensor]) -> Tensor:
@@ -155,8 +215,8 @@ class Evaluation:
         return torch.stack([s * function(c) for c, s in zip(chunks, shares, strict=True)]).sum(0)
 
 
-def _values(bound: Bound) -> dict[str, Tensor]:
-    factors = bound.factors.values()
+def _values(model: Model, bound: Bound) -> dict[str, Tensor]:
+    factors = factors_of(model, bound)
     return {
         "elbo": bound.elbo,
         "entropy_sum": bound.entropy_sum,
@@ -167,9 +227,9 @@ def _values(bound: Bound) -> dict[str, Tensor]:
     }
 
 
-def _factor_gaps(estimates: list[dict[str, Tensor]]) -> np.ndarray:
-    """Gap of each factor, mean over estimates, `(replica, factor)`."""
-    return as_numpy(torch.stack([e["entropy"] - e["cross_entropy"] for e in estimates]).mean(0))
+def _factor_means(estimates: list[dict[str, Tensor]], name: str) -> np.ndarray:
+    """A quantity of each factor, mean over estimates, `(replica, factor)`."""
+    return as_numpy(torch.stack([estimate[name] for estimate in estimates]).mean(0))
 
 
 def _summarise(estimates: list[dict[str, Tensor]], shared_errors: Mapping[str, Tensor]) -> Record:

@@ -45,6 +45,7 @@ class Pack:
         trace: recording until now.
         step: number of completed steps.
         seconds: seconds of training until now.
+        warnings: lines about what is wrong with the runs at the end of training.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class Pack:
         self.data, heldout = (torch.as_tensor(x, dtype=dtype, device=device) for x in (train, test))
         generators = [generator(replica.seed, Purpose.PARAMETERS) for replica in replicas]
         self.model = build([r.model for r in replicas], self.data.shape[1], generators).to(device, dtype)
+        self.model.start(self.data, [generator(replica.seed, Purpose.START) for replica in replicas])
         if isinstance(self.model, Informed):
             self.model.inform(truth or {})
         subject = Subject.on(self.model, replicas, self.data, heldout)
         self.recorders = [recorder(subject) for recorder in RECORDERS if recorder.applies(subject)]
         self.trace = Recording(diverged_at=np.full(len(replicas), np.nan))
         self.step, self.seconds = 0, 0.0
+        self.warnings: list[str] = []
         self._ends = list(accumulate(phase.steps for phase in self.training.phases))
         self._phase: Phase | None = None
         self._resumed: Standing | None = None
@@ -115,7 +118,9 @@ class Pack:
             observe(self)
             seen = time.monotonic()
         for recorder in self.recorders:
-            self.trace.at_end |= recorder.at_end(self.step)
+            record = recorder.at_end(self.step)
+            self.trace.at_end |= record
+            self.warnings += recorder.warnings(record)
         return self.trace
 
     def _enter(self, step: int) -> tuple[Phase, Tensors]:

@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     DROPOUT = 5
     LIKELIHOOD = 6
     SUBSETS = 7
+    START = 8
 
 
 def generator(seed: int, purpose: Purpose, *position: int, device: str | torch.device = "cpu") -> torch.Generator:

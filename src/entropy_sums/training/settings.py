@@ -48,6 +48,8 @@ class PhaseSettings(Settings):
     """Number of optimiser steps."""
     learning_rate: Packed[PositiveFloat] = 1e-3
     """Learning rate at the start of the phase."""
+    variance_rate: Packed[PositiveFloat] = 1.0
+    """Factor on the learning rate of free variance parameters, such as log σ² of VAE-1 and log α of VAE-2."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     """Course of the learning rate: `constant`, or to zero as a `cosine` or `linear` function."""
     batch_size: PositiveInt | Literal["full"] = 100
@@ -115,6 +117,9 @@ class EvaluationSettings(Settings):
     """Record beside the gap the value that the certificate predicts, the derivative of the ELBO along v."""
     samples: Annotated[int, Field(ge=2)] = 4
     """Number of independent posterior samples per point, from which the standard errors follow."""
+    final_samples: Annotated[int, Field(ge=2)] = 100
+    """Number of independent posterior samples per point in the last record, at least `samples`. The noise floor of the
+    final gap falls with its square root."""
     importance_samples: NonNegativeInt = 0
     """Number K of posterior samples per point of the importance-weighted bound on the log-likelihood. The bound is
     estimated `samples` times at the end of training. 0 leaves it out."""
@@ -129,6 +134,11 @@ class EvaluationSettings(Settings):
     are estimated from each subset at the end of training."""
     subset_estimates: Annotated[int, Field(ge=2)] = 10
     """Number of estimates per subset size, each from its own points and its own `samples` posterior samples."""
+
+    @property
+    def last_samples(self) -> int:
+        """Number of posterior samples per point in the last record."""
+        return max(self.samples, self.final_samples)
 
     @field_validator("subset_sizes")
     @classmethod
@@ -146,7 +156,7 @@ class TrainingSettings(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     """Times and accuracy of the recorded quantities, for all phases."""
     precision: Literal["float32", "float64"] = "float32"
-    """Floating point type of parameters and data."""
+    """Floating point type of parameters and data; random numbers are the same in both."""
 
     @property
     def steps(self) -> NonNegativeInt:

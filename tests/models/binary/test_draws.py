@@ -26,6 +26,14 @@ def test_a_replica_draws_the_same_numbers_in_any_company(dtype):
             assert draw(pack)[position].equal(draw(alone)[0])
 
 
+def test_both_precisions_draw_the_same_numbers():
+    single, double = Draws(noise(3)), Draws(noise(3).double())
+    assert single.uniform(7).equal(double.uniform(7))
+    assert single.normal(20, dtype=torch.float32).double().equal(double.normal(20, dtype=torch.float64))
+    logits = noise(3, seed=1)
+    assert single.bernoulli(logits).double().equal(double.bernoulli(logits.double()))
+
+
 def test_replicas_and_steps_draw_different_numbers():
     first, second = (Draws(noise(20, seed=seed)).uniform(4) for seed in (0, 1))
     assert torch.cat([first, second]).unique(dim=0).shape == (40, 4)

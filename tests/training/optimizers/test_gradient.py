@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from entropy_sums.models import MODELS, build
 from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.settings import PhaseSettings
 
@@ -52,6 +53,25 @@ def test_each_replica_as_torch(kind, rates, decays, second):
             expected.step()
         for a, p in zip(alone, packed, strict=True):
             torch.testing.assert_close(a, p[r])
+
+
+@pytest.mark.parametrize("kind", TORCH)
+def test_variances_have_a_rate_of_their_own(kind):
+    """As parameter groups of torch: α and σ of VAE-2 learn faster, all else and other replicas do not notice."""
+    factors = [1.0, 10.0, 3.0]
+    packs = {}
+    for name, rates in {"apart": factors, "alike": [1.0] * 3}.items():
+        model = build([MODELS["vae2"]()] * 3, 5, [torch.Generator().manual_seed(seed) for seed in range(3)])
+        phases = [PhaseSettings(optimizer=kind, learning_rate=1e-3, variance_rate=rate) for rate in rates]
+        before = {key: p.detach().clone() for key, p in model.named_parameters()}
+        x = torch.randn(20, 5, generator=torch.Generator().manual_seed(9))
+        noise = torch.randn(3, 20, model.noise_dim, generator=torch.Generator().manual_seed(8))
+        OPTIMIZERS[kind](model, phases).step(x, noise, 0)
+        packs[name] = {key: p.detach() - before[key] for key, p in model.named_parameters()}
+    assert model.variances == {"decoder.spread", "latent_prior.log_std"}
+    for key, alike in packs["alike"].items():
+        factor = torch.tensor(factors if key in model.variances else [1.0] * 3).view(-1, *[1] * (alike.dim() - 1))
+        torch.testing.assert_close(packs["apart"][key], factor * alike, rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["adam", "sgd"])

@@ -46,8 +46,6 @@ class Couplings(nn.Module):
         sizes: number of units of every layer, from the data up.
     """
 
-    whole = ("bias",)
-
     def __init__(self, blueprint: Blueprint, sizes: list[int]) -> None:
         super().__init__()
         layers = [blueprint.linear(a, b) for a, b in pairwise(sizes)]

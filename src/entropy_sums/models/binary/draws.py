@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from entropy_sums.draws import normal, uniform
+
 
 class Draws:
     """Any number of random numbers; a replica draws the same ones in every pack.
@@ -40,14 +42,14 @@ class Draws:
         """Uniform numbers between 0 and 1 in float32, `(replica, *shape)`."""
         numbers = torch.empty(len(self.generators), *shape, dtype=torch.float32, device=self.device)
         for row, generator in zip(numbers, self.generators, strict=True):
-            row.uniform_(generator=generator)
+            uniform(row, generator)
         return numbers
 
     def normal(self, *shape: int, dtype: torch.dtype) -> Tensor:
         """Standard normal numbers, `(replica, *shape)`."""
         numbers = torch.empty(len(self.generators), *shape, dtype=dtype, device=self.device)
         for row, generator in zip(numbers, self.generators, strict=True):
-            row.normal_(generator=generator)
+            normal(row, generator)
         return numbers
 
     @torch.no_grad()

@@ -20,7 +20,6 @@ class IndependentPrior(Prior):
     """A product of Bernoulli distributions, with no layer above."""
 
     factor = "prior"
-    whole = ("bias",)
 
     def __init__(self, bias: nn.Parameter, latent_dim: int) -> None:
         super().__init__()

@@ -32,7 +32,6 @@ class Visible(nn.Module, ABC):
         middle: initial offset of a centred machine.
     """
 
-    whole = ("bias",)
     countable: ClassVar[bool]
     middle: ClassVar[float]
 
@@ -88,6 +87,7 @@ class NormalVisible(Visible):
 
     countable = False
     middle = 0.0
+    variance_parameters = ("log_variance",)
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__(blueprint)

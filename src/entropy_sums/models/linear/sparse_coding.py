@@ -53,6 +53,8 @@ class SparseCoding(DirectedModel):
         torch.Size([3])
     """
 
+    variance_parameters = ("log_std", "log_scale")
+
     def __init__(self, blueprint: Blueprint) -> None:
         s = blueprint.shared
         # The bound has closed forms

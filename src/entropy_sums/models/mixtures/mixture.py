@@ -9,7 +9,7 @@ responsibilities $\\bar r_k$ (Lücke and Warnken, arXiv 2209.03077).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -20,8 +20,11 @@ from torch import Tensor, nn
 from entropy_sums.bound import Bound, Factor
 from entropy_sums.distributions import Bernoulli, Categorical, Exponential, Family, FullNormal, Gamma, Normal, Poisson
 from entropy_sums.distributions.normal import cholesky
+from entropy_sums.distributions.poisson import roots
 from entropy_sums.layers import per_replica
 from entropy_sums.models.blueprint import Blueprint
+from entropy_sums.models.components import rarest
+from entropy_sums.models.mixtures import clusters
 from entropy_sums.models.model import Model
 
 Points = Float[Tensor, "*replica points dim"]
@@ -33,6 +36,9 @@ SMALLEST = 1e-13
 
 SMALLEST_CONCENTRATION = 1e-3
 """Smallest concentration of a gamma; the optimum for float32 data is larger, as their logarithms span less than 200."""
+
+SMALLEST_EXCESS = 1e-10
+"""Smallest log mean minus mean log at the start of a gamma; below it, the difference is rounding error."""
 
 
 class Components(nn.Module, ABC):
@@ -53,6 +59,24 @@ class Components(nn.Module, ABC):
         Args:
             x: in float64.
             shares: share of each point in each component, in float64; the shares of a component add up to one.
+        """
+
+    @abstractmethod
+    def coordinates(self, x: clusters.Rows) -> clusters.Rows:
+        """Points in coordinates in which components have about the same spread, for distances between points.
+
+        Args:
+            x: in float64.
+        """
+
+    @abstractmethod
+    def begin(self, x: clusters.Rows, shares: Table) -> Mapping[str, Tensor]:
+        """Finite parameters by name with which a component starts that has these shares of the points.
+
+        They are those of `best`, except where `best` has no finite ones, as for constant dimensions.
+
+        Args:
+            x, shares: as for `best`, shares above zero.
         """
 
     def entropy(self, x: Points) -> Tensor:
@@ -97,6 +121,15 @@ class NormalComponents(Components):
             variance = variance.mean(-1, keepdim=True)
         return {"mean": mean + centre, "log_std": 0.5 * variance.log()}
 
+    def coordinates(self, x: clusters.Rows) -> clusters.Rows:
+        return clusters.centred(x) if self.log_std.shape[-1] == 1 else clusters.standardised(x)
+
+    def begin(self, x: clusters.Rows, shares: Table) -> Mapping[str, Tensor]:
+        best, fixed = self.best(x, shares), clusters.constant(x)
+        # One variance is that of a constant only if all dimensions are
+        fixed = fixed.all(0, keepdim=True) if self.log_std.shape[-1] == 1 else fixed
+        return {**best, "log_std": torch.where(fixed, 0, best["log_std"])}
+
 
 class FullNormalComponents(Components):
     r"""Normals with a full covariance $LL^\top$ each, from the log diagonal of L and its entries below the diagonal."""
@@ -129,6 +162,19 @@ class FullNormalComponents(Components):
         factor = cholesky(torch.stack(covariances, dim=1))
         return {"mean": mean, "log_diagonal": factor.diagonal(dim1=-2, dim2=-1).log(), "below": factor.tril(-1)}
 
+    def coordinates(self, x: clusters.Rows) -> clusters.Rows:
+        return clusters.standardised(x)
+
+    def begin(self, x: clusters.Rows, shares: Table) -> Mapping[str, Tensor]:
+        """Parameters with a diagonal covariance: the full one of few points is singular."""
+        mean, centre = shares.mT @ x, x.mean(0)
+        variance = shares.mT @ (x - centre).square() - (mean - centre).square()
+        return {
+            "mean": mean,
+            "log_diagonal": torch.where(clusters.constant(x), 0, 0.5 * variance.log()),
+            "below": torch.zeros_like(self.below),
+        }
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -138,6 +184,8 @@ class Kind:
         family: θ ↦ distribution.
         natural: θ ↦ natural parameter, the factor of x.
         fit: mean of the points ↦ maximum-likelihood θ.
+        sound: mean of N points, and N ↦ a mean that N points may have and θ is finite for.
+        coordinates: as `Components.coordinates`.
         base_measure: points ↦ $\\log h(x)$, `(..., N)`; None if it is constant.
         entropy: components and points ↦ `Components.entropy`.
     """
@@ -145,6 +193,8 @@ class Kind:
     family: Callable[[Tensor], Family]
     natural: Callable[[Tensor], Tensor]
     fit: Callable[[Tensor], Tensor]
+    sound: Callable[[Tensor, int], Tensor]
+    coordinates: Callable[[clusters.Rows], clusters.Rows]
     base_measure: Callable[[Points], Tensor] | None = None
     entropy: Callable[[Family, Points], Tensor] = lambda components, x: components.entropy().unsqueeze(1)
 
@@ -159,12 +209,32 @@ def _pseudo_entropy(components: Family, x: Points) -> Tensor:
     return components.pseudo_entropy().unsqueeze(1) - components.base_measure(x).unsqueeze(-1)
 
 
-BERNOULLI = Kind(Bernoulli, _identity, lambda mean: mean.logit(eps=SMALLEST))
+BERNOULLI = Kind(
+    Bernoulli,
+    _identity,
+    lambda mean: mean.logit(eps=SMALLEST),
+    lambda mean, points: mean.clamp(rarest(points), 1 - rarest(points)),
+    # The squared distance of bits is the number of those that differ
+    clusters.centred,
+)
 
-EXPONENTIAL = Kind(Exponential, lambda log_rate: -log_rate.exp(), lambda mean: -mean.log())
+EXPONENTIAL = Kind(
+    Exponential,
+    lambda log_rate: -log_rate.exp(),
+    lambda mean: -mean.log(),
+    lambda mean, points: torch.where(mean > 0, mean, 1),
+    clusters.logarithms,
+)
 
 # The negative control: with true entropies the gap does not close
-POISSON = Kind(Poisson, _identity, lambda mean: mean.clamp(min=SMALLEST).log(), Poisson.base_measure)
+POISSON = Kind(
+    Poisson,
+    _identity,
+    lambda mean: mean.clamp(min=SMALLEST).log(),
+    lambda mean, points: mean.clamp(min=rarest(points)),
+    lambda x: clusters.centred(roots(x)),
+    Poisson.base_measure,
+)
 
 POISSONS = {"pseudo": replace(POISSON, entropy=_pseudo_entropy), "true": POISSON}
 """Setting `observation_entropy` → the Poisson family with these entropies in the entropy sum."""
@@ -192,6 +262,12 @@ class LinearComponents(Components):
     def best(self, x: Tensor, shares: Table) -> Mapping[str, Tensor]:
         return {"weight": self.kind.fit(shares.mT @ x)}
 
+    def coordinates(self, x: clusters.Rows) -> clusters.Rows:
+        return self.kind.coordinates(x)
+
+    def begin(self, x: clusters.Rows, shares: Table) -> Mapping[str, Tensor]:
+        return {"weight": self.kind.fit(self.kind.sound(shares.mT @ x, len(x)))}
+
 
 class GammaComponents(Components):
     r"""Products of gammas, from concentrations $\alpha_{kd}$ and log rates.
@@ -218,9 +294,18 @@ class GammaComponents(Components):
         return _products(x.log() - centre.log(), self.concentration - 1, linear)
 
     def best(self, x: Tensor, shares: Table) -> Mapping[str, Tensor]:
+        return self._fitted(x, shares, 0.0)
+
+    def _fitted(self, x: Tensor, shares: Table, smallest: float) -> Mapping[str, Tensor]:
         mean = shares.mT @ x
-        concentration = _concentration(mean.log() - shares.mT @ x.log())
+        concentration = _concentration((mean.log() - shares.mT @ x.log()).clamp(min=smallest))
         return {"concentration": concentration, "log_rate": concentration.log() - mean.log()}
+
+    def coordinates(self, x: clusters.Rows) -> clusters.Rows:
+        return clusters.standardised(x.log())
+
+    def begin(self, x: clusters.Rows, shares: Table) -> Mapping[str, Tensor]:
+        return self._fitted(x, shares, SMALLEST_EXCESS)
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -251,6 +336,7 @@ class Mixture(Model):
         # Logits of the mixing weights
         self.prior_bias = nn.Parameter(torch.zeros(len(blueprint.replicas), 1, size))
         self.components = components
+        self._from_data = blueprint.shared.start == "kmeans++"
 
     def prior(self) -> Categorical:
         """Mixing weights, batch shape `(replica, 1)`, event `(K,)`."""
@@ -288,20 +374,36 @@ class Mixture(Model):
         """Mean entropy of the responsibilities in nats, `(replica, 1)`: the one-hot latents are one variable."""
         return self.mean(self.posterior(x).entropy()).unsqueeze(1)
 
+    def responsibilities(self, x: Points) -> Table:
+        """Share that each component has in each point, `(replica, N, K)`."""
+        return self.posterior(x).mean
+
     def constrain(self) -> None:
         self.components.constrain()
+
+    @torch.no_grad()
+    def start(self, x: Float[Tensor, "points dim"], generators: Sequence[torch.Generator]) -> None:
+        """Take clusters of the points as components, unless the start is random."""
+        if self._from_data:
+            points = x.double()
+            q = clusters.responsibilities(self.components.coordinates(points), self.latent_dim, generators)
+            self._take(q, lambda shares: self.components.begin(points, shares))
 
     @torch.no_grad()
     def maximise(self, x: Points) -> None:
         """Take one step of EM on the points x, in place; a component without points stays unchanged."""
         q = self.posterior(x).mean.double()
+        self._take(q, lambda shares: self.components.best(x.double(), shares))
+
+    def _take(self, q: Table, fit: Callable[[Table], Mapping[str, Tensor]]) -> None:
+        """Take mixing weights and parameters of the components from responsibilities in float64."""
         totals, smallest = q.sum(1), torch.finfo(self.prior_bias.dtype).tiny
         self.prior_bias.copy_((totals / q.shape[1]).clamp(min=smallest).log().unsqueeze(1))
         shares = q / totals.clamp(min=smallest).unsqueeze(1)
-        for name, best in self.components.best(x.double(), shares).items():
+        for name, found in fit(shares).items():
             parameter = self.components.get_parameter(name)
             used = (totals > smallest).reshape(*totals.shape, *[1] * (parameter.ndim - 2))
-            parameter.copy_(torch.where(used, best, parameter))
+            parameter.copy_(torch.where(used, found, parameter))
 
 
 def gaussian_mixture(blueprint: Blueprint) -> Mixture:
@@ -325,7 +427,7 @@ def exponential_mixture(blueprint: Blueprint) -> Mixture:
 
 
 def gamma_mixture(blueprint: Blueprint) -> Mixture:
-    r"""Components $\prod_d \mathrm{Gamma}(x_d; \alpha_{kd}, \beta_{kd})$ for positive data; exponentials at first."""
+    r"""Components $\prod_d \mathrm{Gamma}(x_d; \alpha_{kd}, \beta_{kd})$ for positive data."""
     return Mixture(blueprint, GammaComponents(blueprint))
 
 

@@ -15,6 +15,9 @@ class MixtureSettings(ModelSettings):
 
     latent_dim: Annotated[int, Field(ge=2)] = 2
     """Number K of components."""
+    start: Literal["kmeans++", "random"] = "kmeans++"
+    """Components at the start. `kmeans++`: of clusters of the training points around centres that k-means++ draws among
+    them, for data of any offset and scale. `random`: drawn around zero whatever the data are, with `initial_scale`."""
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -35,7 +38,7 @@ class GaussianMixtureSettings(MixtureSettings):
     covariance: Literal["scalar", "diagonal", "full"] = "diagonal"
     """Covariance of every component."""
     initial_std: Packed[PositiveFloat] = 1.0
-    """Standard deviation of every component at the start."""
+    """Standard deviation of every component at the start, with `start: random`."""
 
     def multiplications(self, observed_dim: int) -> int:
         return self.latent_dim * observed_dim * (observed_dim + 1 if self.covariance == "full" else 2)

@@ -51,8 +51,6 @@ class _Convolution(nn.Module):
         inputs: number of inputs that one output depends on.
     """
 
-    whole = ("bias",)
-
     def __init__(self, blueprint: Blueprint, shape: tuple[int, int], outputs: int, inputs: int) -> None:
         super().__init__()
         scale = per_replica(blueprint.packed("initial_scale")) / math.sqrt(inputs)

@@ -21,13 +21,12 @@ class LinearVAE(VAE):
 
     def __init__(self, blueprint: Blueprint) -> None:
         s = blueprint.shared
-        ones = [1.0] * len(blueprint.replicas)
         posterior_mean = blueprint.linear(blueprint.observed_dim, s.latent_dim)
         observation_mean = blueprint.linear(s.latent_dim, blueprint.observed_dim)
         observation = normal_decoder(blueprint, observation_mean, "linear")
         super().__init__(
             blueprint,
-            NormalMean(posterior_mean, ones, s.latent_dim, s.variance_head),
+            NormalMean(posterior_mean, blueprint.packed("initial_encoder_std"), s.latent_dim, s.variance_head),
             StandardNormal(s.latent_dim),
             observation,
         )
@@ -67,7 +66,7 @@ def vae2(blueprint: Blueprint) -> VAE:
     encoder = network_encoder(blueprint)
     unit = partial(UnitNormLinear, renormalise=s.unit_columns == "renormalise")
     decoder = normal_decoder(blueprint, network_decoder(blueprint, first=unit), s.output)
-    return VAE(blueprint, encoder, ScaledNormal(len(blueprint.replicas), s.latent_dim), decoder)
+    return VAE(blueprint, encoder, ScaledNormal(blueprint.packed("initial_prior_std"), s.latent_dim), decoder)
 
 
 def vae3(blueprint: Blueprint) -> VAE:

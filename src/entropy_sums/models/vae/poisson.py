@@ -6,7 +6,7 @@ from torch import Tensor
 
 from entropy_sums.distributions import Family, Poisson
 from entropy_sums.models.blueprint import Blueprint
-from entropy_sums.models.components import NaturalParameter, StandardNormal
+from entropy_sums.models.components import CountInputs, NaturalParameter, StandardNormal, log_mean
 from entropy_sums.models.vae.vae import VAE, Entropy, network_decoder, network_encoder, true_entropy
 
 
@@ -26,7 +26,11 @@ ENTROPIES: dict[str, Entropy] = {"pseudo": pseudo_entropy, "true": true_entropy}
 
 
 def poisson_vae(blueprint: Blueprint) -> VAE:
-    r"""Prior $N(0, I)$, observation $\prod_d \mathrm{Poisson}(x_d; \exp l_d(z))$."""
+    r"""Prior $N(0, I)$, observation $\prod_d \mathrm{Poisson}(x_d; \exp l_d(z))$, for counts of any size.
+
+    The rates start at the means of the training points, and the encoder sees standardised roots of the counts.
+    """
     s = blueprint.shared
-    encoder, decoder = network_encoder(blueprint), NaturalParameter(Poisson, network_decoder(blueprint))
+    encoder = network_encoder(blueprint, CountInputs(blueprint.observed_dim))
+    decoder = NaturalParameter(Poisson, network_decoder(blueprint), log_mean)
     return VAE(blueprint, encoder, StandardNormal(s.latent_dim), decoder, ENTROPIES[s.observation_entropy])

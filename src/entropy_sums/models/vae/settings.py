@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from entropy_sums.models.base import Ability, Activation, Look, ModelSettings, Rate, VarianceHead
 from entropy_sums.settings import Packed
+
+Widths = PositiveInt | Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+
+Output = Literal["linear", "sigmoid", "leaky_relu"]
 
 
 class VAESettings(ModelSettings):
@@ -39,6 +43,8 @@ class LinearVAESettings(VAESettings):
     """Function that maps free parameters to standard deviations."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Decoder standard deviation σ at the start."""
+    initial_encoder_std: Packed[PositiveFloat] = 1.0
+    """Encoder standard deviations τ at the start."""
 
     def sampled_dim(self, observed_dim: int) -> int:
         return min(self.latent_dim, observed_dim)
@@ -47,12 +53,12 @@ class LinearVAESettings(VAESettings):
 class NetworkSettings(VAESettings):
     """Encoder and decoder networks."""
 
-    encoder_width: PositiveInt = 50
-    """Number of units per hidden layer of the encoder."""
+    encoder_width: Widths = 50
+    """Number of units per hidden layer of the encoder: of all, or a list with one for each, from the data on."""
     encoder_depth: NonNegativeInt = 2
     """Number of hidden layers of the encoder."""
-    decoder_width: PositiveInt = 50
-    """Number of units per hidden layer of the decoder."""
+    decoder_width: Widths = 50
+    """Number of units per hidden layer of the decoder: of all, or a list with one for each, from the latents on."""
     decoder_depth: NonNegativeInt = 2
     """Number of hidden layers of the decoder."""
     activation: Activation = "relu"
@@ -61,6 +67,37 @@ class NetworkSettings(VAESettings):
     """Dropout rate of hidden units of encoder and decoder in training; traces are recorded without dropout."""
     variance_head: VarianceHead = "log_variance"
     """Function that maps variance outputs and free parameters to standard deviations."""
+    encoder_output: Literal["linear", "leaky_relu"] = "linear"
+    """Function on both outputs of the encoder, before `variance_head` reads the second one; the identity of the prior
+    needs `linear`."""
+    encoder_variance_bias: Packed[float | None] = None
+    """Initial biases of the variance outputs of the encoder; by default they are drawn like all others."""
+
+    @model_validator(mode="after")
+    def _width_of_each_layer(self):
+        for side in ("encoder", "decoder"):
+            width, depth = getattr(self, f"{side}_width"), getattr(self, f"{side}_depth")
+            if isinstance(width, tuple) and len(width) != depth:
+                raise ValueError(
+                    f"{side}_width: {list(width)} has {len(width)} numbers for {side}_depth: {depth} layers; write "
+                    f"{side}_depth: {len(width)}"
+                )
+        return self
+
+    @property
+    def encoder_layers(self) -> list[int]:
+        """Number of units of each hidden layer of the encoder.
+
+        Example:
+            >>> VAE1Settings(encoder_width=7).encoder_layers, VAE1Settings(encoder_width=(5, 3)).encoder_layers
+            ([7, 7], [5, 3])
+        """
+        return _layers(self.encoder_width, self.encoder_depth)
+
+    @property
+    def decoder_layers(self) -> list[int]:
+        """Number of units of each hidden layer of the decoder."""
+        return _layers(self.decoder_width, self.decoder_depth)
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -72,15 +109,15 @@ class NetworkSettings(VAESettings):
         return self.dropout == 0
 
     def multiplications(self, observed_dim: int) -> int:
-        encoder = [observed_dim, *[self.encoder_width] * self.encoder_depth, 2 * self.latent_dim]
-        decoder = [self.latent_dim, *[self.decoder_width] * self.decoder_depth, 2 * observed_dim]
+        encoder = [observed_dim, *self.encoder_layers, 2 * self.latent_dim]
+        decoder = [self.latent_dim, *self.decoder_layers, 2 * observed_dim]
         return sum(a * b for sizes in (encoder, decoder) for a, b in pairwise(sizes))
 
 
 class GaussianSettings(NetworkSettings):
     """A normal observation."""
 
-    output: Literal["linear", "sigmoid"] = "linear"
+    output: Output = "linear"
     """Function that maps the last layer to the mean of the observation; `sigmoid` keeps it between 0 and 1."""
 
 
@@ -88,7 +125,7 @@ class OneVarianceSettings(GaussianSettings):
     """A normal observation with one variance; posterior samples may be averaged before the last layer."""
 
     def sampled_dim(self, observed_dim: int) -> int:
-        features = self.decoder_width if self.decoder_depth else self.latent_dim
+        features = [self.latent_dim, *self.decoder_layers][-1]
         return min(features, observed_dim) if self.output == "linear" else observed_dim
 
 
@@ -126,6 +163,8 @@ class VAE2Settings(VAE1Settings):
 
     unit_columns: Literal["parametrise", "renormalise"] = "parametrise"
     """`parametrise` divides by the norm in the forward pass, `renormalise` after each update."""
+    initial_prior_std: Packed[PositiveFloat] = 1.0
+    """Standard deviations α of the prior at the start."""
 
 
 class VAE3Settings(GaussianSettings):
@@ -135,6 +174,10 @@ class VAE3Settings(GaussianSettings):
     implementation = "entropy_sums.models.vae.gaussian:vae3"
     label = "VAE-3"
     look = Look("#D55E00", "^")
+
+
+def _layers(width: int | tuple[int, ...], depth: int) -> list[int]:
+    return list(width) if isinstance(width, tuple) else [width] * depth
 
 
 KERNEL = 4
@@ -159,7 +202,7 @@ class ConvVAESettings(VAESettings):
     """Nonlinearity of all hidden layers."""
     variance_head: VarianceHead = "log_variance"
     """Function that maps variance outputs and free parameters to standard deviations."""
-    output: Literal["linear", "sigmoid"] = "linear"
+    output: Output = "linear"
     """Function that maps the last layer to the mean of the observation; `sigmoid` keeps it between 0 and 1."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Decoder standard deviation σ at the start."""
@@ -220,7 +263,7 @@ class BernoulliVAESettings(NetworkSettings):
 
 
 class PoissonVAESettings(NetworkSettings):
-    """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer."""
+    """Standard normal prior, Poisson decoder for counts, log rates linear in the last layer, at the means at first."""
 
     name = "poisson_vae"
     implementation = "entropy_sums.models.vae.poisson:poisson_vae"

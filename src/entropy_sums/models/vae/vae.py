@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from entropy_sums.bound import Bound
 from entropy_sums.distributions import Family, FullNormal, Normal
 from entropy_sums.layers import Linear, UnitNormLinear
 from entropy_sums.models.blueprint import Blueprint
-from entropy_sums.models.components import NormalHeads, NormalMean
+from entropy_sums.models.components import FromData, NormalHeads, NormalMean
 from entropy_sums.models.model import DirectedModel
 from entropy_sums.models.vae.averages import NormalOnFeatures, layers_of
 from entropy_sums.models.vae.objective import Beta, FreeBits
 
 
-def network_encoder(blueprint: Blueprint) -> NormalHeads:
-    """Posterior whose means and variances are outputs of one network."""
+def network_encoder(blueprint: Blueprint, inputs: nn.Module | None = None) -> NormalHeads:
+    """Posterior whose means and variances are outputs of one network.
+
+    Args:
+        inputs: module that maps points to the inputs of the network; None for the points themselves.
+    """
     s = blueprint.shared
-    sizes = [blueprint.observed_dim] + [s.encoder_width] * s.encoder_depth
-    return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], s.latent_dim)
+    sizes = [blueprint.observed_dim, *s.encoder_layers]
+    trunk = blueprint.trunk(blueprint.layers(sizes))
+    network = nn.Sequential(inputs, trunk) if inputs else trunk
+    encoder = NormalHeads(blueprint, network, sizes[-1], s.latent_dim, s.encoder_output, s.encoder_output)
+    with torch.no_grad():
+        for bias, initial in zip(encoder.spread.bias, blueprint.packed("encoder_variance_bias"), strict=True):
+            if initial is not None:
+                bias.fill_(initial)
+    return encoder
 
 
-def network_decoder(blueprint: Blueprint, first: Callable[..., Linear] = Linear) -> nn.Module:
+def network_decoder(blueprint: Blueprint, first: Callable[..., Linear] = Linear) -> nn.Sequential:
     """Decoder network up to its linear output."""
     s = blueprint.shared
-    sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth + [blueprint.observed_dim]
+    sizes = [s.latent_dim, *s.decoder_layers, blueprint.observed_dim]
     *hidden, last = blueprint.layers(sizes, first)
     return nn.Sequential(blueprint.trunk(hidden), last)
 
@@ -49,7 +62,7 @@ def normal_decoder(
 def network_decoder_heads(blueprint: Blueprint) -> NormalHeads:
     """Observation whose means and variances are outputs of one network."""
     s = blueprint.shared
-    sizes = [s.latent_dim] + [s.decoder_width] * s.decoder_depth
+    sizes = [s.latent_dim, *s.decoder_layers]
     return NormalHeads(blueprint, blueprint.trunk(blueprint.layers(sizes)), sizes[-1], blueprint.observed_dim, s.output)
 
 
@@ -85,6 +98,7 @@ class VAE(DirectedModel):
         if any(beta != 1 for beta in betas):
             self.adjustments.append(Beta(betas, blueprint.shared.entropies))
         self._constrained = [layer for layer in self.modules() if isinstance(layer, UnitNormLinear)]
+        self._from_data = [part for part in self.modules() if isinstance(part, FromData)]
 
     def prior(self) -> Family:
         return self.latent_prior()
@@ -104,6 +118,10 @@ class VAE(DirectedModel):
         for adjust in self.adjustments:
             bound = adjust(bound, posterior, self.prior())
         return bound
+
+    def start(self, x: Float[Tensor, "points dim"], generators: Sequence[torch.Generator]) -> None:
+        for part in self._from_data:
+            part.begin(x)
 
     def constrain(self) -> None:
         for layer in self._constrained:

@@ -30,7 +30,9 @@ class Gradient(Optimizer):
     """
 
     ascends_bound = True
-    reads = frozenset({"learning_rate", "schedule", "batch_size", "order", "samples", "prior_weight", "weight_decay"})
+    reads = frozenset(
+        {"learning_rate", "variance_rate", "schedule", "batch_size", "order", "samples", "prior_weight", "weight_decay"}
+    )
     remembers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Model, phases: Sequence[PhaseSettings]) -> None:
@@ -39,8 +41,18 @@ class Gradient(Optimizer):
         super().__init__(model, phases)
         self.moments = {name: [torch.zeros_like(p) for p in self.parameters] for name in self.remembers}
         self._factor = SCHEDULES[self.phase.schedule]
-        each = [(phase.learning_rate, phase.weight_decay) for phase in phases]
-        self._groups = [Group(self, members, rate, decay) for members, (rate, decay) in ranges(each)]
+        # Variances are a group of their own only where their rate differs, since a kernel call per group costs time
+        variances = model.variances if any(phase.variance_rate != 1 for phase in phases) else set()
+        learned = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        kinds = {fast: [i for i, name in enumerate(learned) if (name in variances) == fast] for fast in (False, True)}
+        self._groups = [
+            Group(self, members, chosen, rate, decay)
+            for fast, chosen in kinds.items()
+            for members, (rate, decay) in ranges(
+                (phase.learning_rate * (phase.variance_rate if fast else 1), phase.weight_decay) for phase in phases
+            )
+            if chosen
+        ]
 
     @abstractmethod
     def update(self, group: Group, gradients: list[Tensor], learning_rate: float) -> None:
@@ -68,7 +80,8 @@ class Gradient(Optimizer):
         # Parameters that the objective does not depend on have no gradient
         gradients = [p.new_zeros(p.shape) if p.grad is None else p.grad for p in self.parameters]
         for group in self._groups:
-            self.update(group, [gradient[group.members] for gradient in gradients], group.learning_rate * factor)
+            own = [gradients[position][group.members] for position in group.chosen]
+            self.update(group, own, group.learning_rate * factor)
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -79,15 +92,25 @@ class Gradient(Optimizer):
 
 
 class Group:
-    """Views of the replicas that share a learning rate and a weight decay."""
+    """Views of the parameters and replicas that share a learning rate and a weight decay.
 
-    def __init__(self, owner: Gradient, members: slice, learning_rate: float, weight_decay: float) -> None:
+    Args:
+        members: replicas.
+        chosen: positions of the parameters among those of the owner.
+    """
+
+    def __init__(
+        self, owner: Gradient, members: slice, chosen: Sequence[int], learning_rate: float, weight_decay: float
+    ) -> None:
         import torch
 
-        self.members, self.learning_rate, self.weight_decay = members, learning_rate, weight_decay
-        self.parameters = [p.detach()[members] for p in owner.parameters]
-        self.moments = {name: [moment[members] for moment in moments] for name, moments in owner.moments.items()}
-        self.counts = [torch.zeros((), device=p.device) for p in owner.parameters]
+        self.members, self.chosen = members, chosen
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.parameters = [owner.parameters[position].detach()[members] for position in chosen]
+        self.moments = {
+            name: [moments[position][members] for position in chosen] for name, moments in owner.moments.items()
+        }
+        self.counts = [torch.zeros((), device=p.device) for p in self.parameters]
 
 
 def adaptive(

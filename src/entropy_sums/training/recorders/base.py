@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -46,6 +46,11 @@ class Subject:
         """Settings of the evaluation."""
         return self.replicas[0].training.evaluation
 
+    def samples(self, step: int) -> int:
+        """Number of posterior samples per point in the record of a step."""
+        last = step == self.replicas[0].training.steps
+        return self.settings.last_samples if last else self.settings.samples
+
     @property
     def data(self) -> Tensor:
         """Training data `(N, D)`."""
@@ -79,6 +84,14 @@ class Recorder(ABC):
     def at_end(self, step: int) -> Record:
         """Quantities that are recorded once, after the last step."""
         return {}
+
+    def warnings(self, record: Record) -> Iterable[str]:
+        """Lines for the log about what is wrong with these runs at the end.
+
+        Args:
+            record: quantities of `at_end`.
+        """
+        return ()
 
     def restore(self, saved: Mapping[str, Tensor]) -> None:
         """Restore the tensors from a checkpoint."""

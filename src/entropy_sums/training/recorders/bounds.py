@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import accumulate
 
 import numpy as np
+import torch
 
+from entropy_sums.certificates import packing
 from entropy_sums.certificates.certificate import Certificate, certify
 from entropy_sums.models import build
 from entropy_sums.models.model import Model
@@ -22,19 +24,28 @@ class TrainingBound(Recorder):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        certificate = closing = None
+        self._certificate = closing = None
         if subject.settings.certificate:
-            certificate = certify(self.model, subject.data, trials=CERTIFICATE_TRIALS)
+            packing.check_build([r.model for r in subject.replicas], subject.data.shape[1], self._generators)
+            self._certificate = certify(self.model, subject.data, trials=CERTIFICATE_TRIALS)
             closing = self._closing()
         plain = subject.evaluations[""]
-        self._evaluate = Evaluation(plain.data, plain.seeds, plain.samples, plain.purpose, certificate, closing)
+        self._evaluate = Evaluation(plain.data, plain.seeds, plain.samples, plain.purpose, self._certificate, closing)
 
     @classmethod
     def applies(cls, subject: Subject) -> bool:
         return True
 
     def at_step(self, step: int) -> Record:
-        return self._evaluate(self.model, step, gradient=True, penalties=self.penalties(step))
+        return self._evaluate(
+            self.model, step, gradient=True, penalties=self.penalties(step), samples=self.subject.samples(step)
+        )
+
+    def at_end(self, step: int) -> Record:
+        """Fresh residuals of the certificates at the parameters that training ended at."""
+        if self._certificate is None:
+            return {}
+        return {"certificate_residual": self._certificate.residuals_at(self.model, self.subject.data)}
 
     def penalties(self, step: int) -> np.ndarray:
         """Penalty λ of each replica in the phase that ends or continues at a step; NaN without a penalised ELBO."""
@@ -53,9 +64,13 @@ class TrainingBound(Recorder):
         settings = [replica.model.closing() for replica in replicas]
         if settings == [replica.model for replica in replicas]:
             return None
-        generators = [generator(replica.seed, Purpose.PARAMETERS) for replica in replicas]
-        model = build(settings, data.shape[1], generators).to(data)
+        model = build(settings, data.shape[1], self._generators()).to(data)
+        model.load_state_dict(self.model.state_dict())
         return model, certify(model, data, trials=CERTIFICATE_TRIALS)
+
+    def _generators(self) -> list[torch.Generator]:
+        """Generators of the initial weights of the replicas."""
+        return [generator(replica.seed, Purpose.PARAMETERS) for replica in self.subject.replicas]
 
 
 class HeldoutBound(Recorder):
@@ -66,6 +81,6 @@ class HeldoutBound(Recorder):
         return True
 
     def at_step(self, step: int) -> Record:
-        record = self.subject.evaluations[HELDOUT](self.model, step)
+        record = self.subject.evaluations[HELDOUT](self.model, step, samples=self.subject.samples(step))
         del record["latent_entropy"]
         return {f"{HELDOUT}{name}": value for name, value in record.items()}

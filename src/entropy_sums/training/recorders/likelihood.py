@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from entropy_sums.ais import TWO_SIDED, Estimate
+from entropy_sums.draws import normal
 from entropy_sums.models.abilities import Annealed, Weighted
 from entropy_sums.models.model import Model
 from entropy_sums.training.evaluation import Evaluation, Record
@@ -145,4 +146,4 @@ def _less(value: Estimate, log_z: Estimate) -> Estimate:
 def _fill(noise: Tensor, generators: Sequence[torch.Generator]) -> None:
     """Fill with standard normal numbers, every replica from its own generator."""
     for row, source in zip(noise, generators, strict=True):
-        row.normal_(generator=source)
+        normal(row, source)
