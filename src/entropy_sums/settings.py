@@ -74,7 +74,7 @@ class Settings(BaseModel):
         Example:
             >>> from entropy_sums.training.settings import TrainingSettings
             >>> TrainingSettings.descriptions()["precision"]
-            'Floating point type of parameters and data.'
+            'Floating point type of parameters and data; random numbers are the same in both.'
         """
         inherited = [base.descriptions() for base in reversed(cls.__bases__) if issubclass(base, Settings)]
         [definition] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body

@@ -21,15 +21,15 @@ class Pair(Model):
 
     def __init__(self, learned, constant=0.0):
         super().__init__(latent_dim=1, noise_dim=0)
-        self.mean, self.log_std = (nn.Parameter(torch.zeros(1, 1, size)) for size in (3, 1))
+        self.location, self.log_std = (nn.Parameter(torch.zeros(1, 1, size)) for size in (3, 1))
         self.constant = constant
         self.log_std.requires_grad_(learned)
 
     def posterior(self, x):
-        return Normal(self.mean[..., :1], self.log_std)
+        return Normal(self.location[..., :1], self.log_std)
 
     def bound(self, x, noise, posterior=None):
-        p, zero = Normal(self.mean, self.log_std), torch.zeros(self.replicas)
+        p, zero = Normal(self.location, self.log_std), torch.zeros(self.replicas)
         nothing = Factor(zero + self.constant, zero + self.constant)
         return Bound(
             zero, {"nothing": nothing, "observation": Factor(-self.mean(p.log_prob(x)), self.mean(p.entropy()))}

@@ -18,7 +18,7 @@ def test_ring_of_gaussians_has_equally_many_points_of_the_asked_noise_at_each_ce
 
 def test_unit_scale_is_by_the_extremes_of_the_training_points():
     for name in ("circle", "ring_of_gaussians", "spiral"):
-        plain, unit = (draw(name, train=50, test=20, scale=scale) for scale in ("none", "unit"))
+        plain, unit = (draw(name, train=50, test=20, scale=scale) for scale in ("none", "unit_columns"))
         low, high = plain["train"].min(axis=0), plain["train"].max(axis=0)
         for part in ("train", "test"):
             np.testing.assert_allclose(unit[part], (plain[part] - low) / (high - low), rtol=1e-12, atol=1e-12)

@@ -98,7 +98,7 @@ def lost_columns(points: np.ndarray, dtype: np.dtype) -> list[LostColumn]:
     Example:
         >>> days = 2459000.5 + np.arange(20)[:, None] / 100
         >>> lost_columns(days, np.dtype(np.float32))
-        [LostColumn(column=0, distinct=20, left=1, centred=True)]
+        [LostColumn(column=0, distinct=20, left=2, centred=True)]
         >>> lost_columns(days, np.dtype(np.float64))
         []
     """

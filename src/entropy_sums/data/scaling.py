@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-Scale = Literal["none", "centre", "standardise", "unit"]
+Scale = Literal["none", "centre", "standardise", "unit", "unit_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,15 @@ def _in_unit_range(train: np.ndarray) -> _Fit:
     return np.full(train.shape[1], low), np.full(train.shape[1], high - low)
 
 
+def _columns_in_unit_range(train: np.ndarray) -> _Fit:
+    low, high = train.min(axis=0), train.max(axis=0)
+    return low, high - low
+
+
 _FITS: dict[Scale, Callable[[np.ndarray], _Fit]] = {
     "none": _plain,
     "centre": _centred,
     "standardise": _standardised,
     "unit": _in_unit_range,
+    "unit_columns": _columns_in_unit_range,
 }

@@ -59,8 +59,8 @@ class SUSY(MeasuredSettings):
     test: Annotated[int, Field(ge=2, le=500_000)] = 10_000
     """Number of held-out points, the first of the last 500,000 rows."""
 
-    scale: Literal["standardise", "unit"] = "standardise"
-    """Scale of every feature on the training points: mean 0 and standard deviation 1, or from 0 to 1 (`unit`)."""
+    scale: Literal["standardise", "unit_columns"] = "standardise"
+    """Scale of every feature on the training points: mean 0 and standard deviation 1, or from 0 to 1 (`unit_columns`)."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -17,8 +17,8 @@ from entropy_sums.data.scaling import Scaling
 class ToySettings(GeneratedSettings):
     """Points that are drawn one by one."""
 
-    scale: Literal["none", "unit"] = "none"
-    """`unit` scales every coordinate to [0, 1] by the extremes of the training points, as published training curves do.
+    scale: Literal["none", "unit_columns"] = "none"
+    """`unit_columns` scales every coordinate to [0, 1] by the extremes of the training points, as published training curves do.
     Noise is added before."""
 
     @abstractmethod
@@ -29,7 +29,7 @@ class ToySettings(GeneratedSettings):
         """Training and held-out points with noise.
 
         Example:
-            >>> arrays = Circle(scale="unit", train=9, test=5).arrays(Path(), np.random.default_rng(0))
+            >>> arrays = Circle(scale="unit_columns", train=9, test=5).arrays(Path(), np.random.default_rng(0))
             >>> arrays["train"].min(axis=0).tolist(), arrays["train"].max(axis=0).tolist()
             ([0.0, 0.0], [1.0, 1.0])
         """

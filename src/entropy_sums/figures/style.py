@@ -169,7 +169,7 @@ def mark_beyond(ax: Axes, median: xr.DataArray, color: str) -> None:
 
 def draw_floor(ax: Axes, floor: xr.DataArray) -> None:
     """Draw a noise floor over `step`, dotted."""
-    ax.plot(floor["step"], floor, color=ERROR, linewidth=0.8, linestyle=":")
+    ax.plot(floor["step"], floor, color=GUIDE["color"], linewidth=0.8, linestyle=":")
 
 
 def percent(value: float) -> str:

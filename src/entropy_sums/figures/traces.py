@@ -107,8 +107,8 @@ def caption(tree: xr.DataTree) -> str:
         else "",
         "Below each: distance between ELBO and entropy sum on the training set, in percent of the final ELBO of the "
         "run.",
-        "Lines: median over seeds; bands: 25 to 75 %. Dotted: error that a gap of exactly zero shows by Monte Carlo "
-        "noise; ≤ marks a final gap within two standard errors of zero.",
+        "Lines: median over seeds; bands: 25 to 75 %. Dotted: error that a gap of exactly zero shows by the noise "
+        "of samples; ≤ marks a final gap within two standard errors of zero.",
         "Markers: estimates of the log-likelihood of the training set at the end of training, or of the ELBO where the "
         "legend says so. Medians over seeds of the value and of the limits of its 95 % Monte Carlo interval."
         if any(name in node for node in nodes for name in MARKERS)
