@@ -54,7 +54,7 @@ def test_a_gap_that_is_identically_zero_holds_and_leaves_the_total_as_it_is(lear
 def test_a_model_without_a_gradient_has_a_verdict():
     """All is held fixed but a parameter that does nothing."""
     model = Pair(learned=False)
-    model.mean.requires_grad_(False)
+    model.location.requires_grad_(False)
     model.weight = nn.Parameter(torch.ones(1, 2, 2))
     found = certify(model, points(), trials=2)
     assert found.verdict() == found.verdict("observation") == "does not hold"

@@ -275,8 +275,8 @@ def alternative(annotation, value):
         return not value
     if get_origin(annotation) is Literal:
         return next((other for other in get_args(annotation) if other != value), None)
-    if isinstance(value, float):
-        return value / 2 or 0.5
+    if annotation is float or isinstance(value, float):
+        return (value or 0) / 2 or 0.5
     if isinstance(value, int):
         return value + 1 if value < 100 else value - 1
     if isinstance(value, tuple):

@@ -60,7 +60,7 @@ class SUSY(MeasuredSettings):
     """Number of held-out points, the first of the last 500,000 rows."""
 
     scale: Literal["standardise", "unit_columns"] = "standardise"
-    """Scale of every feature on the training points: mean 0 and standard deviation 1, or from 0 to 1 (`unit_columns`)."""
+    """Scale of every feature on the training points: mean 0 and standard deviation 1, or [0, 1] (`unit_columns`)."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -18,8 +18,8 @@ class ToySettings(GeneratedSettings):
     """Points that are drawn one by one."""
 
     scale: Literal["none", "unit_columns"] = "none"
-    """`unit_columns` scales every coordinate to [0, 1] by the extremes of the training points, as published training curves do.
-    Noise is added before."""
+    """`unit_columns` scales every coordinate to [0, 1] by the extremes of the training points, as for the published
+    training curves. Noise is added before."""
 
     @abstractmethod
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
