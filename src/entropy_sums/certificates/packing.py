@@ -124,7 +124,10 @@ def _values(model: Model, x: Tensor, noise: Tensor) -> Tensor:
         shapes = ", ".join(str(tuple(value.shape)) for value in values)
         raise _error(model, f"has terms of shape {shapes} with {model.replicas} replicas", "every term is (replica,)")
     learned = [*model.learned().values()]
-    found = torch.autograd.grad(bound.elbo.sum(), learned, allow_unused=True, materialize_grads=True)
+    if bound.elbo.requires_grad:
+        found = torch.autograd.grad(bound.elbo.sum(), learned, allow_unused=True, materialize_grads=True)
+    else:
+        found = [torch.zeros_like(parameter) for parameter in learned]
     norms = torch.stack([gradient.flatten(1).square().sum(1) for gradient in found]).sum(0).sqrt()
     return torch.stack([*(value.detach().to(norms) for value in values), norms], dim=1)
 

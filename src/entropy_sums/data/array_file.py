@@ -95,7 +95,8 @@ class Array(MeasuredSettings):
     """Share of the points to hold out; none where there is a `test_path`."""
     scale: Scale = "none"
     """`centre`: subtract the mean of each column; `standardise`: divide by its standard deviation, too; `unit`: map all
-    values to [0, 1] by one range; `unit_columns`: by the range of each column. Fitted to the training points and kept in the data file; `noise` comes after it."""
+    values to [0, 1] by one range; `unit_columns`: by the range of each column. Fitted to the training points and kept
+    in the data file; `noise` comes after it."""
 
     @property
     def support(self) -> Support | None:
