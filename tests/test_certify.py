@@ -77,3 +77,57 @@ def test_the_same_study_gives_the_same_file(study):
     for name in ("a.csv", "b.csv"):
         main(["certify", str(study), "--trials", "1", "--output", name])
     assert (study.parent / "a.csv").read_bytes() == (study.parent / "b.csv").read_bytes()
+
+
+PLUGIN = """\
+from entropy_sums.models.vae.settings import VAE1Settings
+
+
+class Floored(VAE1Settings):
+    \"\"\"log σ = max(s, −2).\"\"\"
+
+    implementation = "floored_torch:floored"
+
+
+MODELS = {"floored": Floored}
+"""
+
+CODE = """\
+import torch
+from torch import nn
+
+from entropy_sums.distributions import Normal
+from entropy_sums.models.components import StandardNormal
+from entropy_sums.models.vae.vae import VAE, network_decoder, network_encoder
+
+
+class Decoder(nn.Module):
+    def __init__(self, mean, replicas):
+        super().__init__()
+        self.mean, self.s = mean, nn.Parameter(torch.zeros(replicas, 1, 1))
+
+    def forward(self, z):
+        return Normal(self.mean(z), self.s.clamp(min=-2.0))
+
+
+def floored(blueprint):
+    decoder = Decoder(network_decoder(blueprint), len(blueprint.replicas))
+    return VAE(blueprint, network_encoder(blueprint), StandardNormal(blueprint.shared.latent_dim), decoder)
+"""
+
+
+def test_a_floor_under_a_standard_deviation_is_said_and_the_length_of_v(study, capsys):
+    (study.parent / "floored.py").write_text(PLUGIN)
+    (study.parent / "floored_torch.py").write_text(CODE)
+    axes = "axes: {model: [vae1, floored], dataset: [pca], seed: [0]}\n"
+    study.write_text(f"study: verdicts\nplugins: [floored.py]\n{axes}" + STUDY.splitlines()[2])
+    assert main(["certify", str(study), "--trials", "2"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(", ")[1].split(": ")[1] for line in said] == [
+        *["holds"] * 4,
+        *["does not hold everywhere"] * 2,
+    ]
+    assert "‖v‖ 1 in units of the parameters: -1 · shift of decoder.spread" in said[1]
+    assert "-1/2 · shift of decoder.s, but not at decoder.s − " in said[4]
+    caption = (study.parent / "results/verdicts/figures/certificates.txt").read_text()
+    assert "that do not hold everywhere (hollow), as the table says: 2" in caption

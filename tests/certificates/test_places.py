@@ -7,7 +7,7 @@ from torch import nn
 
 from entropy_sums.certificates.certificate import certify
 from entropy_sums.certificates.verdict import THRESHOLD
-from entropy_sums.distributions import Bernoulli, Normal, Poisson
+from entropy_sums.distributions import Bernoulli, Normal
 from entropy_sums.models import MODELS
 from entropy_sums.models.blueprint import Blueprint
 from entropy_sums.models.components import NaturalParameter, StandardNormal
@@ -69,7 +69,7 @@ def with_cut_latents():
 
 def with_cut_outputs(family, limit):
     plan = blueprint()
-    decoder = Clamped(network_decoder(plan), lambda inner, z: inner(z).clamp(-limit, limit))
+    decoder = nn.Sequential(Clamped(network_decoder(plan), lambda inner, z: inner(z).clamp(-limit, limit)))
     return VAE(plan, network_encoder(plan), StandardNormal(2), NaturalParameter(family, decoder))
 
 
@@ -103,11 +103,10 @@ CUT = {
     "posterior": (with_cut_posterior, "prior", points()),
     "latents": (with_cut_latents, "prior", points()),
     "logits": (lambda: with_cut_outputs(Bernoulli, 30.0), "observation", (points() > 0).double()),
-    "log rates": (lambda: with_cut_outputs(Poisson, 20.0), "observation", points().abs().round()),
 }
 
 
-@pytest.mark.parametrize("case", [case for case in CUT if case != "log rates"])
+@pytest.mark.parametrize("case", CUT)
 def test_nor_is_what_is_cut_off_elsewhere(case):
     model, factor, x = CUT[case]
     found = certify(model(), x, reach=True)

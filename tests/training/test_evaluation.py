@@ -156,7 +156,7 @@ def test_nothing_is_predicted_for_objectives_that_are_not_penalised_elbos():
 
 
 def floored(blueprint):
-    """VAE-1 with log σ = max(s, −2), of which s starts at the logarithm of `initial_std`."""
+    """VAE-1 with log σ = max(s, −2)."""
 
     class Floored(torch.nn.Module):
         def __init__(self):
@@ -173,10 +173,15 @@ def floored(blueprint):
 def test_where_the_identity_fails_at_the_parameters_reached_no_gap_is_predicted(monkeypatch):
     """Below the floor the derivative is zero and the gap is not: no silent prediction of a gap that closes."""
     monkeypatch.setattr("entropy_sums.models.vae.gaussian.vae1", floored)
-    training = TrainingSettings(phases=[{"steps": 1, "learning_rate": 1e-6}], evaluation={"every": 1, "samples": 2})
+    training = TrainingSettings(
+        phases=[{"steps": 1, "learning_rate": 1e-6, "batch_size": 20}], evaluation={"every": 1, "samples": 2}
+    )
     settings = [MODELS["vae1"](encoder_width=5, decoder_width=5, initial_std=std) for std in (1.0, 0.05)]
     points = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-    trace = Pack([Replica(seed, own, training) for seed, own in enumerate(settings)], points, points).run()
+    pack = Pack([Replica(seed, settings, training) for seed in range(2)], points, points)
+    with torch.no_grad():
+        pack.model.decoder.s[1] = -3.0
+    trace = pack.run()
     last, residual = trace.records[-1], trace.at_end["certificate_residual"]
     gap = last["entropy"] - last["cross_entropy"]
     assert last["directional_derivative"][1, 1] == 0
@@ -184,3 +189,20 @@ def test_where_the_identity_fails_at_the_parameters_reached_no_gap_is_predicted(
     np.testing.assert_array_equal(last["stationary_gap"], [[0, 0], [0, np.nan]])
     assert (residual[[0, 0, 1], [0, 1, 0]] < 1e-10).all()
     assert residual[1, 1] == pytest.approx(1)
+
+
+def test_the_derivative_of_the_last_record_has_the_samples_of_its_gap(float64):
+    """They are equal to rounding, though the norm of the gradient is of fewer samples."""
+    training = TrainingSettings.model_validate(
+        {
+            "phases": [{"steps": 2, "batch_size": 10}],
+            "evaluation": {"samples": 2, "final_samples": 7},
+            "precision": "float64",
+        }
+    )
+    points = np.random.default_rng(0).normal(size=(30, 3))
+    for settings in (MODELS["vae1"](), MODELS["vae1"](beta=2.0, entropies="unweighted")):
+        for record in Pack([Replica(0, settings, training)], points, points).run().records:
+            along, gap = record["directional_derivative"], record["entropy"] - record["cross_entropy"]
+            np.testing.assert_allclose(along, np.where(np.isnan(along), np.nan, gap), atol=1e-9)
+            assert np.isfinite(record["stationary_gap"]).all()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from entropy_sums.certificates.system import gradients_of
 from entropy_sums.models import build
 from entropy_sums.models.abilities import Annealed
 from entropy_sums.models.base import ModelSettings
@@ -60,7 +61,7 @@ def check(model: Model, randomised: Callable[[Model], Model], data: Tensor, gene
                 model, "has another bound where each replica has its own points", "`bound` takes (replica, N, D), too"
             )
         # Chains of an annealed partition function branch where rounding decides a draw, and packs round otherwise
-        branching = isinstance(model, Annealed)
+        branching = isinstance(pack, Annealed) and bool(pack.partition_errors(noise))
         for rows in [] if branching else ([0], [pack.replicas - 1], [pack.replicas - 1, 0, pack.replicas - 1]):
             if not _alike(together[rows], _values(chosen(pack, torch.tensor(rows)), x, noise[rows])):
                 raise _error(model, "has other values in a pack than its replicas have alone", f"{AXES}, {CONSTANTS}")
@@ -123,12 +124,8 @@ def _values(model: Model, x: Tensor, noise: Tensor) -> Tensor:
     if any(value.shape != (model.replicas,) for value in values):
         shapes = ", ".join(str(tuple(value.shape)) for value in values)
         raise _error(model, f"has terms of shape {shapes} with {model.replicas} replicas", "every term is (replica,)")
-    learned = [*model.learned().values()]
-    if bound.elbo.requires_grad:
-        found = torch.autograd.grad(bound.elbo.sum(), learned, allow_unused=True, materialize_grads=True)
-    else:
-        found = [torch.zeros_like(parameter) for parameter in learned]
-    norms = torch.stack([gradient.flatten(1).square().sum(1) for gradient in found]).sum(0).sqrt()
+    gradients = gradients_of(model, bound).values()
+    norms = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0).sqrt()
     return torch.stack([*(value.detach().to(norms) for value in values), norms], dim=1)
 
 

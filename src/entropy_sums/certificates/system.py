@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entropy_sums.bound import Bound
 from entropy_sums.certificates.verdict import THRESHOLD
 from entropy_sums.models.directions import Direction, alternatives
 from entropy_sums.models.model import Model, copies, factors_of
@@ -202,18 +203,26 @@ def equations(many: Model, data: Tensor, points: int, generator: torch.Generator
     noise = torch.randn(many.replicas, points, many.noise_dim, generator=generator, dtype=torch.float64)
     x = data[chosen.to(data.device)]
     bound = many.bound(x, noise.to(data.device))
-    factors, learned = factors_of(many, bound), many.learned()
-    found = torch.autograd.grad(bound.elbo.sum(), [*learned.values()], allow_unused=True, materialize_grads=True)
+    factors, gradients = factors_of(many, bound), gradients_of(many, bound)
     gaps = torch.stack([*(factor.gap for factor in factors), bound.gap], dim=-1)
     terms = torch.stack([*(factor.cross_entropy for factor in factors), bound.elbo], dim=-1)
     ripples = torch.randn(data.shape[1], generator=torch.Generator().manual_seed(0), dtype=data.dtype).to(data.device)
     control = (RIPPLES * x @ ripples + 1).sin().mean(1, keepdim=True)
-    directions, gradients = many.directions(), dict(zip(learned, found, strict=True))
+    directions = many.directions()
     left = projections(directions, many, gradients)
     sizes = {name: gradient.abs() for name, gradient in gradients.items()}
     addends = projections(directions, many, sizes, absolute=True)
     values = left, gaps, terms, control, addends
     return Equations(*(value.detach().cpu().numpy() for value in values))
+
+
+def gradients_of(model: Model, bound: Bound) -> dict[str, Tensor]:
+    """Gradient of the ELBO of every replica in the learned parameters; zero in those that it does not depend on."""
+    learned = model.learned()
+    if not bound.elbo.requires_grad:
+        return {name: torch.zeros_like(parameter) for name, parameter in learned.items()}
+    found = torch.autograd.grad(bound.elbo.sum(), [*learned.values()], allow_unused=True, materialize_grads=True)
+    return dict(zip(learned, found, strict=True))
 
 
 def projections(

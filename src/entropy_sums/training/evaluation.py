@@ -109,11 +109,11 @@ class Evaluation:
             squares = [p.grad.double().flatten(1).square().sum(1) for p in model.parameters() if p.grad is not None]
             record["gradient_norm"] = as_numpy(torch.stack(squares).sum(0).sqrt())
             if self.certificate is not None:
+                self._widen(model, step, len(estimates))
                 along = record["directional_derivative"] = self.certificate.along(model, self.data)
                 if penalties is not None:
-                    gaps = record["entropy"] - record["cross_entropy"]
-                    terms = np.abs(record["entropy"]) + np.abs(record["cross_entropy"])
-                    record["stationary_gap"] = self._stationary_gap(model, step, penalties, _Side(along, gaps, terms))
+                    own = _side(along, estimates)
+                    record["stationary_gap"] = self._stationary_gap(model, step, penalties, own, len(estimates))
             for parameter in model.parameters():
                 parameter.grad = None
         return record
@@ -122,7 +122,18 @@ class Evaluation:
         """Standard errors that an annealed partition function adds at a step, `(replica,)`; empty without one."""
         return model.partition_errors(self.noise(model, step, 0)) if isinstance(model, Annealed) else {}
 
-    def _stationary_gap(self, model: Model, step: int, penalties: np.ndarray, own: _Side) -> np.ndarray:
+    def _widen(self, model: Model, step: int, number: int) -> None:
+        """Extend the gradient from S samples to all estimates of a record, so that it equals their gap along v."""
+        if not model.noise_dim or number <= self.samples:
+            return
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad *= self.samples / number
+        for first in range(self.samples, number, self.samples):
+            chosen = range(first, min(first + self.samples, number))
+            self._some(model, (step,), chosen, gradient=len(chosen) / number)
+
+    def _stationary_gap(self, model: Model, step: int, penalties: np.ndarray, own: _Side, number: int) -> np.ndarray:
         """Gap of each factor that a stationary point would have; NaN where the identity fails at these parameters."""
         certificate, side = self.certificate, own
         assert certificate is not None
@@ -131,11 +142,8 @@ class Evaluation:
             closing, certificate = self.closing
             closing.load_state_dict(model.state_dict())
             # Both models have the same objective, hence the same gradient
-            estimates, closed = (self.estimates(m, step) for m in (model, closing))
-            gaps = _factor_means(closed, "entropy") - _factor_means(closed, "cross_entropy")
-            terms = np.abs(_factor_means(closed, "entropy")) + np.abs(_factor_means(closed, "cross_entropy"))
-            side = _Side(certificate.along(model, self.data), gaps, terms)
-            difference = _factor_means(estimates, "entropy") - _factor_means(estimates, "cross_entropy") - gaps
+            side = _side(certificate.along(model, self.data), self.estimates(closing, step, number=number))
+            difference = own.gaps - side.gaps
         if (penalties == 0).all():
             predicted = np.zeros((model.replicas, 1)) + difference
         else:
@@ -171,16 +179,20 @@ class Evaluation:
         """
         wanted = self.samples if number is None else number
         if not model.noise_dim:
-            return self._some(model, position, range(1), gradient) * wanted
+            return self._some(model, position, range(1), float(gradient)) * wanted
         estimates: list[dict[str, Tensor]] = []
         for first in range(0, wanted, self.samples):
             chosen = range(first, min(first + self.samples, wanted))
             with torch.set_grad_enabled(gradient and first == 0):
-                estimates += self._some(model, position, chosen, gradient and first == 0)
+                estimates += self._some(model, position, chosen, float(gradient and first == 0))
         return estimates
 
-    def _some(self, model: Model, position: Sequence[int], samples: range, gradient: bool) -> list[dict[str, Tensor]]:
-        """Estimates with the noise of these samples, which are in memory at the same time."""
+    def _some(self, model: Model, position: Sequence[int], samples: range, gradient: float) -> list[dict[str, Tensor]]:
+        """Estimates with the noise of these samples, which are in memory at the same time.
+
+        Args:
+            gradient: weight with which the gradient of their mean is added to the gradients of the parameters.
+        """
         noises = [self.noise(model, *position, sample) for sample in samples]
         totals: list[dict[str, Tensor]] = [{} for _ in noises]
         for chunk in self.chunks(model.replicas):
@@ -190,7 +202,7 @@ class Evaluation:
             bounds = [model.bound(x, noise[:, chunk], posterior) for noise in noises]
             if gradient:
                 elbo = torch.stack([bound.elbo for bound in bounds]).sum()
-                (elbo * (share / len(noises))).backward()
+                (elbo * (gradient * share / len(noises))).backward()
             for total, bound in zip(totals, bounds, strict=True):
                 for name, value in _values(model, bound).items():
                     term = value.detach() * share
@@ -225,6 +237,12 @@ def _values(model: Model, bound: Bound) -> dict[str, Tensor]:
         "cross_entropy": torch.stack([factor.cross_entropy for factor in factors], dim=-1),
         "entropy": torch.stack([factor.entropy for factor in factors], dim=-1),
     }
+
+
+def _side(along: np.ndarray, estimates: list[dict[str, Tensor]]) -> _Side:
+    """Both sides of the identity, with the gaps of some estimates."""
+    entropy, cross_entropy = (_factor_means(estimates, name) for name in ("entropy", "cross_entropy"))
+    return _Side(along, entropy - cross_entropy, np.abs(entropy) + np.abs(cross_entropy))
 
 
 def _factor_means(estimates: list[dict[str, Tensor]], name: str) -> np.ndarray:
