@@ -48,11 +48,6 @@ MOST_HALVINGS = 10
 MOST_POINTS = 64
 """Largest number of points that decide whether a bound is finite."""
 
-NOT_FINITE = (
-    "the ELBO of these data is not finite, even near the parameters at the start, so that no training could begin; "
-    "bring the points to a scale of one before, as scale: standardise of the dataset array does for real numbers"
-)
-
 
 def randomised(model: Model, generator: torch.Generator, trial: int = 0, width: float = 1.0) -> Model:
     """A copy in float64 with random parameters, far from those that the model has.
@@ -342,7 +337,7 @@ def _finite(model: Model, trial: int, points: Tensor, generator: torch.Generator
         with torch.no_grad():
             if scattered.bound(x, noise.to(x.device)).gap.isfinite().all():
                 return scattered, 0.5**halvings
-    raise ValueError(NOT_FINITE)
+    raise _not_finite(points)
 
 
 def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:
@@ -355,13 +350,21 @@ def _common(systems: Sequence[System], factor: int) -> np.ndarray | None:
     return found if held else None
 
 
+def _not_finite(points: Tensor) -> ValueError:
+    return ValueError(
+        "the ELBO of these data is not finite, even near the parameters at the start, so that no training could begin: "
+        f"the largest absolute value is {points.abs().max().item():.3g}; bring the points to a scale of one before, as "
+        "scale: standardise of the dataset array does for real numbers"
+    )
+
+
 def _tried(model: Model, trial: int, points: Tensor, generator: torch.Generator) -> list[Solution]:
     """Solutions at random parameters of all replicas, as far apart as numbers stay finite."""
     for halvings in range(MOST_HALVINGS):
         scattered = randomised(model, generator, trial, width=0.5**halvings)
         with suppress(FloatingPointError):
             return [solve(scattered, replica, points, generator) for replica in range(model.replicas)]
-    raise ValueError(NOT_FINITE)
+    raise _not_finite(points)
 
 
 def _joined(candidates: Sequence[Direction], coefficients: Sequence[float]) -> Iterator[tuple[str, float]]:
