@@ -19,7 +19,7 @@ test: lint
 	pytest -n auto --ignore=tests/slurm
 	pytest tests/slurm
 
-# After each edit: layers of imports, doctests, golden numbers, all that does not take long.
+# After each edit: layers of imports, most doctests, golden numbers, all that does not take long.
 quick: $(VENV)/installed
 	ruff check
 	pytest -n auto -m "not slow"

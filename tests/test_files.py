@@ -40,6 +40,44 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from entropy_sums.files import atomic
+with atomic(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    print(temporary.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def writer(path, end):
+    command = [sys.executable, "-c", KILLED, str(path), end]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    path, other = tmp_path / "a.nc", tmp_path / "a.nc.b.nc"
+    for killed in (path, other):
+        with writer(killed, "killed") as process:
+            assert process.wait() == -9
+    foreign = tmp_path / ".a.nc.0123abcd-1.xyz.nc"
+    foreign.touch()
+    of_others = {file for file in tmp_path.iterdir() if file.name.startswith(".a.nc.b.nc")} | {foreign}
+    assert len(list(tmp_path.iterdir())) == 3
+    with writer(path, "alive") as alive:
+        writing = tmp_path / alive.stdout.readline().strip()
+        assert {*tmp_path.iterdir()} == of_others | {writing}
+        with atomic(path) as temporary:
+            temporary.write_text("whole")
+        assert {*tmp_path.iterdir()} == of_others | {writing, path}
+        alive.communicate()
+    assert {*tmp_path.iterdir()} == of_others | {path}
+    assert path.read_text() == "half", "the last one to end wins"
+
+
 def test_a_file_is_no_longer_newer_when_a_source_changes(tmp_path):
     source, path = tmp_path / "points.npy", tmp_path / "data.nc"
     source.touch()

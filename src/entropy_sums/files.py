@@ -6,6 +6,7 @@ import ast
 import errno
 import hashlib
 import os
+import platform
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ FULL = 2**20
 def atomic(path: Path) -> Iterator[Path]:
     """Temporary path beside `path`; it is renamed to `path` when the block succeeds and removed when it fails.
 
-    Two writers of one path do not harm each other: the last one to end wins.
+    Two writers of one path do not harm each other: the last one to end wins. What a killed writer left of this path is
+    removed.
 
     Raises:
         OSError: also where a library says in its own way that the disk is full.
@@ -40,7 +42,9 @@ def atomic(path: Path) -> Iterator[Path]:
         'whole'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    _remove_orphans(path.absolute())
+    prefix = f".{path.name}.{_process_space()}-{os.getpid()}."
+    handle, name = mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -56,6 +60,36 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@cache
+def _remove_orphans(path: Path) -> None:
+    """Remove temporaries of this path whose writer was killed here; once per process, as folders may be large."""
+    prefix = f".{path.name}.{_process_space()}-"
+    for name in os.listdir(path.parent):
+        process = name.removeprefix(prefix).partition(".")[0]
+        if name.startswith(prefix) and process.isdigit() and not _runs(int(process)):
+            (path.parent / name).unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+@cache
+def _process_space() -> str:
+    """Name of what gives process numbers: this machine since it was started, or a container on it."""
+    try:
+        parts = Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")
+    except OSError:  # not Linux
+        parts = (platform.node(),)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:8]
 
 
 def newer(path: Path, sources: Iterable[Path]) -> bool:

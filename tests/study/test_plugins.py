@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from entropy_sums.cli import main
 from entropy_sums.data import load
 from entropy_sums.models import build
 from entropy_sums.study.catalogue import BUILT_IN
@@ -291,6 +292,15 @@ WITH_ALL = {
     "mine_draw.py": DRAW,
 }
 """A plugin with a member of each kind."""
+
+
+def test_every_member_of_a_plugin_is_explained(tmp_path, capsys):
+    study = str(files(tmp_path, **WITH_ALL))
+    assert main(["settings", "--study", study]) == 0
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    assert {"wide_vae", "dice", "slow"} <= listed
+    assert main(["settings", "slow", "--study", study]) == 0
+    assert capsys.readouterr().out.startswith("`slow`: Gradient ascent at a tenth of the learning rate.")
 
 
 def test_datasets_are_known_in_a_study(tmp_path):

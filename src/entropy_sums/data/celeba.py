@@ -12,7 +12,6 @@ from zipfile import BadZipFile, ZipFile
 from zipfile import Path as ZipPath
 
 import numpy as np
-from PIL import Image
 from pydantic import Field, PositiveInt
 
 from entropy_sums.data import places
@@ -72,6 +71,9 @@ def square(picture: Path | ZipPath, crop: int, side: int) -> np.ndarray:
 
     Raises ValueError, naming the picture, where it is damaged or smaller than `crop`.
     """
+    # Planning imports this file, and has no use for pictures
+    from PIL import Image
+
     try:
         with Image.open(BytesIO(picture.read_bytes())) as opened:
             whole = opened.convert("RGB")

@@ -67,11 +67,11 @@ def describe(name: str, catalogue: Catalogue = BUILT_IN) -> str:
         Traceback (most recent call last):
         entropy_sums.study.errors.StudyError: 'rmb' is no model, dataset, block of training or optimiser; did you ...
     """
-    if name in catalogue.optimizers:
-        return catalogue.optimizers[name].description()
     known: dict[str, type[BaseModel]] = {**catalogue.models, **catalogue.datasets, **TRAINING}
+    if name not in known and name in catalogue.optimizers:
+        return catalogue.optimizers[name].description()
     if name not in known:
-        suggestion = nearest(name, {**known, **catalogue.optimizers})
+        suggestion = nearest(name, [*known, *catalogue.optimizers])
         raise StudyError(f"{name!r} is no model, dataset, block of training or optimiser; {suggestion}")
     settings = known[name]
     schema = settings.model_json_schema()

@@ -13,7 +13,7 @@ from torch import Tensor
 from entropy_sums.distributions import Family
 
 FEWEST_CHAINS = 10
-"""Smallest effective number of annealed chains for standard errors from their standard deviation."""
+"""Smallest effective number of annealed chains from which standard errors are estimated."""
 
 
 class Layer(NamedTuple):
@@ -63,7 +63,7 @@ class Partition:
 def chain_errors(log_weights: Tensor, exponents: Tensor) -> dict[str, Tensor]:
     """Standard errors of log Z, of E_p[−E] and of their difference, from the influence of each chain.
 
-    They are infinite if the effective number of chains is below `FEWEST_CHAINS`: the estimate is then uninformative.
+    They are infinite if the effective number of chains is below `FEWEST_CHAINS`: an estimate is then uninformative.
 
     Args:
         log_weights, exponents: log weight and E[−E] of every chain, `(replica, chains)`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,8 +55,12 @@ class Covariances(ABC):
         """Posterior of an iterate."""
 
     @abstractmethod
-    def output_variance(self, posterior: Family, weight: Tensor) -> Tensor:
-        """Output variance as in `SparseCoding`, from weights with rows of norm one, `(replica, H, D)`."""
+    def output_variance(self, posterior: Family, gram: Callable[[], Tensor]) -> Tensor:
+        """Output variance as in `SparseCoding`.
+
+        Args:
+            gram: function that gives $WW^\top$, `(replica, H, H)`; independent latents need only its diagonal of ones.
+        """
 
 
 class Diagonal(Covariances):
@@ -68,7 +73,7 @@ class Diagonal(Covariances):
     def family(self, at: Iterate) -> Normal:
         return Normal(at.mean, 0.5 * at.covariance.diagonal(dim1=-2, dim2=-1).log())
 
-    def output_variance(self, posterior: Family, weight: Tensor) -> Tensor:
+    def output_variance(self, posterior: Family, gram: Callable[[], Tensor]) -> Tensor:
         return independent_variance(posterior)
 
 
@@ -82,9 +87,9 @@ class Full(Covariances):
     def family(self, at: Iterate) -> FullNormal:
         return FullNormal(at.mean, cholesky(at.covariance))
 
-    def output_variance(self, posterior: Family, weight: Tensor) -> Tensor:
+    def output_variance(self, posterior: Family, gram: Callable[[], Tensor]) -> Tensor:
         assert isinstance(posterior, FullNormal)
-        return (posterior.covariance * (weight @ weight.mT).unsqueeze(1)).sum((-2, -1))
+        return (posterior.covariance * gram().unsqueeze(1)).sum((-2, -1))
 
 
 def independent_variance(posterior: Family) -> Tensor:

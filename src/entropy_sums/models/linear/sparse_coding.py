@@ -210,7 +210,7 @@ class Best(SparseCoding):
         return find
 
     def output_variance(self, posterior: Family) -> Tensor:
-        return self.covariances.output_variance(posterior, self.unit_weight)
+        return self.covariances.output_variance(posterior, lambda: self.unit_weight @ self.unit_weight.mT)
 
     def _search(self, x: Points, scale: Tensor) -> Search:
         weight, precision = self.unit_weight, (-2 * self.log_std).exp()
