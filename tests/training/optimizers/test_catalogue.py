@@ -17,6 +17,7 @@ from entropy_sums.training.settings import PhaseSettings, TrainingSettings
 POINTS = np.random.default_rng(0).normal(size=(40, 3))
 CHANGED = {
     "learning_rate": 0.05,
+    "variance_rate": 3.0,
     "schedule": "linear",
     "batch_size": 9,
     "order": "given",

@@ -7,6 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from entropy_sums import draws
 from entropy_sums.certificates.certificate import randomised
 from entropy_sums.models import MODELS, build
 from entropy_sums.training import evaluation as module
@@ -57,7 +58,7 @@ def test_one_estimate_by_hand(float64, monkeypatch):
 
     def noise(sample):
         sources = [generator(s, Purpose.SUBSETS, 11, 4, sample) for s in (0, 1)]
-        return torch.stack([torch.empty(11, 2).normal_(generator=source) for source in sources])
+        return torch.stack([draws.normal(torch.empty(11, 2), source) for source in sources])
 
     bounds = [model.bound(x, noise(sample)) for sample in (0, 1)]
     for name in ("elbo", "entropy_sum"):
