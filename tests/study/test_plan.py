@@ -219,11 +219,15 @@ def test_a_pack_beyond_the_memory_of_a_core_is_warned_of(load):
     assert max(cost(job).megabytes for job in fitting.jobs.values()) > 1e3 * GIGABYTES_PER_CORE / 3
 
 
+BRIEF = "steps: 1, every: 10000, final_samples: 2, train: 1000"
+"""Settings of jobs that stay too short in any pack that fits into memory."""
+
+
 def test_a_suggested_pack_stays_within_the_memory_of_a_core(load):
-    text = as_text(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", 8)))
+    text = as_text(load(ONE % ("mnist", 4000, BRIEF, 8)))
     size, _ = suggestion(text)
     assert "as far as the runs of one shape and memory go" in text
-    assert "warning" not in as_text(load(ONE % ("mnist", 4000, "steps: 1, every: 10000, train: 1000", size)))
+    assert "warning" not in as_text(load(ONE % ("mnist", 4000, BRIEF, size)))
 
 
 def test_a_replica_beyond_the_memory_of_a_core_is_warned_of(load):
