@@ -32,6 +32,7 @@ def test_numbers_of_a_segment_by_hand(ds):
         "bic_elbo": 41 * np.log(10) - 20 * elbo.mean(),
         "bic_entropy_sum_std": 20 * entropy_sum.std(ddof=1),
         "relative_gap": 100 * abs(elbo.mean() - entropy_sum.mean()) / abs(elbo.mean()),
+        "noise_floor": 67.449 * (elbo - entropy_sum).std(ddof=1) / np.sqrt(200) / abs(elbo.mean()),
         "std_ratio": elbo.std(ddof=1) / entropy_sum.std(ddof=1),
     }
     for name, value in expected.items():

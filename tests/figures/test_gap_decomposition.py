@@ -7,8 +7,14 @@ from entropy_sums.figures import gap_decomposition, style
 
 
 def bars(ax, x):
+    """Bars at a place, by colour."""
     found = [p for p in ax.patches if isinstance(p, Rectangle) and p.get_x() < x < p.get_x() + p.get_width()]
     return {style.mpl.colors.to_hex(bar.get_facecolor()).upper(): bar for bar in found}
+
+
+def parts(ax, x):
+    """Bars of the factors at a place, by colour."""
+    return {color: bar for color, bar in bars(ax, x).items() if color in style.FACTORS.values()}
 
 
 @pytest.fixture(scope="module")
@@ -19,18 +25,26 @@ def pca(study):
 def test_bars_are_mean_gaps_of_factors_and_add_up_to_the_total(pca, study):
     runs = study["vae1"].to_dataset().sel(dataset="pca", latent_dim=4).isel(step=-1)
     want = (runs["entropy"] - runs["cross_entropy"]).mean("seed")
-    drawn = bars(pca.axes[2], 1)
+    drawn = parts(pca.axes[2], 1)
     for factor in want["factor"].values:
         assert drawn[style.FACTORS[factor]].get_height() == pytest.approx(want.sel(factor=factor).item())
     (dot,) = [line for line in pca.axes[2].lines if line.get_marker() == "o" and line.get_xdata()[0] == 1]
     assert dot.get_ydata()[0] == pytest.approx(sum(bar.get_height() for bar in drawn.values()))
 
 
+def test_noise_is_two_standard_errors_of_the_mean_total_on_both_sides_of_zero(pca, study):
+    runs = study["vae1"].to_dataset().sel(dataset="pca", latent_dim=4).isel(step=-1)
+    errors = runs["gap_standard_error"].values
+    (area,) = (bar for color, bar in bars(pca.axes[2], 1).items() if color == "#D9D9D9")
+    assert area.get_height() == pytest.approx(4 * np.sqrt((errors**2).sum()) / errors.size)
+    assert area.get_y() == pytest.approx(-area.get_height() / 2)
+
+
 def test_parts_are_stacked_by_sign(single):
     ds = single["vae1"].to_dataset().copy(deep=True)
     ds["entropy"][:] = ds["cross_entropy"] + np.array([2.0, -3.0])
     ds["gap"][:] = -1.0
-    drawn = bars(gap_decomposition.draw(type(single).from_dict({"/": single.to_dataset(), "vae1": ds})).axes[0], 0)
+    drawn = parts(gap_decomposition.draw(type(single).from_dict({"/": single.to_dataset(), "vae1": ds})).axes[0], 0)
     up, down = drawn[style.FACTORS["prior"]], drawn[style.FACTORS["observation"]]
     assert (up.get_y(), up.get_height()) == pytest.approx((0, 2))
     assert (down.get_y(), down.get_height()) == pytest.approx((0, -3))
@@ -51,7 +65,7 @@ def test_labels(pca):
 
 
 def test_a_diverged_run_does_not_show(pca):
-    assert max(abs(bar.get_height()) for bar in bars(pca.axes[0], 0).values()) < 1
+    assert max(abs(bar.get_height()) for bar in parts(pca.axes[0], 0).values()) < 1
 
 
 def test_a_cell_without_runs_says_so(study):

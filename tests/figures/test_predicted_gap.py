@@ -22,6 +22,19 @@ def test_a_row_has_the_median_and_its_prediction(pca):
     assert not control.certified
 
 
+def test_noise_is_two_standard_errors_on_both_sides_of_the_prediction(pca):
+    ds = pca["vae1"].to_dataset().copy(deep=True)
+    ds["stationary_gap"][:] = 0.25
+    tree = type(pca).from_dict({"/": pca.to_dataset(), "vae1": ds})
+    found = predicted_gap.rows(tree)
+    errors = ds["gap_standard_error"].isel(dataset=0, step=-1).values
+    areas = predicted_gap.draw(tree).axes[0].patches
+    assert len(areas) == len(found) == len(errors)
+    for row, area, own in zip(found, areas, errors, strict=True):
+        assert area.get_width() == pytest.approx(4 * np.sqrt((own**2).sum()) / own.size)
+        assert area.get_x() + area.get_width() / 2 == pytest.approx(row.predicted) == pytest.approx(0.5)
+
+
 def test_a_penalty_moves_the_prediction(pca):
     ds = pca["vae1"].to_dataset().copy(deep=True)
     ds["stationary_gap"][:] = 0.25

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from entropy_sums.analysis import cells, statistics
+from entropy_sums.analysis import cells, closure, statistics
 
 ESTIMATES = ("elbo", "entropy_sum")
 
@@ -153,22 +153,26 @@ def segments(ds: xr.Dataset, found: Segmented) -> xr.Dataset:
     """Mean and standard deviation over the last batches of every whole segment, over `segment` (from 1) and the axes.
 
     `elbo`, `entropy_sum` in nats per data point and `bic_elbo`, `bic_entropy_sum`, each with `…_std`; `relative_gap`,
-    the difference of ELBO and entropy sum in percent of the ELBO; `std_ratio`, the standard deviation of the ELBO
-    divided by that of the entropy sum.
+    the difference of ELBO and entropy sum in percent of the ELBO; `noise_floor`, the median of `relative_gap` over such
+    segments whose batches differ by chance only, as if independent of each other; `std_ratio`, the standard deviation
+    of the ELBO divided by that of the entropy sum.
 
     Example:
         >>> ds = streamed["linearvae"].to_dataset()
         >>> segments(ds, stream(ds))["std_ratio"].median("seed").dims
         ('dataset', 'latent_dim', 'segment')
     """
+    batches = {name: ds[f"batch_{name}"] for name in ESTIMATES}
+    batches |= {f"bic_{name}": criterion(ds, name, found.batch_size) for name in ESTIMATES}
+    batches["gap"] = batches["elbo"] - batches["entropy_sum"]
     numbers: dict[str, xr.DataArray] = {}
-    for name in ESTIMATES:
-        batches = {name: ds[f"batch_{name}"], f"bic_{name}": criterion(ds, name, found.batch_size)}
-        for kind, values in batches.items():
-            parts = values.isel(batch=slice(found.segments * found.segment)).coarsen(batch=found.segment)
-            ends = parts.construct(batch=("segment", "within")).isel(within=slice(-found.last, None))
-            numbers[kind] = ends.mean("within", skipna=False)
-            numbers[f"{kind}_std"] = ends.std("within", ddof=1, skipna=False)
-    numbers["relative_gap"] = 100 * abs(numbers["elbo"] - numbers["entropy_sum"]) / abs(numbers["elbo"])
+    for kind, values in batches.items():
+        parts = values.isel(batch=slice(found.segments * found.segment)).coarsen(batch=found.segment)
+        ends = parts.construct(batch=("segment", "within")).isel(within=slice(-found.last, None))
+        numbers[kind] = ends.mean("within", skipna=False)
+        numbers[f"{kind}_std"] = ends.std("within", ddof=1, skipna=False)
+    numbers["relative_gap"] = 100 * abs(numbers.pop("gap")) / abs(numbers["elbo"])
+    spread = numbers.pop("gap_std") / np.sqrt(found.last)
+    numbers["noise_floor"] = 100 * closure.MEDIAN * spread / abs(numbers["elbo"])
     numbers["std_ratio"] = numbers["elbo_std"] / numbers["entropy_sum_std"]
     return xr.Dataset(numbers).assign_coords(segment=np.arange(1, found.segments + 1))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.analysis import cells, closure, names, statistics
 from entropy_sums.figures import captions, layout, style
 
 
@@ -18,7 +18,7 @@ def draw(tree: xr.DataTree) -> Figure:
 
     Bars are means over seeds, which add up to the total as medians would not: positive parts are stacked
     upwards from zero, negative ones downwards. The black mark is the total with its 95 % interval, or with
-    the totals of few runs.
+    the totals of few runs. The grey area behind a bar is the Monte Carlo noise of the mean total.
 
     Args:
         tree: collected, narrowed to one dataset.
@@ -45,7 +45,9 @@ def draw(tree: xr.DataTree) -> Figure:
     layout.name_rows(figure, dict(zip(names.rows(rows), grid[:, -1:], strict=True)))
     figure.supxlabel(" ".join(names.readable(axis) for axis in along), fontsize="medium")
     patches = [Patch(color=color, label=names.readable(factor)) for factor, color in colors.items()]
-    layout.legend(figure, [*patches, layout.dot("black", "o", "total, 95 % interval")])
+    layout.legend(
+        figure, [*patches, layout.dot("black", "o", "total, 95 % interval"), Patch(label="noise", **style.NOISE)]
+    )
     return figure
 
 
@@ -62,7 +64,8 @@ def caption(tree: xr.DataTree) -> str:
         f"Gap (ELBO minus entropy sum) at the end of training on {names.readable(dataset)}, split by factor of the "
         "model: entropy minus cross-entropy of each factor (nats per data point).",
         "Bars: mean over seeds, stacked with their signs. Black: mean total with its 95 % interval by Student's t; of "
-        f"fewer than {statistics.MINIMUM_RUNS} runs, dashes for the runs themselves. Every panel has its own scale.",
+        f"fewer than {statistics.MINIMUM_RUNS} runs, dashes for the runs themselves. Grey: {closure.LIMIT:g} Monte "
+        "Carlo standard errors of the mean total on both sides of zero. Every panel has its own scale.",
         captions.facets(tree, "Bars and rows"),
     )
 
@@ -79,6 +82,8 @@ def _stacks(ax: Axes, ds: xr.Dataset, bars: list[cells.Cell], colors: dict[str, 
         if total["runs"].item() == 0:
             ax.annotate("no finished run", (x, 0), (0, 2), textcoords="offset points", rotation=90, ha="center")
             continue
+        noise = closure.LIMIT * closure.of(runs).error
+        ax.bar(x, 2 * noise, 0.95, bottom=-noise, **style.NOISE)
         parts = statistics.final(runs, "part").mean("seed")
         ends = {True: 0.0, False: 0.0}
         for factor, part in zip(parts["factor"].values.tolist(), parts.values.tolist(), strict=True):

@@ -57,8 +57,8 @@ def caption(tree: xr.DataTree) -> str:
     return captions.compose(
         tree,
         "Gap of each certified factor against the derivative of the ELBO along the direction v of its certificate, "
-        "both on the training set with the same posterior samples (nats per data point). One point per run, recorded "
-        f"step and factor. The axes are logarithmic, and linear below {LINEAR:g} nats.",
+        "both on the training set with the same posterior samples, whose noise they share (nats per data point). "
+        f"One point per run, recorded step and factor. The axes are logarithmic, and linear below {LINEAR:g} nats.",
         largest,
     )
 

@@ -7,11 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.analysis import cells, closure, names, statistics
 from entropy_sums.figures import captions, layout, style
-
-NOISE = 2
-"""A gap of fewer standard errors than this cannot be distinguished from zero."""
 
 COLUMNS = 4
 """Number of datasets beside each other before a panel would get too small; further ones make the figure wider."""
@@ -60,8 +57,8 @@ def caption(tree: xr.DataTree) -> str:
         "Absolute gap (nats per data point) against the Euclidean norm of the gradient of the full-batch ELBO over all "
         "parameters. One point per run and recorded step, both axes logarithmic.",
         "Dashed: gap proportional to the gradient norm (slope 1), at the ratio of the median model.",
-        f"Pale points are below {NOISE} Monte Carlo standard errors of the gap and cannot be distinguished from zero; "
-        "the lowest of them lie outside the panels.",
+        f"Pale points are below {closure.LIMIT:g} Monte Carlo standard errors of the gap and cannot be distinguished "
+        "from zero; the lowest of them lie outside the panels.",
         captions.facets(tree, "Rows"),
     )
 
@@ -74,7 +71,7 @@ def _cloud(ax: Axes, tree: xr.DataTree, cell: cells.Cell, looks: dict[str, style
         gradient, gap = runs["gradient_norm"].values.ravel(), abs(runs["gap"]).values.ravel()
         # A logarithmic axis has no place for an exact zero
         shown = (gradient > 0) & (gap > 0)
-        clear = shown & (gap >= NOISE * runs["gap_standard_error"].values.ravel())
+        clear = shown & (gap >= closure.LIMIT * runs["gap_standard_error"].values.ravel())
         for chosen, alpha in ((shown & ~clear, 0.12), (clear, 0.6)):
             ax.scatter(gradient[chosen], gap[chosen], 5, alpha=alpha, linewidths=0, rasterized=True, **look._asdict())
         finished |= shown.any()

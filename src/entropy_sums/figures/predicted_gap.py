@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from entropy_sums.analysis import cells, names, statistics
+from entropy_sums.analysis import cells, closure, names, statistics
 from entropy_sums.figures import captions, layout, style
 
 LINEAR = 1e-2
@@ -21,7 +22,10 @@ PREDICTED = "black"
 
 
 class Row(NamedTuple):
-    """A cell: its name, median gap with its interval or with the gaps of few runs; prediction, NaN if there is none."""
+    """A cell: its name, median gap with its interval or with the gaps of few runs; prediction, NaN if there is none.
+
+    `noise` is the Monte Carlo standard error of the mean gap, in nats.
+    """
 
     label: str
     gap: float
@@ -30,6 +34,7 @@ class Row(NamedTuple):
     few: list[float]
     predicted: float
     certified: bool
+    noise: float
 
 
 @style.styled
@@ -51,6 +56,8 @@ def draw(tree: xr.DataTree) -> Figure:
     ax.axvline(0, color="black", linewidth=0.6)
     for y, row in enumerate(found):
         color = style.CERTIFIED if row.certified else style.UNCERTIFIED
+        noise, middle = closure.LIMIT * row.noise, np.nan_to_num(row.predicted)
+        ax.barh(y, 2 * noise, 0.9, left=middle - noise, **style.NOISE)
         ax.hlines(y, row.low, row.high, color=color, linewidth=1.2)
         ax.plot(row.few, [y] * len(row.few), "|", color=color, markersize=7, markeredgewidth=0.8)
         ax.plot(row.gap, y, "o", color=color, markersize=3.5)
@@ -68,7 +75,7 @@ def draw(tree: xr.DataTree) -> Figure:
         layout.dot(style.CERTIFIED, "o", "measured, certified"),
         layout.dot(style.UNCERTIFIED, "o", "measured, not certified"),
     ]
-    layout.legend(figure, [*measured, hollow])
+    layout.legend(figure, [*measured, hollow, Patch(label="noise", **style.NOISE)])
     return figure
 
 
@@ -95,7 +102,8 @@ def caption(tree: xr.DataTree) -> str:
         "Blue: every factor of the model has a certificate. Diamonds: the gap that theory predicts for a stationary "
         "point, zero unless a penalty or other entropies leave one. There is no prediction if training follows the "
         "gradient of another objective. Labels name the settings that differ from most other cells of the model.",
-        f"The axis is linear below {LINEAR:g} nats.",
+        f"Grey: {closure.LIMIT:g} Monte Carlo standard errors of the mean gap on both sides of the prediction, or of "
+        f"zero without one. The axis is linear below {LINEAR:g} nats.",
         agreement,
     )
 
@@ -146,4 +154,4 @@ def _row(label: str, runs: xr.Dataset) -> Row:
         predicted = statistics.predicted_gap(runs).median("seed").item()
         certified = statistics.certified(runs)
     values = (total[name].item() for name in ("estimate", "low", "high"))
-    return Row(label, *values, few=few, predicted=predicted, certified=certified)
+    return Row(label, *values, few=few, predicted=predicted, certified=certified, noise=closure.of(runs).error)

@@ -172,6 +172,10 @@ def draw_floor(ax: Axes, floor: xr.DataArray) -> None:
     ax.plot(floor["step"], floor, color=GUIDE["color"], linewidth=0.8, linestyle=":")
 
 
+NOISE = {"color": "0.85", "linewidth": 0, "zorder": 0}
+"""Area in which a gap cannot be told from zero, or from its prediction."""
+
+
 def percent(value: float) -> str:
     """A percentage with two digits, as many as the variation over seeds justifies; below 0.001 only this limit.
 

@@ -71,6 +71,9 @@ TABLE = Table(
             "gap",
         ),
         number(
+            "noise_floor", "relative gap that a gap of exactly zero shows, by the spread over minibatches", "percent"
+        ),
+        number(
             "std_ratio",
             "standard deviation of the ELBO divided by that of the entropy sum",
             label="ratio of standard deviations",
