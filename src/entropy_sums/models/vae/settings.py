@@ -43,8 +43,8 @@ class LinearVAESettings(VAESettings):
     """Function that maps free parameters to standard deviations."""
     initial_std: Packed[PositiveFloat] = 1.0
     """Decoder standard deviation σ at the start."""
-    initial_encoder_std: Packed[PositiveFloat] = 1.0
-    """Encoder standard deviations τ at the start."""
+    initial_encoder_std: Packed[PositiveFloat] = 0.6931471805599453
+    """Encoder standard deviations τ at the start; by default softplus(0), as published (Damm et al., 2023)."""
 
     def sampled_dim(self, observed_dim: int) -> int:
         return min(self.latent_dim, observed_dim)
