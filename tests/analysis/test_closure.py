@@ -35,7 +35,7 @@ def test_by_hand():
     assert found.mean == pytest.approx(0.2)
     assert found.error == pytest.approx(0.05 / 2)
     assert found.z == pytest.approx(8)
-    assert str(found) == "not yet (0.2 nats, z = 8)"
+    assert str(found) == "not closed (0.2 nats, z = 8)"
 
 
 def test_a_true_zero_is_closed_in_95_percent():
@@ -50,7 +50,7 @@ def test_a_true_zero_is_closed_in_95_percent():
         ([0.0, 0.0], "not yet (3 nats, z = 4.2e+02)"),
         ([0.0, 2.5], "stays (3 nats)"),
         ([0.0, math.nan], "stays (3 nats)"),
-        (None, "not yet (3 nats, z = 4.2e+02)"),
+        (None, "not closed (3 nats, z = 4.2e+02)"),
     ],
 )
 def test_a_gap_stays_where_no_identity_closes_it(stationary, verdict):
@@ -59,7 +59,19 @@ def test_a_gap_stays_where_no_identity_closes_it(stationary, verdict):
 
 def test_gaps_without_noise_close_at_rounding():
     assert closure.of(runs([1e-7, 1e-7], 0.0)).closed
-    assert str(closure.of(runs([-1e-3, -1e-3], 0.0))) == "not yet (-0.001 nats, z = -inf)"
+    assert str(closure.of(runs([-1e-3, -1e-3], 0.0))) == "not closed (-0.001 nats, z = -inf)"
+
+
+def test_one_run_without_a_prediction_leaves_that_of_the_others():
+    ds = runs([3.0, 3.0], 0.01, stationary=[0.0, 0.0]).copy(deep=True)
+    ds["stationary_gap"][0] = math.nan
+    assert str(closure.of(ds)) == "not yet (3 nats, z = 4.2e+02)"
+
+
+def test_nothing_closes_within_an_error_that_is_not_known():
+    found = closure.of(runs([50.0, 50.0], math.inf))
+    assert not found.closed
+    assert str(found) == "cannot be told (50 nats, of unknown error)"
 
 
 def test_without_runs():

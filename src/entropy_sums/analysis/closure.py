@@ -26,8 +26,8 @@ class Closure:
     Attributes:
         mean: mean gap $\bar g$ over runs, in nats; NaN without runs.
         error: Monte Carlo standard error $s$ of it, in nats.
-        predicted: mean gap that the certificates predict, in nats; NaN where a factor has no certificate, None where
-            traces do not record any.
+        predicted: mean gap that the certificates predict, in nats, over the runs for which they do; NaN where there is
+            no prediction for any, None where traces do not record any.
         scale: mean absolute final ELBO, in nats.
     """
 
@@ -44,7 +44,7 @@ class Closure:
     @property
     def closed(self) -> bool:
         """Whether the mean gap cannot be told from zero."""
-        return abs(self.mean) <= max(LIMIT * self.error, RESOLUTION * self.scale)
+        return math.isfinite(self.error) and abs(self.mean) <= max(LIMIT * self.error, RESOLUTION * self.scale)
 
     @property
     def stays(self) -> bool:
@@ -59,14 +59,19 @@ class Closure:
         Example:
             >>> print(Closure(0.001, 0.002, 0.0, 9.0), Closure(-0.02, 0.002, 0.0, 9.0), sep="; ")
             closed within noise; not yet (-0.02 nats, z = -10)
-            >>> print(Closure(3.7, 0.01, math.nan, 9.0))
-            stays (3.7 nats)
+            >>> print(Closure(3.7, 0.01, math.nan, 9.0), Closure(3.7, 0.01, None, 9.0), sep="; ")
+            stays (3.7 nats); not closed (3.7 nats, z = 3.7e+02)
         """
         if math.isnan(self.mean):
             return "–"
         if self.closed:
             return "closed within noise"
-        return f"stays ({self.mean:.2g} nats)" if self.stays else f"not yet ({self.mean:.2g} nats, z = {self.z:.2g})"
+        if not math.isfinite(self.error):
+            return f"cannot be told ({self.mean:.2g} nats, of unknown error)"
+        if self.stays:
+            return f"stays ({self.mean:.2g} nats)"
+        # Without certificates nobody knows whether it will close
+        return f"{'not closed' if self.predicted is None else 'not yet'} ({self.mean:.2g} nats, z = {self.z:.2g})"
 
 
 def of(runs: xr.Dataset) -> Closure:
@@ -84,7 +89,9 @@ def of(runs: xr.Dataset) -> Closure:
         return Closure(math.nan, math.nan, None, math.nan)
     predicted = None
     if "stationary_gap" in kept:
-        predicted = float(np.mean(statistics.predicted_gap(kept).values[there]))
+        predictions = statistics.predicted_gap(kept).values[there]
+        known = predictions[~np.isnan(predictions)]
+        predicted = float(known.mean()) if known.size else math.nan
     error = float(np.sqrt(np.square(errors[there]).sum()) / there.sum())
     return Closure(float(gaps[there].mean()), error, predicted, float(abs(elbos[there]).mean()))
 

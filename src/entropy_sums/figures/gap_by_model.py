@@ -63,8 +63,8 @@ def caption(tree: xr.DataTree) -> str:
         "Absolute distance between ELBO and entropy sum at the end of training, in percent of the absolute final ELBO: "
         "median over seeds.",
         captions.facets(tree, "Maps"),
-        "≤: the mean gap is within two Monte Carlo standard errors of zero, so that the percentage is "
-        "noise. Grey cells have no finished run; "
+        "≤: the mean gap of the runs, with its sign, is within two Monte Carlo standard errors of zero; single runs "
+        "may be further away. Grey cells have no finished run; "
         f"{LEFT_OUT} marks cells with diverged or missing runs. "
         "The percentage has little meaning if the ELBO is near zero; the table has the gap per data dimension.",
     )

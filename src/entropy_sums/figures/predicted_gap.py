@@ -57,7 +57,8 @@ def draw(tree: xr.DataTree) -> Figure:
     for y, row in enumerate(found):
         color = style.CERTIFIED if row.certified else style.UNCERTIFIED
         noise, middle = closure.LIMIT * row.noise, np.nan_to_num(row.predicted)
-        ax.barh(y, 2 * noise, 0.9, left=middle - noise, **style.NOISE)
+        if np.isfinite(noise):
+            ax.barh(y, 2 * noise, 0.9, left=middle - noise, **style.NOISE)
         ax.hlines(y, row.low, row.high, color=color, linewidth=1.2)
         ax.plot(row.few, [y] * len(row.few), "|", color=color, markersize=7, markeredgewidth=0.8)
         ax.plot(row.gap, y, "o", color=color, markersize=3.5)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from catalogue import dim_of
 from entropy_sums.models import MODELS, build
 from entropy_sums.training.optimizers.catalogue import OPTIMIZERS
 from entropy_sums.training.settings import PhaseSettings
@@ -72,6 +73,16 @@ def test_variances_have_a_rate_of_their_own(kind):
     for key, alike in packs["alike"].items():
         factor = torch.tensor(factors if key in model.variances else [1.0] * 3).view(-1, *[1] * (alike.dim() - 1))
         torch.testing.assert_close(packs["apart"][key], factor * alike, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "settings", [*(kind() for kind in MODELS.values()), MODELS["gaussian_mixture"](covariance="full")]
+)
+def test_every_free_variance_is_declared(settings):
+    """Tensors that are called as variances are, are variances for `variance_rate`."""
+    model = build([settings], dim_of(settings.name, 16), [torch.Generator().manual_seed(0)])
+    ends = ("log_std", "log_scale", "log_variance", "log_diagonal", "spread", "noise_bias")
+    assert model.variances == {name for name, _ in model.named_parameters() if name.endswith(ends)}
 
 
 @pytest.mark.parametrize("kind", ["adam", "sgd"])

@@ -38,8 +38,6 @@ class FactorAnalysis(Model):
     """
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
-    # Standard deviations of all dimensions move together, for any number of dimensions
-    whole = ("noise_bias",)
     variance_parameters = ("noise_bias",)
 
     def __init__(self, blueprint: Blueprint) -> None:

@@ -94,6 +94,8 @@ class NormalComponents(Components):
         size: 1 for one standard deviation per component, else D.
     """
 
+    variance_parameters = ("log_std",)
+
     def __init__(self, blueprint: Blueprint, size: int) -> None:
         super().__init__()
         self.mean = _initial(blueprint)
@@ -133,6 +135,8 @@ class NormalComponents(Components):
 
 class FullNormalComponents(Components):
     r"""Normals with a full covariance $LL^\top$ each, from the log diagonal of L and its entries below the diagonal."""
+
+    variance_parameters = ("log_diagonal",)
 
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
@@ -327,8 +331,6 @@ class Mixture(Model):
     """
 
     factors: ClassVar[tuple[str, ...]] = ("prior", "observation")
-    # The theorem requires the radial direction of the mixing weights
-    whole = ("prior_bias",)
 
     def __init__(self, blueprint: Blueprint, components: Components) -> None:
         size = blueprint.shared.latent_dim
