@@ -464,6 +464,17 @@ def test_centring_is_advised_only_where_it_helps(own, command):
     assert own(command, two, precision="float64")[0] == 0
 
 
+@pytest.mark.parametrize("command", ["data", "train"])
+def test_values_beyond_single_precision_ask_for_double(own, command):
+    huge = DRAWN.copy()
+    huge[3, 1] = 1e39
+    status, (line,) = own(command, huge)
+    assert status == 2
+    assert "float32 cannot hold column 1 of the data" in line
+    assert "write precision: float64" in line
+    assert "infinite" not in line
+
+
 def test_held_out_points_are_asked_too(own):
     np.save("y.npy", DAYS)
     status, lines_ = own("train", DRAWN, test_path="y.npy")

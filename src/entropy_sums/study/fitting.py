@@ -63,15 +63,15 @@ class Data:
         """Facts that follow from the data themselves, as training in this precision sees them."""
         import numpy as np
 
-        from entropy_sums.data.checks import Size, lost_columns, supports
+        from entropy_sums.data.checks import Size, lost_columns, rounded_to, supports
 
         single = np.dtype(np.float32)
         lost = lost_columns(dataset.train, single) or lost_columns(dataset.test, single)
         points, dim = dataset.train.shape
         weights = dataset.truth.get("weights")
         shape = None if weights is None else (weights.shape[0], weights.shape[1])
-        seen = dataset.in_precision(precision)
-        common = supports(seen.train) & supports(seen.test)
+        train, test = (rounded_to(part, np.dtype(precision)) for part in (dataset.train, dataset.test))
+        common = supports(train) & supports(test)
         return cls(points, len(dataset.test), dim, common, shape, tuple(lost), Size.of(dataset.train))
 
 
