@@ -30,7 +30,8 @@ def test_both_precisions_begin_alike_and_see_the_same_noise(name):
     single, double = (pack(name, precision) for precision in ("float32", "float64"))
     for (key, one), other in zip(single.model.state_dict().items(), double.model.state_dict().values(), strict=True):
         # Starts that are computed from the data are rounded
-        np.testing.assert_allclose(one.double(), other.double(), rtol=3e-6, atol=3e-6, err_msg=key)
+        tolerance = 3e-6 if name == "poisson_vae" or name.endswith("_mixture") else 0
+        np.testing.assert_allclose(one.double(), other.double(), rtol=tolerance, atol=tolerance, err_msg=key)
     phases = [Phase(p.data, p.model, p.replicas, 0, 0) for p in (single, double)]
     for step in (0, 3, 70):
         for one, other in zip(*(phase.batches(step) for phase in phases), strict=True):

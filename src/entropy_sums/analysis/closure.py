@@ -42,16 +42,21 @@ class Closure:
         return self.mean / self.error if self.error else math.copysign(math.inf, self.mean)
 
     @property
+    def noise(self) -> float:
+        """Largest distance from zero, in nats, at which a mean gap cannot be told from it; NaN for an unknown error."""
+        return max(LIMIT * self.error, RESOLUTION * self.scale) if math.isfinite(self.error) else math.nan
+
+    @property
     def closed(self) -> bool:
         """Whether the mean gap cannot be told from zero."""
-        return math.isfinite(self.error) and abs(self.mean) <= max(LIMIT * self.error, RESOLUTION * self.scale)
+        return abs(self.mean) <= self.noise
 
     @property
     def stays(self) -> bool:
         """Whether no identity closes the gap: a certificate is missing, or predicts a gap that is not zero."""
         if self.predicted is None:
             return False
-        return math.isnan(self.predicted) or abs(self.predicted) > max(LIMIT * self.error, RESOLUTION * self.scale)
+        return math.isnan(self.predicted) or abs(self.predicted) > self.noise
 
     def __str__(self) -> str:
         """The verdict in words.
@@ -66,7 +71,7 @@ class Closure:
             return "–"
         if self.closed:
             return "closed within noise"
-        if not math.isfinite(self.error):
+        if math.isnan(self.noise):
             return f"cannot be told ({self.mean:.2g} nats, of unknown error)"
         if self.stays:
             return f"stays ({self.mean:.2g} nats)"

@@ -82,9 +82,8 @@ def _stacks(ax: Axes, ds: xr.Dataset, bars: list[cells.Cell], colors: dict[str, 
         if total["runs"].item() == 0:
             ax.annotate("no finished run", (x, 0), (0, 2), textcoords="offset points", rotation=90, ha="center")
             continue
-        noise = closure.LIMIT * closure.of(runs).error
-        if np.isfinite(noise):
-            ax.bar(x, 2 * noise, 0.95, bottom=-noise, **style.NOISE)
+        noise = closure.of(runs).noise
+        ax.bar(x, 2 * noise, 0.95, bottom=-noise, **style.NOISE)
         parts = statistics.final(runs, "part").mean("seed")
         ends = {True: 0.0, False: 0.0}
         for factor, part in zip(parts["factor"].values.tolist(), parts.values.tolist(), strict=True):

@@ -24,7 +24,7 @@ PREDICTED = "black"
 class Row(NamedTuple):
     """A cell: its name, median gap with its interval or with the gaps of few runs; prediction, NaN if there is none.
 
-    `noise` is the Monte Carlo standard error of the mean gap, in nats.
+    `noise` is the distance in nats within which the mean gap cannot be told from the prediction.
     """
 
     label: str
@@ -56,9 +56,7 @@ def draw(tree: xr.DataTree) -> Figure:
     ax.axvline(0, color="black", linewidth=0.6)
     for y, row in enumerate(found):
         color = style.CERTIFIED if row.certified else style.UNCERTIFIED
-        noise, middle = closure.LIMIT * row.noise, np.nan_to_num(row.predicted)
-        if np.isfinite(noise):
-            ax.barh(y, 2 * noise, 0.9, left=middle - noise, **style.NOISE)
+        ax.barh(y, 2 * row.noise, 0.9, left=np.nan_to_num(row.predicted) - row.noise, **style.NOISE)
         ax.hlines(y, row.low, row.high, color=color, linewidth=1.2)
         ax.plot(row.few, [y] * len(row.few), "|", color=color, markersize=7, markeredgewidth=0.8)
         ax.plot(row.gap, y, "o", color=color, markersize=3.5)
@@ -155,4 +153,4 @@ def _row(label: str, runs: xr.Dataset) -> Row:
         predicted = statistics.predicted_gap(runs).median("seed").item()
         certified = statistics.certified(runs)
     values = (total[name].item() for name in ("estimate", "low", "high"))
-    return Row(label, *values, few=few, predicted=predicted, certified=certified, noise=closure.of(runs).error)
+    return Row(label, *values, few=few, predicted=predicted, certified=certified, noise=closure.of(runs).noise)

@@ -127,7 +127,8 @@ TABLE = Table(
         Column(
             "verdict",
             "whether the mean gap is closed within two Monte Carlo standard errors, not yet, or stays, as a "
-            "certificate is missing or predicts a gap; not closed where the traces record no certificates",
+            "certificate is missing or predicts a gap; not closed where the traces record no certificates; cannot "
+            "be told where the error is unknown",
         ),
         Column(
             "certified",
